@@ -1,0 +1,162 @@
+// Argument types: how a raw register becomes the value a handler gets, and how a trace prints it. Scalars
+// decode to numbers; paths and input structs are copied in once, so that filter, trace and handler see the
+// same bytes; buffers stay addresses, with their direction and length known to whoever looks.
+
+import { EFAULT, ENAMETOOLONG } from '../abi/errno.ts';
+import type { FieldType, Struct, StructValue } from '../abi/struct.ts';
+import type { Task } from '../ring0/task/types.ts';
+
+export type Direction = 'in' | 'out' | 'inout';
+
+/** The six argument registers as unsigned 64-bit numbers (inexact above 2^53) and as their 32-bit halves. */
+export interface RawArgs {
+  /** Low and high word of argument i: words[2*i], words[2*i+1]. */
+  readonly words: Uint32Array;
+}
+
+/** What a buffer's length is: another argument, or the result. */
+export type Length = string | number;
+
+export interface Codec<T> {
+  readonly name: string;
+  readonly type: string;
+  readonly direction: Direction;
+  /** Decodes argument i. When `fallible`, a number is a negated errno and the call fails with it. */
+  readonly decode: (task: Task, raw: RawArgs, i: number) => T | number;
+  readonly fallible: boolean;
+  /** Shape for formatters: flag tables, struct, length argument ... Interpreted by trace/format. */
+  readonly shape: unknown;
+}
+
+const lo = (raw: RawArgs, i: number): number => raw.words[2 * i] as number;
+const hi = (raw: RawArgs, i: number): number => raw.words[2 * i + 1] as number;
+const u64 = (raw: RawArgs, i: number): number => hi(raw, i) * 4294967296 + lo(raw, i);
+const s64 = (raw: RawArgs, i: number): number => (hi(raw, i) | 0) * 4294967296 + lo(raw, i);
+
+const scalar = (
+  name: string,
+  type: string,
+  decode: (raw: RawArgs, i: number) => number,
+  shape: unknown = null,
+): Codec<number> => ({
+  name,
+  type,
+  direction: 'in',
+  fallible: false,
+  shape,
+  decode: (_task, raw, i) => decode(raw, i),
+});
+
+/** File descriptor (s32). `dirfd` prints AT_FDCWD. */
+export const fd = (name: string): Codec<number> => scalar(name, 'fd', (r, i) => lo(r, i) | 0);
+export const dirfd = (name: string): Codec<number> => scalar(name, 'dirfd', (r, i) => lo(r, i) | 0);
+export const int = (name: string): Codec<number> => scalar(name, 'int', (r, i) => lo(r, i) | 0);
+export const uint = (name: string): Codec<number> => scalar(name, 'uint', lo);
+/** s64 and u64 as numbers. */
+export const long = (name: string): Codec<number> => scalar(name, 'long', s64);
+export const ulong = (name: string): Codec<number> => scalar(name, 'ulong', u64);
+/** size_t; printed in decimal. */
+export const size = (name: string): Codec<number> => scalar(name, 'size', u64);
+/** off_t, signed. */
+export const off = (name: string): Codec<number> => scalar(name, 'off', s64);
+/** Guest address, printed in hex or NULL. */
+export const addr = (name: string): Codec<number> => scalar(name, 'addr', u64);
+export const pid = (name: string): Codec<number> => scalar(name, 'pid', (r, i) => lo(r, i) | 0);
+export const uid = (name: string): Codec<number> => scalar(name, 'uid', lo);
+/** Permission bits, printed in octal. */
+export const mode = (name: string): Codec<number> => scalar(name, 'mode', (r, i) => lo(r, i) & 0o177777);
+export const signo = (name: string): Codec<number> => scalar(name, 'signal', (r, i) => lo(r, i) | 0);
+
+/** Names of bits and of values, as abi/flags tables give them. */
+export interface FlagTable {
+  /** Prefix of unknown bits in traces, e.g. `O_???`. */
+  readonly unknown: string;
+  /** A masked field whose value is one of `values` (O_ACCMODE, S_IFMT ...). */
+  readonly field?: { readonly mask: number; readonly values: Readonly<Record<string, number>> };
+  readonly bits: Readonly<Record<string, number>>;
+}
+/** Bit flags (u32). */
+export const flags = (name: string, table: FlagTable): Codec<number> => scalar(name, 'flags', lo, table);
+/** Bit flags in 64 bits. */
+export const flags64 = (name: string, table: FlagTable): Codec<number> => scalar(name, 'flags', u64, table);
+/** One of named values (s32): a command, an option. */
+export const choice = (
+  name: string,
+  values: Readonly<Record<string, number>>,
+  unknown: string,
+): Codec<number> => scalar(name, 'choice', (r, i) => lo(r, i) | 0, { values, unknown });
+
+export const PATH_MAX = 4096;
+
+/** A path, copied in; a byte string. NULL and bad addresses give EFAULT, more than PATH_MAX ENAMETOOLONG. */
+export const path = (name: string): Codec<string> => ({
+  name,
+  type: 'path',
+  direction: 'in',
+  fallible: true,
+  shape: null,
+  decode: (task, raw, i) => {
+    const s = task.mm.readString(u64(raw, i), PATH_MAX);
+    return s === -ENAMETOOLONG ? -ENAMETOOLONG : s;
+  },
+});
+/** A path that may be NULL (then null). */
+export const pathOrNull = (name: string): Codec<string | null> => ({
+  ...path(name),
+  decode: (task, raw, i) => (u64(raw, i) === 0 ? null : task.mm.readString(u64(raw, i), PATH_MAX)),
+});
+/** A string other than a path (mount type, xattr name ...). */
+export const string = (name: string): Codec<string> => ({ ...path(name), type: 'string' });
+
+/** Input buffer; the value is its address. `length` names the argument that gives its bytes. */
+export const bytesIn = (name: string, length: Length): Codec<number> => ({
+  ...scalar(name, 'bytes', u64, { length }),
+  direction: 'in',
+});
+/** Output buffer; the trace shows as many bytes as the result says. */
+export const bytesOut = (name: string, length: Length): Codec<number> => ({
+  ...scalar(name, 'bytes', u64, { length }),
+  direction: 'out',
+});
+/** Array of struct iovec; the value is its address (task.ts's iovec helper reads it). */
+export const iovec = (name: string, count: string, direction: 'in' | 'out'): Codec<number> => ({
+  ...scalar(name, 'iovec', u64, { count }),
+  direction,
+});
+/** Pointer to a NULL-terminated array of strings (argv, envp); the value is its address. */
+export const strings = (name: string): Codec<number> => scalar(name, 'strings', u64);
+
+/** Input struct, copied in; EFAULT if it cannot be read. */
+export const structIn = <F extends Record<string, FieldType>>(
+  name: string,
+  s: Struct<F>,
+): Codec<StructValue<F>> => ({
+  name,
+  type: 'struct',
+  direction: 'in',
+  fallible: true,
+  shape: s,
+  decode: (task, raw, i) => s.read(task.mm, u64(raw, i)) ?? -EFAULT,
+});
+/** Input struct that may be NULL (then null). */
+export const structInOrNull = <F extends Record<string, FieldType>>(
+  name: string,
+  s: Struct<F>,
+): Codec<StructValue<F> | null> => ({
+  ...structIn(name, s),
+  decode: (task, raw, i) => (u64(raw, i) === 0 ? null : (s.read(task.mm, u64(raw, i)) ?? -EFAULT)),
+});
+/** Output struct; the value is its address: `STRUCT.write(task.mm, addr, {...}) ? 0 : -EFAULT`. */
+export const structOut = <F extends Record<string, FieldType>>(
+  name: string,
+  s: Struct<F>,
+): Codec<number> => ({
+  ...scalar(name, 'struct', u64, s),
+  direction: 'out',
+});
+/** Signal set of 8 bytes; the value is its address. */
+export const sigsetIn = (name: string): Codec<number> => scalar(name, 'sigset', u64);
+export const sigsetOut = (name: string): Codec<number> => ({
+  ...scalar(name, 'sigset', u64),
+  direction: 'out',
+});

@@ -1,0 +1,78 @@
+// The nouns of memory management: an address space is a sorted list of mappings over a page table of ring 3.
+
+import type { OpenFile, PageCache } from '../vfs/types.ts';
+import type { UserMemory } from './user.ts';
+
+/** PROT_* bits of mman.h. */
+export const PROT = { none: 0, read: 1, write: 2, exec: 4 } as const;
+
+/** One mapping (a VMA). Addresses in bytes, page-aligned; end is exclusive. */
+export interface Mapping {
+  start: number;
+  end: number;
+  prot: number;
+  /** MAP_SHARED: stores go to the pages of the object itself. */
+  shared: boolean;
+  /** Backing pages and the page index of `start` in them; null for private anonymous memory. */
+  pages: PageCache | null;
+  pageOffset: number;
+  /** The file for /proc/self/maps; null for anonymous memory. */
+  file: OpenFile | null;
+  /** [heap], [stack], [vdso] ... */
+  name: string;
+  /** MAP_GROWSDOWN, MAP_NORESERVE, MADV_DONTFORK ... as mman.h bits. */
+  flags: number;
+}
+
+/** Shared by tasks with CLONE_VM. */
+export interface AddressSpace extends UserMemory {
+  /** Tasks that use it. */
+  refs: number;
+  /** Sorted by start, never overlapping. */
+  readonly mappings: readonly Mapping[];
+  /** Number of ring 3's page table; what the CPU is switched to. */
+  readonly pageTable: number;
+  brkStart: number;
+  brk: number;
+  /** Layout for /proc/self/stat and prctl(PR_SET_MM). */
+  readonly layout: {
+    startCode: number;
+    endCode: number;
+    startData: number;
+    endData: number;
+    startStack: number;
+    argStart: number;
+    argEnd: number;
+    envStart: number;
+    envEnd: number;
+    auxv: Uint8Array;
+  };
+
+  /** As mmap(2): address or -errno. addr is a hint unless fixed. */
+  map(
+    addr: number,
+    length: number,
+    m: Omit<Mapping, 'start' | 'end'>,
+    fixed: 'hint' | 'fixed' | 'noreplace',
+  ): number;
+  unmap(addr: number, length: number): number;
+  protect(addr: number, length: number, prot: number): number;
+  remap(addr: number, oldLength: number, newLength: number, flags: number, newAddr: number): number;
+  advise(addr: number, length: number, advice: number): number;
+  setBrk(addr: number): number;
+  find(addr: number): Mapping | null;
+  /**
+   * A page fault of the CPU. 'resolved': try again; else the signal to raise with its si_code and address.
+   * A Block means the page is not there yet.
+   */
+  fault(
+    addr: number,
+    access: 'read' | 'write' | 'exec',
+  ): 'resolved' | { signo: number; code: number; addr: number } | import('../wait.ts').Block;
+  /** For fork: copy-on-write copy. */
+  fork(): AddressSpace | number;
+  /** Resident and total pages, for /proc and rusage. */
+  usage(): { residentPages: number; totalPages: number };
+  /** Drops one reference; frees everything with the last. */
+  release(): void;
+}

@@ -1,0 +1,190 @@
+// The nouns of the virtual file system, as Linux has them: file system, inode, dentry, mount, open file
+// description. Names and paths are byte strings (one char a byte, latin1), so that any file name survives.
+// Operations return a value or a negated errno; those that may have to wait return a Block as well.
+
+import type { Task } from '../task/types.ts';
+import type { Block, Result, WaitQueue } from '../wait.ts';
+
+/** A time stamp in ns since the epoch; exact enough in a double to about 200 ns, so seconds and ns are apart. */
+export interface TimeSpec {
+  sec: number;
+  nsec: number;
+}
+
+/** What stat(2) and statx(2) report. Mutable: file systems keep it in the inode. */
+export interface InodeAttr {
+  ino: number;
+  /** Type and permission bits (S_IFMT | 07777). */
+  mode: number;
+  nlink: number;
+  uid: number;
+  gid: number;
+  /** Device number of a device node. */
+  rdev: number;
+  /** Bytes. */
+  size: number;
+  /** 512-byte blocks. */
+  blocks: number;
+  blksize: number;
+  atime: TimeSpec;
+  mtime: TimeSpec;
+  ctime: TimeSpec;
+  btime: TimeSpec;
+}
+
+export interface DirEntry {
+  readonly name: string;
+  readonly ino: number;
+  /** DT_* of dirent.h. */
+  readonly type: number;
+}
+
+/** A mounted file system instance (a superblock). */
+export interface FileSystem {
+  /** Name in /proc/mounts, e.g. `tmpfs`. */
+  readonly type: string;
+  /** st_dev: major << 8 | minor in the kernel's dev_t encoding (see makedev). */
+  readonly dev: number;
+  readonly root: Inode;
+  readonly readonly: boolean;
+  statfs(): StatFs;
+  sync?(): void;
+}
+
+export interface StatFs {
+  type: number;
+  bsize: number;
+  blocks: number;
+  bfree: number;
+  bavail: number;
+  files: number;
+  ffree: number;
+  namelen: number;
+  flags: number;
+}
+
+/**
+ * A file, directory or special file. File systems implement what they support; an operation that is absent
+ * fails with the errno in its comment. Page-cached file systems give `pages`, which mmap and the default
+ * read/write use, so that a shared mapping and read(2) see the same bytes.
+ */
+export interface Inode {
+  readonly fs: FileSystem;
+  /** Fresh attributes, or -errno. The object may be the inode's own: do not change it. */
+  attr(): InodeAttr | number;
+  /** Changes mode, uid, gid, size (truncate) or times. Permission has been checked. Absent: EPERM. */
+  setattr?(
+    change: Partial<Pick<InodeAttr, 'mode' | 'uid' | 'gid' | 'size' | 'atime' | 'mtime' | 'ctime'>>,
+  ): Result;
+
+  // Directories. Absent: ENOTDIR for lookup, EPERM for changes (EROFS where the mount is read-only).
+  /** ENOENT as a number when there is no such name. */
+  lookup?(name: string): Inode | number | Block;
+  create?(name: string, mode: number, uid: number, gid: number, rdev: number): Inode | number;
+  symlink?(name: string, target: string, uid: number, gid: number): Inode | number;
+  link?(name: string, target: Inode): number;
+  unlink?(name: string): number;
+  rmdir?(name: string): number;
+  /** flags: RENAME_NOREPLACE, RENAME_EXCHANGE. `toDir` is an inode of the same file system. */
+  rename?(name: string, toDir: Inode, toName: string, flags: number): number;
+  /** All entries but . and .., in a stable order. */
+  readdir?(): readonly DirEntry[] | number | Block;
+
+  /** Target of a symbolic link; absent: EINVAL. A magic link (/proc/self/fd/N) jumps by `follow` instead. */
+  readlink?(task: Task): string | number;
+  /** Magic links: where following leads, bypassing the path. */
+  follow?(task: Task): Path | number;
+
+  /** Pages of a regular file for mmap and cached read/write. */
+  readonly pages?: PageCache;
+  /** Makes the per-open operations; absent: regular files use the page cache, others ENXIO. */
+  open?(task: Task, flags: number, path: Path): FileOps | number | Block;
+
+  getxattr?(name: string): Uint8Array | number;
+  setxattr?(name: string, value: Uint8Array, flags: number): number;
+  listxattr?(): readonly string[] | number;
+  removexattr?(name: string): number;
+  /** Last reference dropped (unlinked and closed). */
+  release?(): void;
+}
+
+/**
+ * The cached pages of a regular file: physical frames by page index. Frames are shared by every mapping and
+ * by read and write. The cache holds one reference on each frame (mm/frames).
+ */
+export interface PageCache {
+  /** Frame number of page `index` (0-based, 4096 bytes), filled; -errno (EIO), or a Block. Beyond the end of the file: -ENXIO. */
+  frame(index: number, forWrite: boolean): number | Block;
+  /** Bytes. */
+  size(): number;
+  /** Called after a shared mapping or write made page `index` dirty. */
+  dirty(index: number): void;
+}
+
+/** Where a name leads: an inode reached through a mount. Like struct path of the kernel. */
+export interface Path {
+  readonly mount: Mount;
+  readonly dentry: Dentry;
+}
+
+/** A name in a directory, cached. The tree of dentries gives getcwd and /proc/self/fd their paths. */
+export interface Dentry {
+  name: string;
+  parent: Dentry | null;
+  inode: Inode;
+  /** Set when the name was removed: shown as " (deleted)". */
+  unlinked: boolean;
+}
+
+export interface Mount {
+  readonly id: number;
+  readonly fs: FileSystem;
+  readonly root: Dentry;
+  /** Where it is mounted: null for the root mount. */
+  readonly at: Path | null;
+  readonly readonly: boolean;
+  /** Device or path shown in /proc/mounts. */
+  readonly source: string;
+}
+
+/** Operations of an open file description. Positions and O_APPEND are the caller's business (vfs/file.ts). */
+export interface FileOps {
+  /** Reads up to n bytes into buf at `at`. `pos` is -1 for streams. 0 at the end. May block unless nonblock. */
+  read?(task: Task, file: OpenFile, buf: Uint8Array, at: number, n: number, pos: number): Result;
+  write?(task: Task, file: OpenFile, buf: Uint8Array, at: number, n: number, pos: number): Result;
+  /** Whether lseek works; absent or false: ESPIPE. */
+  readonly seekable?: boolean;
+  /** Own lseek for directories and special files. */
+  seek?(file: OpenFile, offset: number, whence: number): number;
+  /** Events ready now (POLLIN ...). Absent: always readable and writable. */
+  poll?(task: Task, file: OpenFile): number;
+  /** Queues to wait on for poll events. */
+  pollQueues?(file: OpenFile): readonly WaitQueue[];
+  ioctl?(task: Task, file: OpenFile, request: number, arg: number): Result;
+  /** Own mmap (devices); absent: the inode's pages. */
+  mmapPages?(file: OpenFile): PageCache | number;
+  readdir?(task: Task, file: OpenFile): readonly DirEntry[] | number | Block;
+  truncate?(task: Task, file: OpenFile, size: number): Result;
+  fsync?(file: OpenFile): Result;
+  /** The last descriptor is gone. */
+  release?(file: OpenFile): void;
+}
+
+/** An open file description (POSIX): what descriptors share after dup and fork. */
+export interface OpenFile {
+  readonly inode: Inode;
+  /** Null for pipes, sockets and anonymous inodes; then `label` names it in /proc/self/fd. */
+  readonly path: Path | null;
+  /** e.g. `pipe:[123]`, `anon_inode:[eventfd]`. */
+  readonly label: string;
+  readonly ops: FileOps;
+  /** O_ACCMODE and status flags (O_APPEND, O_NONBLOCK ...); F_SETFL changes them. */
+  flags: number;
+  pos: number;
+  /** Descriptors and other holders. */
+  refs: number;
+  /** Directory entries between getdents calls. */
+  dirState: unknown;
+  /** fcntl(F_SETOWN), F_SETSIG. */
+  owner: number;
+}

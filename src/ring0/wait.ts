@@ -1,0 +1,59 @@
+// Blocking without async frames: a handler that cannot go on returns a `Block`, the scheduler parks the task
+// on the wait queues named in it and calls the handler again when one of them is woken, the deadline passes,
+// or a signal arrives. All state that has to survive is plain data in the Block (DESIGN: snapshot, fork, replay).
+
+/** What a blocked call does when a signal handler interrupts it (signal(7)). */
+export type RestartRule =
+  /** Restarted if the handler has SA_RESTART, else EINTR: read, write, wait4, futex ... */
+  | 'restart'
+  /** Always EINTR after a handler: poll, select, pause, sigtimedwait, nanosleep-like calls ... */
+  | 'eintr'
+  /** Cannot be interrupted except by a fatal signal: vfork's parent. */
+  | 'uninterruptible';
+
+export interface Block {
+  readonly blocked: true;
+  readonly on: readonly WaitQueue[];
+  /** Monotonic time in ns at which to call again although nothing woke it, or null. */
+  readonly deadline: number | null;
+  readonly restart: RestartRule;
+  /** Handed back as `task.resume` when the handler is called again. Plain data. */
+  readonly state: unknown;
+}
+
+/** A handler's result: a value >= 0, a negated errno, or a request to wait. */
+export type Result = number | Block;
+
+export const block = (
+  on: readonly WaitQueue[],
+  restart: RestartRule,
+  deadline: number | null = null,
+  state: unknown = null,
+): Block => ({ blocked: true, on, deadline, restart, state });
+
+export const isBlock = (r: Result): r is Block => typeof r !== 'number';
+
+/** Whoever can be parked on a wait queue. */
+export interface Waiter {
+  /** Called by `wake`; must be idempotent. */
+  wake(): void;
+}
+
+/** A list of parked waiters. Waking is level-triggered: the woken handler looks again at what it waits for. */
+export interface WaitQueue {
+  readonly waiters: Set<Waiter>;
+}
+
+export const waitQueue = (): WaitQueue => ({ waiters: new Set() });
+
+/** Wakes up to `n` waiters, in order of arrival; returns how many. */
+export const wake = (q: WaitQueue, n = Number.POSITIVE_INFINITY): number => {
+  let done = 0;
+  for (const w of [...q.waiters]) {
+    if (done >= n) break;
+    q.waiters.delete(w);
+    w.wake();
+    done++;
+  }
+  return done;
+};

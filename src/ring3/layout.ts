@@ -1,0 +1,116 @@
+// The CPU block: the one register file of the emulated processor, at a fixed place in linear memory, and
+// the few words that generated code and TypeScript share with it. The kernel saves and restores the part
+// up to CONTEXT_BYTES when it switches tasks, as a real kernel does with the real registers.
+
+/** Bytes of a page and of a physical frame. */
+export const PAGE = 4096;
+
+/** Address of the CPU block in linear memory. Frame 0 stays unused, so physical address 0 means "none". */
+export const CPU = 0x1000;
+
+/** General-purpose register numbers, as ModRM and REX encode them. */
+export const GPR = {
+  rax: 0,
+  rcx: 1,
+  rdx: 2,
+  rbx: 3,
+  rsp: 4,
+  rbp: 5,
+  rsi: 6,
+  rdi: 7,
+  r8: 8,
+  r9: 9,
+  r10: 10,
+  r11: 11,
+  r12: 12,
+  r13: 13,
+  r14: 14,
+  r15: 15,
+} as const;
+
+/** Offsets of the fields from CPU, in bytes. The type is in the comment; all little-endian. */
+export const OFF = {
+  /** u64[16] */ gpr: 0x000,
+  /** u64 */ rip: 0x080,
+  /** u64, always 0: the base or index of an address that has none */ zero: 0x088,
+  /** u64 */ fsBase: 0x090,
+  /** u64 */ gsBase: 0x098,
+  /** i32: how ccA, ccB, ccRes give the arithmetic flags; see flags.ts */ ccOp: 0x0a0,
+  /** i32: 1 or -1, the direction flag as a step */ df: 0x0a4,
+  /** i64 */ ccA: 0x0a8,
+  /** i64 */ ccB: 0x0b0,
+  /** i64 */ ccRes: 0x0b8,
+  /** u32: the bits of RFLAGS that are neither arithmetic nor DF (AC, ID, NT ...), IF and bit 1 set */ rflagsRest: 0x0c0,
+  /** u32 */ mxcsr: 0x0c4,
+  /** u8[16][16] */ xmm: 0x100,
+  /** x87 registers by physical number, 16 bytes apart: u64 significand, u16 sign and exponent */ fpr: 0x200,
+  /** u16 */ fcw: 0x280,
+  /** u16, with TOP in bits 11..13 */ fsw: 0x282,
+  /** u16, two bits a physical register as FSTENV stores it */ ftw: 0x284,
+  /** u16 */ fop: 0x286,
+  /** u64 */ fip: 0x288,
+  /** u64 */ fdp: 0x290,
+
+  // Not part of a task's context.
+  /** i32: counted down at back-edges and calls; below 0 the task is preempted */ budget: 0x2a0,
+  /** i32: nesting of translated calls on the host stack */ depth: 0x2a4,
+  /** i32: physical address of the TLB of the current address space */ tlb: 0x2a8,
+  /** i32: physical address of the jump cache of the current address space */ jumpCache: 0x2ac,
+  /** i32: physical address of the root of the current page table */ pageRoot: 0x2b0,
+  /** i32: vector of the pending exception (VECTOR) */ vector: 0x2b4,
+  /** i32: its error code */ errorCode: 0x2b8,
+  /** u64: CR2, the address of the last page fault */ cr2: 0x2c0,
+  /** i64: address argument of a helper */ helperAddress: 0x2c8,
+  /** i32: predecoded op that exited the interpreter, or 0 */ op: 0x2d0,
+  /** u64: instructions or blocks retired, for statistics */ retired: 0x2d8,
+  /** u8[64]: an access that crosses a page is assembled here */ bounce: 0x300,
+} as const;
+
+/** Bytes of the CPU block that belong to a task. */
+export const CONTEXT_BYTES = 0x2a0;
+
+/** Exception vectors (Intel SDM volume 3, table 6-1). */
+export const VECTOR = {
+  DE: 0,
+  DB: 1,
+  BP: 3,
+  OF: 4,
+  BR: 5,
+  UD: 6,
+  NM: 7,
+  SS: 12,
+  GP: 13,
+  PF: 14,
+  MF: 16,
+  AC: 17,
+  XM: 19,
+} as const;
+
+/** Why generated code returned to its caller. */
+export const STATUS = {
+  /** Go on at rip. */ next: 0,
+  /** Unwind every frame, then go on at rip: code was invalidated, or the kernel changed the context. */ unwind: 1,
+  /** An exception is pending in vector, errorCode and cr2; rip is at the instruction (or after it, for traps). */ fault: 2,
+  /** The budget ran out; rip is where to go on. */ budget: 3,
+  /** The gate asked to stop: the task blocked, exited, or was switched. */ gate: 4,
+  /** A store hit a page with translated code; rip is at the storing instruction, nothing has been done yet. */ smc: 5,
+} as const;
+
+/** RFLAGS bits. */
+export const FLAG = {
+  CF: 0x1,
+  PF: 0x4,
+  AF: 0x10,
+  ZF: 0x40,
+  SF: 0x80,
+  TF: 0x100,
+  IF: 0x200,
+  DF: 0x400,
+  OF: 0x800,
+  NT: 0x4000,
+  RF: 0x10000,
+  AC: 0x40000,
+  ID: 0x200000,
+} as const;
+/** CF, PF, AF, ZF, SF and OF. */
+export const ARITH_FLAGS = 0x8d5;
