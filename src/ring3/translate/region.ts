@@ -1,0 +1,131 @@
+// A region: the basic blocks of guest code that become one wasm function. Blocks are found from an entry by
+// following direct jumps, both ways of conditional branches, fall-throughs and the points where calls
+// return to; indirect jumps, returns and whatever lies beyond the limits leave the region.
+
+import type { Insn } from '../decode/insn.ts';
+import { PAGE } from '../layout.ts';
+
+/** Gives the instruction at an address, or null when its bytes are missing or are no instruction. */
+export type FetchInsn = (ip: number) => Insn | null;
+
+export interface BasicBlock {
+  /** Its place in `Region.blocks`; the entry is block 0. */
+  readonly index: number;
+  readonly ip: number;
+  /** At least one instruction. Only the last may have a flow other than 'next'. */
+  readonly insns: readonly Insn[];
+  /** Address after the last instruction. */
+  readonly end: number;
+  /** Blocks of the region that control may reach from here, without repetitions. */
+  readonly succs: readonly number[];
+}
+
+export interface Region {
+  readonly entry: number;
+  readonly blocks: readonly BasicBlock[];
+  /** The block that starts at an address. */
+  readonly at: ReadonlyMap<number, number>;
+  /** Guest page numbers (address / 4096) that the code was read from, ascending. */
+  readonly pages: readonly number[];
+  readonly insns: number;
+  /** Targets of direct calls, in order of discovery. */
+  readonly callees: readonly number[];
+}
+
+export interface RegionLimits {
+  /** Instructions in a region; the blocks nearest to the entry are kept. */
+  readonly insns: number;
+}
+
+export const REGION_LIMITS: RegionLimits = { insns: 1500 };
+
+/** Target of a direct jump, branch or call; null when the instruction has none. */
+export const directTarget = (i: Insn): number | null => {
+  for (const o of i.operands) if (o.kind === 'rel') return o.target;
+  return null;
+};
+
+/** Where control may go inside the region after this instruction; calls and system calls come back. */
+const successors = (i: Insn): number[] => {
+  const target = directTarget(i);
+  switch (i.row.flow) {
+    case 'next':
+    case 'call':
+    case 'indirect-call':
+    case 'syscall':
+      return [i.next];
+    case 'jump':
+      return target === null ? [] : [target];
+    case 'branch':
+      return target === null || target === i.next ? [i.next] : [target, i.next];
+    case 'return':
+    case 'indirect-jump':
+    case 'stop':
+      return [];
+  }
+};
+
+/** Discovers the region of `entry`; null when there is no instruction at the entry. */
+export const discover = (
+  entry: number,
+  fetch: FetchInsn,
+  limits: RegionLimits = REGION_LIMITS,
+): Region | null => {
+  const insns = new Map<number, Insn>();
+  const leaders = new Set<number>([entry]);
+  const queue: number[] = [entry];
+  for (let head = 0; head < queue.length && insns.size < limits.insns; head++) {
+    let ip = queue[head] as number;
+    while (!insns.has(ip) && insns.size < limits.insns) {
+      const insn = fetch(ip);
+      if (!insn) break;
+      insns.set(ip, insn);
+      ip = insn.next;
+      if (insn.row.flow === 'next') continue;
+      for (const s of successors(insn)) {
+        if (leaders.has(s)) continue;
+        leaders.add(s);
+        queue.push(s);
+      }
+      ip = -1;
+      break;
+    }
+    // Ran into code that is already known: that place starts a block, too.
+    if (ip >= 0 && insns.has(ip)) leaders.add(ip);
+  }
+  if (!insns.has(entry)) return null;
+
+  const starts = [entry, ...[...leaders].filter((ip) => ip !== entry && insns.has(ip)).sort((a, b) => a - b)];
+  const at = new Map<number, number>(starts.map((ip, index) => [ip, index]));
+  const pages = new Set<number>();
+  const callees = new Set<number>();
+  let count = 0;
+  const blocks = starts.map((start, index): BasicBlock => {
+    const body: Insn[] = [];
+    let ip = start;
+    for (;;) {
+      const insn = insns.get(ip);
+      if (!insn) break;
+      body.push(insn);
+      for (let p = Math.floor(ip / PAGE); p <= Math.floor((insn.next - 1) / PAGE); p++) pages.add(p);
+      ip = insn.next;
+      if (insn.row.flow !== 'next' || at.has(ip)) break;
+    }
+    count += body.length;
+    const last = body[body.length - 1] as Insn;
+    if (last.row.flow === 'call') {
+      const callee = directTarget(last);
+      if (callee !== null) callees.add(callee);
+    }
+    const succs = [...new Set(successors(last).map((s) => at.get(s)))].filter((s) => s !== undefined);
+    return { index, ip: start, insns: body, end: ip, succs };
+  });
+  return {
+    entry,
+    blocks,
+    at,
+    pages: [...pages].sort((a, b) => a - b),
+    insns: count,
+    callees: [...callees],
+  };
+};
