@@ -62,6 +62,7 @@ export const OFF = {
   /** u64: CR2, the address of the last page fault */ cr2: 0x2c0,
   /** i64: address argument of a helper */ helperAddress: 0x2c8,
   /** i32: predecoded op that exited the interpreter, or 0 */ op: 0x2d0,
+  /** i32: the STATUS with which a slow path wants generated code to exit */ status: 0x2d4,
   /** u64: instructions or blocks retired, for statistics */ retired: 0x2d8,
   /** u8[64]: an access that crosses a page is assembled here */ bounce: 0x300,
 } as const;
@@ -114,3 +115,28 @@ export const FLAG = {
 } as const;
 /** CF, PF, AF, ZF, SF and OF. */
 export const ARITH_FLAGS = 0x8d5;
+
+/** One byte a physical frame, bit 0: code of it has been predecoded or translated. */
+export const FRAME_FLAGS = 0x10000;
+
+/**
+ * The software TLB of an address space: direct-mapped by page number, 32 bytes an entry. A tag is the page
+ * address; an access hits when `(address + bytes - 1) & ~4095` equals it, so crossing a page is a miss, too.
+ */
+export const TLB = {
+  entries: 2048,
+  entryShift: 5,
+  /** i64 */ readTag: 0,
+  /** i64 */ writeTag: 8,
+  /** i32: physical minus virtual address, modulo 2^32 */ addend: 16,
+} as const;
+export const TLB_BYTES = TLB.entries << TLB.entryShift;
+
+/** The jump cache of an address space: guest address -> code, direct-mapped, 16 bytes an entry. */
+export const JUMP = {
+  entries: 4096,
+  /** i64 */ ip: 0,
+  /** i32: index in the code table */ fn: 8,
+  /** i32: argument, the first predecoded op for the interpreter */ arg: 12,
+} as const;
+export const JUMP_BYTES = JUMP.entries * 16;
