@@ -36,9 +36,17 @@ export const WASM = {
   i32Load: 0x28, i64Load: 0x29, f32Load: 0x2a, f64Load: 0x2b,
   i32Load8S: 0x2c, i32Load8U: 0x2d, i32Load16S: 0x2e, i32Load16U: 0x2f,
   i64Load8S: 0x30, i64Load8U: 0x31, i64Load16S: 0x32, i64Load16U: 0x33, i64Load32S: 0x34, i64Load32U: 0x35,
-  i32Store: 0x36, i64Store: 0x37, i32Store8: 0x3a, i32Store16: 0x3b,
+  i32Store: 0x36, i64Store: 0x37, f32Store: 0x38, f64Store: 0x39, i32Store8: 0x3a, i32Store16: 0x3b,
   v128Load: 0xfd00, v128Store: 0xfd0b,
 } as const;
+
+const STORE_OF: Record<WasmType, number> = {
+  i32: WASM.i32Store,
+  i64: WASM.i64Store,
+  f32: WASM.f32Store,
+  f64: WASM.f64Store,
+  v128: WASM.v128Store,
+};
 
 const zero32 = i32.const(0);
 
@@ -222,7 +230,7 @@ export abstract class EmitBase implements Emit {
   load128(address: Val): Val {
     return this.#loadVia(TLB.readTag, this.core.loadSlow, 128, address);
   }
-  #loadVia(tag: number, slow: number, bits: number, address: Val): Val {
+  #loadVia(tag: number, slow: number, bits: number, address: Val, float?: 'f32' | 'f64'): Val {
     const { code } = this;
     const bytes = bits >> 3;
     const at = this.let(address);
@@ -232,6 +240,7 @@ export abstract class EmitBase implements Emit {
       code.set(physical, callFn('i32', slow, [at, i32.const(bytes)]));
       code.if(i32.eqz(physical), () => this.exitPending());
     });
+    if (float) return this.let(loadAt(float, float === 'f32' ? WASM.f32Load : WASM.f64Load, physical));
     switch (bits) {
       case 8:
         return this.let(loadAt('i32', WASM.i32Load8U, physical));
@@ -323,6 +332,31 @@ export abstract class EmitBase implements Emit {
     const at = this.let(this.address(o));
     if (!unaligned) this.aligned(16, at);
     this.store128(at, v);
+  }
+  readF(o: Operand): Val {
+    const t = o.width === 32 ? 'f32' : 'f64';
+    if (o.kind === 'mem') return this.#loadVia(TLB.readTag, this.core.loadSlow, o.width, this.address(o), t);
+    return v128.extract(t, t === 'f32' ? 0x1f : 0x21, this.xmmReg(o), 0);
+  }
+  writeF(o: Operand, v: Val): void {
+    if (o.kind !== 'mem') {
+      this.setXmmReg(o, v128.replace(v.t === 'f32' ? 0x20 : 0x22, this.xmmReg(o), 0, v));
+      return;
+    }
+    const at = this.let(this.address(o));
+    const value = this.let(v);
+    this.#storeVia(
+      v.t === 'f32' ? 4 : 8,
+      at,
+      (physical) => this.code.store(v.t === 'f32' ? WASM.f32Store : WASM.f64Store, physical, value),
+      () =>
+        v.t === 'f32'
+          ? callFn('i32', this.core.storeSlow32, [at, i32.reinterpretF32(value), i32.const(4)])
+          : callFn('i32', this.core.storeSlow64, [at, i64.reinterpretF64(value)]),
+    );
+  }
+  scratch(slot: number, v: Val): void {
+    this.code.store(STORE_OF[v.t], zero32, v, CPU + OFF.scratch + 16 * slot);
   }
   xmm(reg: number): Val {
     return this.xmmReg(reg);

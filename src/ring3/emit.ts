@@ -102,6 +102,13 @@ export interface Emit {
   /** What every MMX instruction but EMMS does to the x87 state: TOP = 0, all tags valid. */
   enterMmx(): void;
 
+  /** f32 or f64 of an xmm operand's low lane, or of a memory operand, by the operand's width (32 or 64). */
+  readF(o: Operand): Val;
+  /** Writes an f32 or f64 to memory, or to the low lane of an xmm operand, whose other lanes are kept. */
+  writeF(o: Operand, v: Val): void;
+  /** Leaves a value of any type in slot 0..3 of OFF.scratch, where a helper finds it. */
+  scratch(slot: number, v: Val): void;
+
   // Flags
   /** Sets all six arithmetic flags lazily. For `logic` a and b are not used. */
   flags(kind: FlagKind, width: Width, a: Val, b: Val, result: Val): void;

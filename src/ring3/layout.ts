@@ -65,6 +65,7 @@ export const OFF = {
   /** i32: the STATUS with which a slow path wants generated code to exit */ status: 0x2d4,
   /** u64: instructions or blocks retired, for statistics */ retired: 0x2d8,
   /** u8[64]: an access that crosses a page is assembled here */ bounce: 0x300,
+  /** u8[4][16]: operands that `Emit.scratch` leaves for a helper, and results that helpers leave there */ scratch: 0x340,
 } as const;
 
 /** Bytes of the CPU block that belong to a task. */
