@@ -31,6 +31,12 @@ export const block = (
   state: unknown = null,
 ): Block => ({ blocked: true, on, deadline, restart, state });
 
+/**
+ * The result of a handler that has none to give: it replaced the registers (execve, rt_sigreturn) or ended the
+ * task (exit). The gate then leaves rax alone and takes the context as it finds it.
+ */
+export const REPLACED: Block = Object.freeze(block([], 'uninterruptible'));
+
 export const isBlock = (r: Result): r is Block => typeof r !== 'number';
 
 /** Whoever can be parked on a wait queue. */

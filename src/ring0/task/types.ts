@@ -1,6 +1,7 @@
 // The nouns of process management: task (thread), thread group (process), and what they share. Field groups
 // say what clone(2) flag shares them. Behaviour lives beside: scheduler.ts, signals.ts, fork.ts, exit.ts.
 
+import type { Call } from '../../gate/call.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../mm/types.ts';
 import type { Dentry, Mount, OpenFile, Path } from '../vfs/types.ts';
@@ -155,7 +156,9 @@ export interface Task {
   altstack: { sp: number; size: number; flags: number };
   cred: Credentials;
   comm: string;
-  /** The call in progress: number, raw arguments, decoded arguments; for restarts and traces. */
+  /** The call in progress, where it blocked or is watched: number, raw and decoded arguments. The gate's. */
+  call: Call | null;
+  /** What it waits for while it is parked. */
   blockedOn: Block | null;
   /** State handed over by the Block of the call that is being tried again; undefined on the first try. */
   resume: unknown;

@@ -1,0 +1,326 @@
+// The one door. Every system call of every program takes this way: trap -> number -> row -> filters ->
+// arguments decoded once -> handler -> result -> taps -> pending work (signals) -> back to ring 3.
+//
+// Each row has an entry function, made for its number of arguments and for who is listening. Attaching or
+// removing a tap makes the entries again, so a call that nobody watches pays nothing for taps.
+
+import { ENOSYS } from '../abi/errno.ts';
+import type { Kernel } from '../ring0/kernel.ts';
+import type { Task } from '../ring0/task/types.ts';
+import { type Block, REPLACED, type Result } from '../ring0/wait.ts';
+import { CPU, GPR, OFF } from '../ring3/layout.ts';
+import { type Call, type Tap, UNREADABLE } from './call.ts';
+import type { RawArgs } from './codec.ts';
+import type { Row } from './row.ts';
+import type { Table } from './table.ts';
+
+/** What the gate asks of the rest of ring 0. */
+export interface GateHooks {
+  /** The call cannot go on: take the task off the CPU until `block` is over. `task.call` has been set. */
+  park(task: Task, block: Block): void;
+  /**
+   * Something is to be done before the task goes back to ring 3: deliver signals, die, restore a signal mask.
+   * True to go on in the same context; false when it was replaced, or the task cannot run.
+   */
+  work(task: Task): boolean;
+}
+
+/**
+ * Decides on a call before its arguments are decoded; sees the raw registers, as seccomp does. Null lets it
+ * pass, anything else is its result.
+ */
+export type Filter = (task: Task, number: number, words: Uint32Array) => Result | null;
+
+export interface Gate {
+  readonly table: Table;
+  /** SYSCALL, with the task's registers in the CPU block. Wire it to `CpuHooks.syscall`, which says what true means. */
+  enter(): boolean;
+  /** Tries the task's blocked call again, with the arguments decoded before. Its registers must be on the CPU. */
+  retry(task: Task): boolean;
+  /**
+   * Ends a blocked call with a result of the caller's choice: -EINTR, or minus a code of RESTART when the
+   * registers have been set up to run it again. `shown` only goes to the taps; rax is left to the caller.
+   */
+  abandon(task: Task, shown: number | null): void;
+  /** Attaches a tap to the rows that it wants (default: all); the function returned removes it. */
+  attach(tap: Tap, wants?: (row: Row) => boolean): () => void;
+  /** Adds a filter before every row; the function returned removes it. */
+  filter(filter: Filter): () => void;
+  /** True while the table is as sealed and every entry is one that this gate made for its row. */
+  attest(): boolean;
+}
+
+type Entry = (task: Task) => boolean;
+
+const REGISTERS = [GPR.rdi, GPR.rsi, GPR.rdx, GPR.r10, GPR.r8, GPR.r9].map(
+  (r) => (CPU + OFF.gpr + 8 * r) / 4,
+);
+const RAX = (CPU + OFF.gpr + 8 * GPR.rax) / 4;
+
+export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate => {
+  const registers = kernel.cpu.frames.u32;
+  const words = new Uint32Array(12);
+  const raw: RawArgs = { words };
+  const [R0, R1, R2, R3, R4, R5] = REGISTERS as [number, number, number, number, number, number];
+
+  /** Fetches argument i from its register. */
+  const load = (i: number, register: number): void => {
+    words[2 * i] = registers[register] as number;
+    words[2 * i + 1] = registers[register + 1] as number;
+  };
+  const loadAll = (): void => {
+    for (let i = 0; i < 6; i++) load(i, REGISTERS[i] as number);
+  };
+
+  /** Puts a result in rax and goes back, unless the task has work to do first. */
+  const leave = (task: Task, result: number): boolean => {
+    registers[RAX] = result;
+    registers[RAX + 1] = result >= 0 && result < 4294967296 ? 0 : Math.floor(result / 4294967296);
+    return quiet(task) || hooks.work(task);
+  };
+
+  /** The slow ways out of a handler: it has to wait, or there is no result because it replaced the registers. */
+  const pause = (task: Task, row: Row, number: number, args: unknown[], r: Block): boolean => {
+    if (r === REPLACED) return replaced(task);
+    loadAll();
+    return park(
+      { task, row, number, args, words: words.slice(), startNs: Number.NaN, tapped: false, block: r },
+      r,
+    );
+  };
+  const replaced = (task: Task): boolean => {
+    if (task.state === 'runnable') hooks.work(task);
+    return false;
+  };
+  const park = (call: Call, block: Block): boolean => {
+    call.block = block;
+    call.task.call = call;
+    hooks.park(call.task, block);
+    return false;
+  };
+
+  const taps: { tap: Tap; wants: (row: Row) => boolean }[] = [];
+  const tapsOf = (row: Row): Tap[] => taps.filter((t) => t.wants(row)).map((t) => t.tap);
+
+  /** The end of a call that was watched or had blocked. */
+  const finish = (call: Call, r: Result): boolean => {
+    const { task } = call;
+    if (typeof r !== 'number' && r !== REPLACED) return park(call, r);
+    task.call = null;
+    task.resume = undefined;
+    if (typeof r === 'number') {
+      if (call.tapped) for (const tap of tapsOf(call.row)) tap.leave?.(call, r);
+      return leave(task, r);
+    }
+    if (call.tapped) {
+      const shown = task.state === 'dead' ? null : kernel.cpu.gpr(GPR.rax);
+      for (const tap of tapsOf(call.row)) tap.leave?.(call, shown);
+    }
+    return replaced(task);
+  };
+
+  /** An entry with taps: decodes everything, even what lies behind a bad argument, so that traces can show it. */
+  const watched = (row: Row, number: number, listeners: readonly Tap[]): Entry => {
+    const handler = row.handler as (task: Task, ...args: unknown[]) => Result;
+    return (task) => {
+      loadAll();
+      const args: unknown[] = [];
+      let error = 0;
+      for (const [i, param] of row.params.entries()) {
+        const v = param.decode(task, raw, i);
+        const bad = param.fallible && typeof v === 'number';
+        if (bad && error === 0) error = v;
+        args.push(bad ? UNREADABLE : v);
+      }
+      const call: Call = {
+        task,
+        row,
+        number,
+        args,
+        words: words.slice(),
+        startNs: kernel.clock.monotonic(),
+        tapped: true,
+        block: null,
+      };
+      task.call = call;
+      for (const tap of listeners) tap.enter?.(call);
+      return finish(call, error === 0 ? handler(task, ...args) : error);
+    };
+  };
+
+  /** An entry that nobody watches, made for its number of arguments. */
+  const plain = (row: Row, number: number): Entry => {
+    const [a, b, c] = row.params;
+    const fa = a?.fallible === true;
+    const fb = b?.fallible === true;
+    const fc = c?.fallible === true;
+    const handler = row.handler as (task: Task, ...args: unknown[]) => Result;
+    if (a === undefined) {
+      return (task) => {
+        const r = handler(task);
+        return typeof r === 'number' ? leave(task, r) : pause(task, row, number, [], r);
+      };
+    }
+    if (b === undefined) {
+      return (task) => {
+        load(0, R0);
+        const x = a.decode(task, raw, 0);
+        if (fa && typeof x === 'number') return leave(task, x);
+        const r = handler(task, x);
+        return typeof r === 'number' ? leave(task, r) : pause(task, row, number, [x], r);
+      };
+    }
+    if (c === undefined) {
+      return (task) => {
+        load(0, R0);
+        const x = a.decode(task, raw, 0);
+        if (fa && typeof x === 'number') return leave(task, x);
+        load(1, R1);
+        const y = b.decode(task, raw, 1);
+        if (fb && typeof y === 'number') return leave(task, y);
+        const r = handler(task, x, y);
+        return typeof r === 'number' ? leave(task, r) : pause(task, row, number, [x, y], r);
+      };
+    }
+    if (row.params.length === 3) {
+      return (task) => {
+        load(0, R0);
+        const x = a.decode(task, raw, 0);
+        if (fa && typeof x === 'number') return leave(task, x);
+        load(1, R1);
+        const y = b.decode(task, raw, 1);
+        if (fb && typeof y === 'number') return leave(task, y);
+        load(2, R2);
+        const z = c.decode(task, raw, 2);
+        if (fc && typeof z === 'number') return leave(task, z);
+        const r = handler(task, x, y, z);
+        return typeof r === 'number' ? leave(task, r) : pause(task, row, number, [x, y, z], r);
+      };
+    }
+    const { params } = row;
+    const count = params.length;
+    return (task) => {
+      load(0, R0);
+      load(1, R1);
+      load(2, R2);
+      load(3, R3);
+      load(4, R4);
+      load(5, R5);
+      const v: unknown[] = [];
+      for (let i = 0; i < count; i++) {
+        const param = params[i];
+        if (param === undefined) break;
+        const x = param.decode(task, raw, i);
+        if (param.fallible && typeof x === 'number') return leave(task, x);
+        v.push(x);
+      }
+      const r =
+        count === 4
+          ? handler(task, v[0], v[1], v[2], v[3])
+          : count === 5
+            ? handler(task, v[0], v[1], v[2], v[3], v[4])
+            : handler(task, v[0], v[1], v[2], v[3], v[4], v[5]);
+      return typeof r === 'number' ? leave(task, r) : pause(task, row, number, v, r);
+    };
+  };
+
+  const filters: Filter[] = [];
+  /** Puts the filters before an entry; the first that does not let the call pass decides. */
+  const guarded = (row: Row, number: number, entry: Entry): Entry => {
+    const chain = [...filters];
+    return (task) => {
+      loadAll();
+      for (const filter of chain) {
+        const r = filter(task, number, words);
+        if (r !== null) return typeof r === 'number' ? leave(task, r) : pause(task, row, number, [], r);
+      }
+      return entry(task);
+    };
+  };
+
+  const madeFor = new WeakMap<Entry, Row>();
+  const build = (row: Row, number: number): Entry => {
+    const listeners = tapsOf(row);
+    const entry = listeners.length === 0 ? plain(row, number) : watched(row, number, listeners);
+    const whole = filters.length === 0 ? entry : guarded(row, number, entry);
+    madeFor.set(whole, row);
+    return whole;
+  };
+
+  /** Numbers that the architecture never gave out, or gives to nobody yet, share one way to ENOSYS. */
+  const outside = (number: number): Row => {
+    const name = `syscall_0x${number.toString(16)}`;
+    return {
+      name,
+      params: [],
+      meta: { returns: 'int', family: 'system', support: 'absent', note: 'no such number' },
+      handler: (task: Task) => {
+        task.kernel.missing.set(name, (task.kernel.missing.get(name) ?? 0) + 1);
+        return -ENOSYS;
+      },
+    };
+  };
+
+  const entries: (Entry | undefined)[] = [];
+  const rebuild = (): void => {
+    for (const [number, row] of table.rows.entries()) entries[number] = row && build(row, number);
+  };
+  rebuild();
+
+  const remover =
+    <T>(list: T[], item: T) =>
+    (): void => {
+      const at = list.indexOf(item);
+      if (at < 0) return;
+      list.splice(at, 1);
+      rebuild();
+    };
+
+  return {
+    table,
+    enter: () => {
+      const task = kernel.current;
+      if (task === null) return false;
+      const number = registers[RAX] as number;
+      const entry = entries[number] ?? build(outside(number), number);
+      return entry(task);
+    },
+    retry: (task) => {
+      const { call } = task;
+      if (call === null) return true;
+      task.resume = call.block?.state;
+      const handler = call.row.handler as (task: Task, ...args: unknown[]) => Result;
+      return finish(call, handler(task, ...call.args));
+    },
+    abandon: (task, shown) => {
+      const { call } = task;
+      task.call = null;
+      task.resume = undefined;
+      if (call?.tapped) for (const tap of tapsOf(call.row)) tap.leave?.(call, shown);
+    },
+    attach: (tap, wants = () => true) => {
+      const item = { tap, wants };
+      taps.push(item);
+      rebuild();
+      return remover(taps, item);
+    },
+    filter: (filter) => {
+      filters.push(filter);
+      rebuild();
+      return remover(filters, filter);
+    },
+    attest: () =>
+      table.attest() &&
+      table.rows.every((row, number) => {
+        const entry = entries[number];
+        return row === undefined ? entry === undefined : entry !== undefined && madeFor.get(entry) === row;
+      }),
+  };
+};
+
+/** Nothing to do between the handler and ring 3. */
+const quiet = (task: Task): boolean =>
+  task.pending.length === 0 &&
+  task.process.sharedPending.length === 0 &&
+  task.savedSigmask === null &&
+  task.state === 'runnable';
