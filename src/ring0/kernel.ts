@@ -2,7 +2,9 @@
 // two machines in one process do not see each other.
 
 import type { Cpu } from '../ring3/cpu.ts';
+import type { MemoryState } from './mm/state.ts';
 import type { Process, Task } from './task/types.ts';
+import type { Vfs } from './vfs/state.ts';
 import type { Mount } from './vfs/types.ts';
 import type { WaitQueue } from './wait.ts';
 
@@ -26,12 +28,16 @@ export interface Kernel {
   /** The task on the CPU while a handler runs. */
   current: Task | null;
   readonly mounts: { list: Mount[]; changed: WaitQueue };
+  /** Device registry, FIFO hook and counters of the virtual file system; made on first use (vfs/state.ts, vfsOf). */
+  vfs?: Vfs;
   /** Makes a task runnable. */
   ready(task: Task): void;
   /** One-shot timer on the monotonic clock; returns a cancel function. */
   at(deadlineNs: number, run: () => void): () => void;
   /** Counts of calls that are not implemented, by name, for --stats. */
   readonly missing: Map<string, number>;
+  /** What all address spaces share; made on first use by mm/state.ts (memoryOf). */
+  memory?: MemoryState;
   readonly limits: { readonly memoryBytes: number; readonly tasks: number };
   /** Records an event for traces: signals, exits, forks, execs. Cheap when nobody listens. */
   readonly events: KernelEvents;

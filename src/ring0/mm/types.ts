@@ -1,6 +1,8 @@
 // The nouns of memory management: an address space is a sorted list of mappings over a page table of ring 3.
 
-import type { OpenFile, PageCache } from '../vfs/types.ts';
+import type { PageTable } from '../../ring3/cpu.ts';
+import type { OpenFile, PageCache, PageMapper } from '../vfs/types.ts';
+import type { Block } from '../wait.ts';
 import type { UserMemory } from './user.ts';
 
 /** PROT_* bits of mman.h. */
@@ -24,14 +26,30 @@ export interface Mapping {
   flags: number;
 }
 
+export type Access = 'read' | 'write' | 'exec';
+
+/** The signal a fault raises, with its si_code. */
+export interface FaultSignal {
+  readonly signo: number;
+  readonly code: number;
+  readonly addr: number;
+}
+
+export type FaultResult = 'resolved' | FaultSignal | Block;
+
 /** Shared by tasks with CLONE_VM. */
-export interface AddressSpace extends UserMemory {
+export interface AddressSpace extends UserMemory, PageMapper {
   /** Tasks that use it. */
   refs: number;
   /** Sorted by start, never overlapping. */
   readonly mappings: readonly Mapping[];
-  /** Number of ring 3's page table; what the CPU is switched to. */
-  readonly pageTable: number;
+  /** What the CPU is switched to. */
+  readonly pageTable: PageTable;
+  /**
+   * Set when an access from the kernel failed only because a page is not there yet: the gate then answers with
+   * this Block instead of the EFAULT, and clears it.
+   */
+  waiting: Block | null;
   brkStart: number;
   brk: number;
   /** Layout for /proc/self/stat and prctl(PR_SET_MM). */
@@ -46,6 +64,8 @@ export interface AddressSpace extends UserMemory {
     envStart: number;
     envEnd: number;
     auxv: Uint8Array;
+    /** Address of the vDSO image, 0 without one. */
+    vdso: number;
   };
 
   /** As mmap(2): address or -errno. addr is a hint unless fixed. */
@@ -65,14 +85,13 @@ export interface AddressSpace extends UserMemory {
    * A page fault of the CPU. 'resolved': try again; else the signal to raise with its si_code and address.
    * A Block means the page is not there yet.
    */
-  fault(
-    addr: number,
-    access: 'read' | 'write' | 'exec',
-  ): 'resolved' | { signo: number; code: number; addr: number } | import('../wait.ts').Block;
+  fault(addr: number, access: Access): FaultResult;
   /** For fork: copy-on-write copy. */
   fork(): AddressSpace | number;
   /** Resident and total pages, for /proc and rusage. */
-  usage(): { residentPages: number; totalPages: number };
+  usage(): { residentPages: number; totalPages: number; lockedPages: number; peakPages: number };
+  /** Present pages of [start, end), for /proc/self/smaps: how many, and how many of them no one else shares. */
+  present(start: number, end: number): { pages: number; own: number };
   /** Drops one reference; frees everything with the last. */
   release(): void;
 }

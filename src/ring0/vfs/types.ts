@@ -4,6 +4,7 @@
 
 import type { Task } from '../task/types.ts';
 import type { Block, Result, WaitQueue } from '../wait.ts';
+import type { InodeLocks } from './locks.ts';
 
 /** A time stamp in ns since the epoch; exact enough in a double to about 200 ns, so seconds and ns are apart. */
 export interface TimeSpec {
@@ -106,6 +107,15 @@ export interface Inode {
   removexattr?(name: string): number;
   /** Last reference dropped (unlinked and closed). */
   release?(): void;
+
+  /** Open file descriptions of this inode; kept by vfs/file.ts. */
+  holders?: number;
+  /** Descriptions open for writing, or negative while it is being executed (ETXTBSY); see vfs/file.ts. */
+  writers?: number;
+  /** POSIX, OFD and flock locks; kept by vfs/locks.ts. */
+  locks?: InodeLocks | null;
+  /** Guards F_ADD_SEALS (memfd_create); absent: EINVAL. */
+  seals?: number;
 }
 
 /**
@@ -119,6 +129,24 @@ export interface PageCache {
   size(): number;
   /** Called after a shared mapping or write made page `index` dirty. */
   dirty(index: number): void;
+  /** The frame of page `index` if it is cached already, else 0: for mapping the neighbours of a faulting page. */
+  peek?(index: number): number;
+  /**
+   * A mapping of these pages came into being or went away (once per mapping, so the same space may attach
+   * several times). A cache whose file can shrink or drop pages keeps the attached spaces and tells them.
+   */
+  attach?(by: PageMapper): void;
+  detach?(by: PageMapper): void;
+  /** Writes dirty pages back to where the file lives, for msync and munmap; 0 or -errno. */
+  writeback?(from: number, to: number): number;
+  /** Frees pages [from, to) so that they read as zero (MADV_REMOVE); absent: EOPNOTSUPP. */
+  punch?(from: number, to: number): number;
+}
+
+/** Whoever maps the pages of a PageCache: an address space. */
+export interface PageMapper {
+  /** Unmaps pages [from, to) of the cache wherever they are mapped, private copies included (truncation). */
+  dropPages(cache: PageCache, from: number, to: number): void;
 }
 
 /** Where a name leads: an inode reached through a mount. Like struct path of the kernel. */
@@ -134,15 +162,22 @@ export interface Dentry {
   inode: Inode;
   /** Set when the name was removed: shown as " (deleted)". */
   unlinked: boolean;
+  /** Names looked up in this directory so far. Make dentries with vfs/dentry.ts. */
+  children?: Map<string, Dentry> | null;
+  /** Mounts on this dentry, most recent last. */
+  mounted?: Mount[] | null;
 }
 
 export interface Mount {
   readonly id: number;
   readonly fs: FileSystem;
   readonly root: Dentry;
-  /** Where it is mounted: null for the root mount. */
-  readonly at: Path | null;
-  readonly readonly: boolean;
+  /** Where it is mounted: null for the root mount and for one that was detached. */
+  at: Path | null;
+  /** Read-only, whatever the file system is. */
+  readonly: boolean;
+  /** MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME ... as mount(2) was given them. */
+  flags?: number;
   /** Device or path shown in /proc/mounts. */
   readonly source: string;
 }
@@ -187,4 +222,5 @@ export interface OpenFile {
   dirState: unknown;
   /** fcntl(F_SETOWN), F_SETSIG. */
   owner: number;
+  signal?: number;
 }
