@@ -6,7 +6,7 @@ import type { Emit, Field, FlagKind, FlagName, Loop } from './emit.ts';
 import type { CcKind } from './flags.ts';
 import { ARITH_FLAGS, CPU, FLAG, OFF, STATUS, TLB } from './layout.ts';
 import type { Code, Label } from './wasm/code.ts';
-import { apply, callFn, f32, f64, i32, i64, loadAt, type Val, v128, type WasmType } from './wasm/ir.ts';
+import { callFn, i32, i64, loadAt, type Val, v128, type WasmType } from './wasm/ir.ts';
 
 /** Functions of the core module that generated code calls; indices in the module being built. */
 export interface CoreImports {
@@ -99,6 +99,8 @@ export abstract class EmitBase implements Emit {
   protected abstract addressParts(o: MemOperand): Val;
   protected abstract segmentBase(o: MemOperand): Val | null;
   /** Place in linear memory of an mm or st register: address (i32) and constant offset. */
+  /** Number of an st, sreg, creg or dreg operand, i32. */
+  protected abstract regNumber(o: Operand): Val;
   protected abstract mmPlace(o: Operand): { base: Val; offset: number };
   abstract next(): Val;
 
@@ -160,8 +162,11 @@ export abstract class EmitBase implements Emit {
           : i32Part(v128.extract('i32', 0x1b, this.xmmReg(o), 0), o.width);
       case 'mm':
         return o.width === 64 ? this.readMm(o) : i32Part(i32.wrap(this.readMm(o)), o.width);
+      case 'st':
       case 'sreg':
-        return zero32;
+      case 'creg':
+      case 'dreg':
+        return this.regNumber(o);
       default:
         throw new Error(`operand of kind ${o.kind} cannot be read`);
     }
@@ -488,5 +493,3 @@ export abstract class EmitBase implements Emit {
 
 const i32Part = (v: Val, width: number): Val =>
   width === 8 ? i32.and(v, i32.const(0xff)) : width === 16 ? i32.and(v, i32.const(0xffff)) : v;
-
-export const reinterpret = { f32: f32.reinterpretI32, f64: f64.reinterpretI64, apply };

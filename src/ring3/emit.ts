@@ -57,7 +57,10 @@ export interface Emit {
   loop(body: (l: Loop) => void): void;
 
   // Operands
-  /** Value of a reg, imm, mem, xmm (low lanes) or mm operand of 8..64 bits, by rule 3. Memory is loaded. */
+  /**
+   * Value of a reg, imm, mem, xmm (low lanes) or mm operand of 8..64 bits, by rule 3. Memory is loaded.
+   * For st, sreg, creg and dreg operands: the register's number, i32.
+   */
   read(o: Operand): Val;
   /** Sign-extended to i64, for reg, imm and mem. */
   readSigned(o: Operand): Val;

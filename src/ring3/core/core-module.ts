@@ -1,0 +1,386 @@
+// The core module: the hand-written part of the processor in WebAssembly. It walks page tables on a TLB
+// miss, evaluates lazy flags, and dispatches: from a guest address through the jump cache to the
+// interpreter's first op or to a translated region. Everything it cannot do itself it asks of TypeScript.
+
+import { CC_KINDS, CC_WIDTHS, type CcState, conditionValue, flagsImage } from '../flags.ts';
+import { type CoreImports, cpu, WASM } from '../emit-base.ts';
+import { FRAME_FLAGS, JUMP, OFF, STATUS, TLB, VECTOR } from '../layout.ts';
+import { Code, type Label } from '../wasm/code.ts';
+import { callFn, i32, i64, loadAt, type Val, type WasmType } from '../wasm/ir.ts';
+import { ModuleBuilder } from '../wasm/module.ts';
+
+/** What the core module imports from TypeScript, all over i32. */
+export interface CoreHost {
+  /** Page fault at CPU.cr2; access 0 read, 1 write, 2 exec. 1: resolved, 0: CPU.status says how to exit. */
+  fault(access: number): number;
+  /** A read at CPU.cr2 that crosses a page: physical address of the bytes put together, or 0 with CPU.status set. */
+  crossRead(bytes: number, forWrite: number): number;
+  /** A write of the bytes in CPU.bounce to CPU.cr2 across a page; 0 or a status. */
+  crossWrite(bytes: number): number;
+  /** 0, or a status, after making both pages of a crossing write present. */
+  crossProbe(bytes: number): number;
+  /** Finds code for CPU.rip and enters it into the jump cache; 0, or a status. */
+  resolve(): number;
+  helper(number: number, arg: number): number;
+  gate(): number;
+  /** A block has run often: `op` is its first predecoded op. Returns a status. */
+  hot(op: number): number;
+}
+
+/** Core functions by name, for generated modules to import: [parameters, results]. */
+export const CORE_SIGNATURES = {
+  loadSlow: [['i64', 'i32'], ['i32']],
+  loadForWriteSlow: [['i64', 'i32'], ['i32']],
+  storeSlow32: [['i64', 'i32', 'i32'], ['i32']],
+  storeSlow64: [['i64', 'i64'], ['i32']],
+  storeSlow128: [['i64', 'v128'], ['i32']],
+  probeWrite: [['i64', 'i32'], ['i32']],
+  helper: [['i32', 'i32'], ['i32']],
+  gate: [[], ['i32']],
+  flagsImage: [[], ['i32']],
+  condition: [['i32'], ['i32']],
+  /** Tail-continues with the predecoded op at the address given. */
+  next: [['i32'], ['i32']],
+  /** Continues at CPU.rip through the jump cache. The argument is ignored. */
+  dispatch: [['i32'], ['i32']],
+  /** Runs from CPU.rip until rip is the address given (a guest return) or something has to unwind. */
+  enter: [['i64'], ['i32']],
+  hot: [['i32'], ['i32']],
+} as const satisfies Record<string, readonly [readonly WasmType[], readonly WasmType[]]>;
+
+export type CoreName = keyof typeof CORE_SIGNATURES;
+export type CoreFunctions = CoreImports & Record<CoreName, number>;
+
+/** Declares the imports of a generated module: memory and every core function. */
+export const importCore = (mb: ModuleBuilder): CoreFunctions => {
+  mb.importMemory('k', 'memory');
+  const out: Record<string, number> = {};
+  for (const [name, [params, results]] of Object.entries(CORE_SIGNATURES)) {
+    out[name] = mb.importFunc('k', name, params, results);
+  }
+  return out as CoreFunctions;
+};
+
+const page = (at: Val): Val => i64.and(at, i64.const(-4096));
+const offset = (at: Val): Val => i32.and(i32.wrap(at), i32.const(4095));
+
+/** Adds the core functions to a module under construction; handlers may be added to the same module after. */
+export const defineCore = (mb: ModuleBuilder): { core: CoreFunctions; table: number; handlerType: number } => {
+  mb.importMemory('k', 'memory');
+  const js = {
+    fault: mb.importFunc('js', 'fault', ['i32'], ['i32']),
+    crossRead: mb.importFunc('js', 'crossRead', ['i32', 'i32'], ['i32']),
+    crossWrite: mb.importFunc('js', 'crossWrite', ['i32'], ['i32']),
+    crossProbe: mb.importFunc('js', 'crossProbe', ['i32'], ['i32']),
+    resolve: mb.importFunc('js', 'resolve', [], ['i32']),
+    helper: mb.importFunc('js', 'helper', ['i32', 'i32'], ['i32']),
+    gate: mb.importFunc('js', 'gate', [], ['i32']),
+    hot: mb.importFunc('js', 'hot', ['i32'], ['i32']),
+  };
+  const table = mb.importTable('k', 'table');
+  const handlerType = mb.type(['i32'], ['i32']);
+  const fn = {} as Record<CoreName, number>;
+  for (const name of Object.keys(CORE_SIGNATURES) as CoreName[]) {
+    const [params, results] = CORE_SIGNATURES[name];
+    if (name === 'helper' || name === 'gate' || name === 'hot') continue;
+    fn[name] = mb.declare(params, results);
+    mb.export(name, fn[name]);
+  }
+  // Imported functions can be exported again: generated modules then call TypeScript directly.
+  for (const name of ['helper', 'gate', 'hot'] as const) {
+    fn[name] = js[name];
+    mb.export(name, js[name]);
+  }
+  const walk = mb.declare(['i64'], ['i32']);
+  const toWrite = mb.declare(['i64'], ['i32']);
+
+  // walk(address) -> page table entry, or 0
+  {
+    const c = new Code(['i64']);
+    const at = c.param(0);
+    c.if(i64.ne(i64.shrU(at, i64.const(47)), i64.const(0)), () => c.return(i32.const(0)));
+    const t = c.local('i32');
+    c.set(t, cpu.i32(OFF.pageRoot));
+    for (const shift of [42, 32, 22]) {
+      const index = i32.and(i32.wrap(i64.shrU(at, i64.const(shift))), i32.const(shift === 42 ? 31 : 1023));
+      c.set(t, loadAt('i32', WASM.i32Load, i32.add(t, i32.shl(index, i32.const(2)))));
+      c.if(i32.eqz(t), () => c.return(i32.const(0)));
+    }
+    const index = i32.and(i32.wrap(i64.shrU(at, i64.const(12))), i32.const(1023));
+    c.return(loadAt('i32', WASM.i32Load, i32.add(t, i32.shl(index, i32.const(2)))));
+    c.unreachable();
+    mb.define(walk, c);
+  }
+
+  const fill = (c: Code, at: Val, pte: Val, writable: Val): void => {
+    const entry = c.let(
+      i32.add(
+        cpu.i32(OFF.tlb),
+        i32.and(
+          i32.shrU(i32.wrap(at), i32.const(12 - TLB.entryShift)),
+          i32.const((TLB.entries - 1) << TLB.entryShift),
+        ),
+      ),
+    );
+    c.store(WASM.i64Store, entry, page(at), TLB.readTag);
+    c.if(
+      writable,
+      () => c.store(WASM.i64Store, entry, page(at), TLB.writeTag),
+      () => c.store(WASM.i64Store, entry, i64.const(-1), TLB.writeTag),
+    );
+    const frame = i32.and(pte, i32.const(-4096));
+    c.store(WASM.i32Store, entry, i32.sub(frame, i32.and(i32.wrap(at), i32.const(-4096))), TLB.addend);
+  };
+  const holdsCode = (pte: Val): Val =>
+    i32.and(loadAt('i32', WASM.i32Load8U, i32.shrU(pte, i32.const(12)), FRAME_FLAGS), i32.const(1));
+  const physical = (pte: Val, at: Val): Val => i32.or(i32.and(pte, i32.const(-4096)), offset(at));
+  const crosses = (at: Val, bytes: Val): Val => i32.gtU(i32.add(offset(at), bytes), i32.const(4096));
+
+  // loadSlow(address, bytes) -> physical address or 0
+  {
+    const c = new Code(['i64', 'i32']);
+    const at = c.param(0);
+    c.if(crosses(at, c.param(1)), () => {
+      cpu.set64(c, OFF.cr2, at);
+      c.return(callFn('i32', js.crossRead, [c.param(1), i32.const(0)]));
+    });
+    const pte = c.local('i32');
+    c.loop((again) => {
+      c.set(pte, callFn('i32', walk, [at]));
+      c.if(i32.and(pte, i32.const(1)), () => {
+        const writable = i32.and(i32.and(i32.shrU(pte, i32.const(1)), i32.const(1)), i32.eqz(holdsCode(pte)));
+        fill(c, at, pte, writable);
+        c.return(physical(pte, at));
+      });
+      cpu.set64(c, OFF.cr2, at);
+      c.brIf(callFn('i32', js.fault, [i32.const(0)]), again);
+    });
+    c.return(i32.const(0));
+    c.unreachable();
+    mb.define(fn.loadSlow, c);
+  }
+
+  // toWrite(address) -> physical address for writing within one page, or 0 with CPU.status set
+  {
+    const c = new Code(['i64']);
+    const at = c.param(0);
+    const pte = c.local('i32');
+    c.loop((again) => {
+      c.set(pte, callFn('i32', walk, [at]));
+      c.if(i32.and(pte, i32.const(2)), () => {
+        c.if(holdsCode(pte), () => {
+          cpu.set64(c, OFF.cr2, at);
+          cpu.set32(c, OFF.status, i32.const(STATUS.smc));
+          c.return(i32.const(0));
+        });
+        fill(c, at, pte, i32.const(1));
+        c.return(physical(pte, at));
+      });
+      cpu.set64(c, OFF.cr2, at);
+      c.brIf(callFn('i32', js.fault, [i32.const(1)]), again);
+    });
+    c.return(i32.const(0));
+    c.unreachable();
+    mb.define(toWrite, c);
+  }
+
+  // loadForWriteSlow(address, bytes)
+  {
+    const c = new Code(['i64', 'i32']);
+    const at = c.param(0);
+    c.if(crosses(at, c.param(1)), () => {
+      cpu.set64(c, OFF.cr2, at);
+      c.return(callFn('i32', js.crossRead, [c.param(1), i32.const(1)]));
+    });
+    c.return(callFn('i32', toWrite, [at]));
+    c.unreachable();
+    mb.define(fn.loadForWriteSlow, c);
+  }
+
+  // storeSlowN(address, value, ...) -> status
+  const storeSlow = (params: WasmType[], bytesOf: (c: Code) => Val, store: (c: Code, at: Val, off: number) => void): Code => {
+    const c = new Code(params);
+    const at = c.param(0);
+    c.if(crosses(at, bytesOf(c)), () => {
+      store(c, i32.const(0), 0x1000 + OFF.bounce);
+      cpu.set64(c, OFF.cr2, at);
+      c.return(callFn('i32', js.crossWrite, [bytesOf(c)]));
+    });
+    const p = c.local('i32');
+    c.set(p, callFn('i32', toWrite, [at]));
+    c.if(i32.eqz(p), () => c.return(cpu.i32(OFF.status)));
+    store(c, p, 0);
+    c.return(i32.const(0));
+    c.unreachable();
+    return c;
+  };
+  mb.define(
+    fn.storeSlow32,
+    storeSlow(['i64', 'i32', 'i32'], (c) => c.param(2), (c, at, off) => {
+      const v = c.param(1);
+      c.if(
+        i32.eq(c.param(2), i32.const(4)),
+        () => c.store(WASM.i32Store, at, v, off),
+        () =>
+          c.if(
+            i32.eq(c.param(2), i32.const(2)),
+            () => c.store(WASM.i32Store16, at, v, off),
+            () => c.store(WASM.i32Store8, at, v, off),
+          ),
+      );
+    }),
+  );
+  mb.define(
+    fn.storeSlow64,
+    storeSlow(['i64', 'i64'], () => i32.const(8), (c, at, off) => c.store(WASM.i64Store, at, c.param(1), off)),
+  );
+  mb.define(
+    fn.storeSlow128,
+    storeSlow(['i64', 'v128'], () => i32.const(16), (c, at, off) => c.store(WASM.v128Store, at, c.param(1), off)),
+  );
+
+  // probeWrite(address, bytes) -> status
+  {
+    const c = new Code(['i64', 'i32']);
+    const at = c.param(0);
+    c.if(crosses(at, c.param(1)), () => {
+      cpu.set64(c, OFF.cr2, at);
+      c.return(callFn('i32', js.crossProbe, [c.param(1)]));
+    });
+    c.if(callFn('i32', toWrite, [at]), () => c.return(i32.const(0)));
+    c.return(cpu.i32(OFF.status));
+    c.unreachable();
+    mb.define(fn.probeWrite, c);
+  }
+
+  // Lazy flags of the state in the CPU block: one case for each ccOp.
+  const byCcOp = (c: Code, value: (s: CcState) => Val): void => {
+    const a = c.local('i64');
+    const b = c.local('i64');
+    const res = c.local('i64');
+    const a32 = c.local('i32');
+    const b32 = c.local('i32');
+    const res32 = c.local('i32');
+    c.set(a, cpu.i64(OFF.ccA));
+    c.set(b, cpu.i64(OFF.ccB));
+    c.set(res, cpu.i64(OFF.ccRes));
+    c.set(a32, i32.wrap(a));
+    c.set(b32, i32.wrap(b));
+    c.set(res32, i32.wrap(res));
+    const n = CC_KINDS.length * 4;
+    const labels: Label[] = [];
+    for (let i = 0; i < n; i++) labels.unshift(c.open(0x02));
+    c.brTable(cpu.i32(OFF.ccOp), labels, labels[0] as Label);
+    for (let i = 0; i < n; i++) {
+      c.close();
+      const kind = CC_KINDS[i >> 2] as (typeof CC_KINDS)[number];
+      const width = CC_WIDTHS[i & 3] as 8 | 16 | 32 | 64;
+      const wide = width === 64 && kind !== 'raw';
+      c.return(value({ kind, width, a: wide ? a : a32, b: wide ? b : b32, res: wide ? res : res32 }));
+    }
+    c.unreachable();
+  };
+  {
+    const c = new Code([]);
+    byCcOp(c, flagsImage);
+    mb.define(fn.flagsImage, c);
+  }
+  const pairs: number[] = [];
+  for (let pair = 0; pair < 8; pair++) {
+    const c = new Code([]);
+    byCcOp(c, (s) => conditionValue(s, pair * 2));
+    pairs.push(mb.func([], ['i32'], c));
+  }
+  {
+    const c = new Code(['i32']);
+    const labels: Label[] = [];
+    for (let i = 0; i < 8; i++) labels.unshift(c.open(0x02));
+    c.brTable(i32.and(i32.shrU(c.param(0), i32.const(1)), i32.const(7)), labels, labels[0] as Label);
+    for (let i = 0; i < 8; i++) {
+      c.close();
+      c.return(i32.xor(callFn('i32', pairs[i] as number, []), i32.and(c.param(0), i32.const(1))));
+    }
+    c.unreachable();
+    mb.define(fn.condition, c);
+  }
+
+  // next(op): tail-continue with a predecoded op
+  {
+    const c = new Code(['i32']);
+    c.returnCallIndirect(table, handlerType, loadAt('i32', WASM.i32Load, c.param(0)), [c.param(0)]);
+    mb.define(fn.next, c);
+  }
+
+  // dispatch(ignored): continue at rip
+  {
+    const c = new Code(['i32']);
+    const rip = c.local('i64');
+    const low = c.local('i32');
+    const entry = c.local('i32');
+    c.loop((again) => {
+      c.set(rip, cpu.i64(OFF.rip));
+      c.set(low, i32.wrap(rip));
+      c.set(
+        entry,
+        i32.add(
+          cpu.i32(OFF.jumpCache),
+          i32.shl(
+            i32.and(i32.xor(low, i32.shrU(low, i32.const(12))), i32.const(JUMP.entries - 1)),
+            i32.const(4),
+          ),
+        ),
+      );
+      c.if(i64.ne(loadAt('i64', WASM.i64Load, entry, JUMP.ip), rip), () => {
+        c.set(low, callFn('i32', js.resolve, []));
+        c.brIf(i32.eqz(low), again);
+        c.return(low);
+      });
+    });
+    c.returnCallIndirect(table, handlerType, loadAt('i32', WASM.i32Load, entry, JUMP.fn), [
+      loadAt('i32', WASM.i32Load, entry, JUMP.arg),
+    ]);
+    mb.define(fn.dispatch, c);
+  }
+
+  // enter(return address): nested dispatch for a guest call made by translated code
+  {
+    const c = new Code(['i64']);
+    const s = c.local('i32');
+    c.loop((again) => {
+      c.set(s, callFn('i32', fn.dispatch, [i32.const(0)]));
+      c.if(s, () => c.return(s));
+      c.brIf(i64.ne(cpu.i64(OFF.rip), c.param(0)), again);
+    });
+    c.return(i32.const(0));
+    c.unreachable();
+    mb.define(fn.enter, c);
+  }
+
+  // run() -> status: the outermost dispatch
+  {
+    const c = new Code([]);
+    const s = c.local('i32');
+    c.loop((again) => {
+      c.set(s, callFn('i32', fn.dispatch, [i32.const(0)]));
+      c.brIf(i32.eqz(s), again);
+    });
+    c.return(s);
+    c.unreachable();
+    mb.export('run', mb.func([], ['i32'], c));
+  }
+  // runOp(op) -> status: for single steps
+  {
+    const c = new Code(['i32']);
+    c.returnCall(fn.next, [c.param(0)]);
+    mb.export('runOp', mb.func(['i32'], ['i32'], c));
+  }
+  return { core: fn as CoreFunctions, table, handlerType };
+};
+
+/** Exports of an instantiated core module. */
+export interface CoreExports extends Record<CoreName, CallableFunction> {
+  run(): number;
+  runOp(op: number): number;
+}
+
+export const PAGE_FAULT = VECTOR.PF;

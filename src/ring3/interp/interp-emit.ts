@@ -1,0 +1,177 @@
+// `Emit` for interpreter handlers: one function per form, its operands fetched from the predecoded op that
+// the parameter points to, registers and flags kept in the CPU block.
+
+import type { Insn, MemOperand, Operand, RegOperand, Width } from '../decode/insn.ts';
+import type { FlagName } from '../emit.ts';
+import { cpu, EmitBase, WASM } from '../emit-base.ts';
+import { type CcKind, ccOp } from '../flags.ts';
+import { CPU, FLAG, OFF, STATUS } from '../layout.ts';
+import type { CoreFunctions } from '../core/core-module.ts';
+import { Code } from '../wasm/code.ts';
+import { callFn, i32, i64, loadAt, type Val } from '../wasm/ir.ts';
+import { OP, OP_BYTES } from './op.ts';
+
+const FLAG_BIT: Record<FlagName, number> = {
+  cf: FLAG.CF,
+  pf: FLAG.PF,
+  af: FLAG.AF,
+  zf: FLAG.ZF,
+  sf: FLAG.SF,
+  of: FLAG.OF,
+};
+/** Flags that a condition code tests directly: cc of the positive form. */
+const FLAG_CC: Partial<Record<FlagName, number>> = { of: 0, cf: 2, zf: 4, sf: 8, pf: 10 };
+
+/** How a handler continues with the next op: in the core's own module through the table, elsewhere by import. */
+export type Tail = (code: Code, op: Val) => void;
+
+export class InterpEmit extends EmitBase {
+  readonly insn: Insn;
+  readonly #op: Val;
+  readonly #core: CoreFunctions;
+  readonly #tail: Tail;
+
+  constructor(insn: Insn, core: CoreFunctions, tail: Tail, exactFp: boolean, helperNumber: (name: string) => number) {
+    super(new Code(['i32']), core, exactFp, helperNumber);
+    this.insn = insn;
+    this.#core = core;
+    this.#tail = tail;
+    this.#op = this.code.param(0);
+  }
+
+  #u16(off: number): Val {
+    return loadAt('i32', WASM.i32Load16U, this.#op, off);
+  }
+  #i64(off: number): Val {
+    return loadAt('i64', WASM.i64Load, this.#op, off);
+  }
+  /** Offset of the register of an operand from CPU, or a constant one. */
+  #place(o: Operand | number, constant: (n: number) => number): { base: Val; offset: number } {
+    if (typeof o === 'number') return { base: i32.const(0), offset: CPU + constant(o) };
+    return { base: this.#u16(OP.reg + 2 * o.slot), offset: CPU };
+  }
+  #gprPlace(o: RegOperand | number, high: boolean): { base: Val; offset: number } {
+    return this.#place(o, (n) => OFF.gpr + 8 * n + (high ? 1 : 0));
+  }
+
+  protected reg64(o: RegOperand | number): Val {
+    const { base, offset } = this.#gprPlace(o, false);
+    return loadAt('i64', WASM.i64Load, base, offset);
+  }
+  protected regPart(o: RegOperand | number, width: Width, high: boolean): Val {
+    const { base, offset } = this.#gprPlace(o, high);
+    const op = width === 8 ? WASM.i32Load8U : width === 16 ? WASM.i32Load16U : WASM.i32Load;
+    return loadAt('i32', op, base, offset);
+  }
+  protected setReg(o: RegOperand | number, width: Width, high: boolean, v: Val): void {
+    const { base, offset } = this.#gprPlace(o, high);
+    if (width === 64) this.code.store(WASM.i64Store, base, v, offset);
+    else if (width === 32) this.code.store(WASM.i64Store, base, i64.extendU(v), offset);
+    else this.code.store(width === 16 ? WASM.i32Store16 : WASM.i32Store8, base, v, offset);
+  }
+  protected xmmReg(o: Operand | number): Val {
+    const { base, offset } = this.#place(o, (n) => OFF.xmm + 16 * n);
+    return loadAt('v128', WASM.v128Load, base, offset);
+  }
+  protected setXmmReg(o: Operand | number, v: Val): void {
+    const { base, offset } = this.#place(o, (n) => OFF.xmm + 16 * n);
+    this.code.store(WASM.v128Store, base, v, offset);
+  }
+  protected mmPlace(o: Operand): { base: Val; offset: number } {
+    return this.#place(o, (n) => n);
+  }
+  protected regNumber(o: Operand): Val {
+    return this.#u16(OP.reg + 2 * o.slot);
+  }
+  protected immediate(o: Extract<Operand, { kind: 'imm' }>, signed64: boolean): Val {
+    const second = this.insn.operands.some((p) => p.kind === 'imm' && p.slot < o.slot);
+    const off = second ? OP.disp : OP.imm;
+    if (signed64 || o.width === 64) return this.#i64(off);
+    const op = o.width === 8 ? WASM.i32Load8U : o.width === 16 ? WASM.i32Load16U : WASM.i32Load;
+    return loadAt('i32', op, this.#op, off);
+  }
+  protected addressParts(_o: MemOperand): Val {
+    const reg = (off: number): Val => loadAt('i64', WASM.i64Load, this.#u16(off), CPU);
+    const scale = i64.extendU(loadAt('i32', WASM.i32Load8U, this.#op, OP.scale));
+    return i64.add(i64.add(reg(OP.base), this.#i64(OP.disp)), i64.shl(reg(OP.index), scale));
+  }
+  protected segmentBase(_o: MemOperand): Val | null {
+    return loadAt('i64', WASM.i64Load, this.#u16(OP.segment), CPU);
+  }
+  next(): Val {
+    return i64.add(this.#i64(OP.ip), i64.extendU(loadAt('i32', WASM.i32Load8U, this.#op, OP.length)));
+  }
+
+  protected setCc(kind: CcKind, width: Width, a: Val, b: Val, res: Val): void {
+    const { code } = this;
+    const wide = (v: Val): Val => (v.t === 'i64' ? v : i64.extendU(v));
+    cpu.set64(code, OFF.ccA, wide(a));
+    if (kind !== 'raw') {
+      cpu.set64(code, OFF.ccB, wide(b));
+      cpu.set64(code, OFF.ccRes, wide(res));
+    }
+    cpu.set32(code, OFF.ccOp, i32.const(ccOp(kind, width)));
+  }
+  protected ccImage(): Val {
+    return callFn('i32', this.core.flagsImage, []);
+  }
+  flag(name: FlagName): Val {
+    const cc = FLAG_CC[name];
+    if (cc !== undefined) return this.condition(cc);
+    return i32.and(i32.shrU(this.ccImage(), i32.const(31 - Math.clz32(FLAG_BIT[name]))), i32.const(1));
+  }
+  condition(cc: number): Val {
+    return callFn('i32', this.core.condition, [i32.const(cc)]);
+  }
+
+  #setRip(v: Val): void {
+    cpu.set64(this.code, OFF.rip, v);
+  }
+  protected exitPending(): void {
+    this.#setRip(this.#i64(OP.ip));
+    this.code.return(cpu.i32(OFF.status));
+  }
+  protected exitWith(status: number, rip: 'this' | 'next'): void {
+    this.#setRip(rip === 'this' ? this.#i64(OP.ip) : this.next());
+    this.code.return(i32.const(status));
+  }
+  protected spill(): void {}
+  protected reload(): void {}
+  #target(t: Operand | Val): Val {
+    return isOperand(t) ? this.#i64(OP.imm) : t;
+  }
+  jump(target: Operand | Val): void {
+    this.#setRip(this.#target(target));
+    this.code.returnCall(this.#core.dispatch, [i32.const(0)]);
+  }
+  branch(cond: Val, target: Operand): void {
+    this.code.if(
+      cond,
+      () => this.#setRip(this.#target(target)),
+      () => this.#setRip(this.next()),
+    );
+    this.code.returnCall(this.#core.dispatch, [i32.const(0)]);
+  }
+  call(target: Operand | Val): void {
+    this.jump(target);
+  }
+  return(target: Val): void {
+    // Not a tail call: translated callers wait for this address in `enter`.
+    this.#setRip(target);
+    this.code.return(i32.const(STATUS.next));
+  }
+  syscall(): void {
+    this.#setRip(this.next());
+    const status = this.let(callFn('i32', this.core.gate, []));
+    this.code.if(status, () => this.code.return(status));
+    this.code.returnCall(this.#core.dispatch, [i32.const(0)]);
+  }
+
+  /** Ends the handler: on to the op behind this one. */
+  finish(): Code {
+    this.#tail(this.code, i32.add(this.#op, i32.const(OP_BYTES)));
+    return this.code;
+  }
+}
+
+const isOperand = (v: Operand | Val): v is Operand => 'kind' in v;

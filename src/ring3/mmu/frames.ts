@@ -1,0 +1,95 @@
+// Physical memory: one WebAssembly.Memory cut into frames of 4096 bytes with reference counts. The low end
+// holds the CPU block and one flag byte a frame; tables that need several adjacent frames come from the top.
+
+import type { Frames } from '../cpu.ts';
+import { FRAME_FLAGS, PAGE } from '../layout.ts';
+
+export interface PhysicalMemory extends Frames {
+  readonly memory: WebAssembly.Memory;
+  readonly u64: BigUint64Array;
+  readonly f32: Float32Array;
+  readonly f64: Float64Array;
+  /** Physical address of `n` adjacent frames, contents undefined; 0 when memory is out. */
+  allocContiguous(n: number): number;
+  releaseContiguous(address: number, n: number): void;
+  /** Called with a frame whose code must be forgotten. */
+  onCodeWrite: (frame: number) => void;
+}
+
+export const createFrames = (bytes: number): PhysicalMemory => {
+  const pages64 = Math.min(65535, Math.max(64, Math.floor(bytes / 65536)));
+  const memory = new WebAssembly.Memory({ initial: pages64, maximum: pages64 });
+  const { buffer } = memory;
+  const total = (pages64 * 65536) / PAGE;
+  const first = Math.ceil((FRAME_FLAGS + total) / PAGE);
+  const u8 = new Uint8Array(buffer);
+  const counts = new Int32Array(total);
+  const freeList: number[] = [];
+  /** Frames in [next, top) were never used and are zero. */
+  let next = first;
+  let top = total;
+  const chunks = new Map<number, number[]>();
+  let inUse = 0;
+
+  const take = (zero: boolean): number => {
+    const recycled = freeList.pop();
+    let frame: number;
+    if (recycled !== undefined) {
+      frame = recycled;
+      if (zero) u8.fill(0, frame * PAGE, frame * PAGE + PAGE);
+    } else if (next < top) frame = next++;
+    else return 0;
+    counts[frame] = 1;
+    inUse++;
+    return frame;
+  };
+
+  return {
+    memory,
+    u8,
+    u16: new Uint16Array(buffer),
+    u32: new Uint32Array(buffer),
+    i32: new Int32Array(buffer),
+    u64: new BigUint64Array(buffer),
+    f32: new Float32Array(buffer),
+    f64: new Float64Array(buffer),
+    dv: new DataView(buffer),
+    onCodeWrite: () => {},
+    total: total - first,
+    get free() {
+      return total - first - inUse;
+    },
+    alloc: () => take(false),
+    allocZeroed: () => take(true),
+    hold(frame) {
+      counts[frame] = (counts[frame] as number) + 1;
+    },
+    release(frame) {
+      const n = (counts[frame] as number) - 1;
+      counts[frame] = n;
+      if (n > 0) return;
+      if (n < 0) throw new Error(`frame ${frame} released too often`);
+      if (((u8[FRAME_FLAGS + frame] as number) & 1) !== 0) this.onCodeWrite(frame);
+      freeList.push(frame);
+      inUse--;
+    },
+    refs: (frame) => counts[frame] as number,
+    willWrite(frame) {
+      if (((u8[FRAME_FLAGS + frame] as number) & 1) !== 0) this.onCodeWrite(frame);
+    },
+    allocContiguous(n) {
+      const list = chunks.get(n);
+      const old = list?.pop();
+      if (old !== undefined) return old;
+      if (top - n < next) return 0;
+      top -= n;
+      inUse += n;
+      return top * PAGE;
+    },
+    releaseContiguous(address, n) {
+      const list = chunks.get(n);
+      if (list) list.push(address);
+      else chunks.set(n, [address]);
+    },
+  };
+};

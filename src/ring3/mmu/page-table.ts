@@ -1,0 +1,127 @@
+// A page table: four levels of 4-byte entries in physical frames (5 + 10 + 10 + 10 bits of page number), as
+// the core module walks it on a TLB miss, with the TLB and the jump cache of its address space.
+// An entry is the frame's physical address with the access bits (PTE) below; 0 is "not mapped".
+
+import { PTE, type PageTable } from '../cpu.ts';
+import { JUMP_BYTES, PAGE, TLB, TLB_BYTES } from '../layout.ts';
+import type { PhysicalMemory } from './frames.ts';
+
+/** What the processor needs to know of a page table beyond the contract. */
+export interface MmuTable extends PageTable {
+  /** Physical addresses of the root, the TLB and the jump cache. */
+  readonly root: number;
+  readonly tlb: number;
+  readonly jump: number;
+  /** Forgets every jump cache entry. */
+  flushJumps(): void;
+  flushTlb(): void;
+  destroyed: boolean;
+}
+
+const TABLE_FRAMES = (TLB_BYTES + JUMP_BYTES) / PAGE;
+
+/** `codeMoved` is called when an executable page appears, goes or changes its frame. */
+export const createPageTable = (mem: PhysicalMemory, codeMoved: (table: MmuTable) => void): MmuTable | null => {
+  const root = mem.allocZeroed() * PAGE;
+  const tlb = mem.allocContiguous(TABLE_FRAMES);
+  if (root === 0 || tlb === 0) return null;
+  const jump = tlb + TLB_BYTES;
+  const { u32, i32 } = mem;
+
+  const forget = (page: number): void => {
+    const at = (tlb + ((page & (TLB.entries - 1)) << TLB.entryShift)) >>> 2;
+    i32.fill(-1, at, at + 4);
+  };
+
+  /** Word index of the leaf entry of a page, or 0 when there is no table for it (`make`: or no memory). */
+  const leaf = (page: number, make: boolean): number => {
+    let table = root;
+    for (let shift = 30; shift > 0; shift -= 10) {
+      const i = (table >>> 2) + (Math.floor(page / 2 ** shift) & (shift === 30 ? 31 : 1023));
+      let below = u32[i] as number;
+      if (below === 0) {
+        if (!make) return 0;
+        below = mem.allocZeroed() * PAGE;
+        if (below === 0) return 0;
+        u32[i] = below;
+      }
+      table = below;
+    }
+    return (table >>> 2) + (page % 1024);
+  };
+
+  const freeBelow = (table: number, level: number): void => {
+    if (level < 3) {
+      const n = level === 0 ? 32 : 1024;
+      for (let i = 0; i < n; i++) {
+        const below = u32[(table >>> 2) + i] as number;
+        if (below !== 0) freeBelow(below, level + 1);
+      }
+    }
+    mem.release(table / PAGE);
+  };
+
+  const self: MmuTable = {
+    root,
+    tlb,
+    jump,
+    destroyed: false,
+    set(page, frame, access) {
+      const i = leaf(page, true);
+      if (i === 0) return false;
+      const old = u32[i] as number;
+      const entry = (frame * PAGE + access) >>> 0;
+      if (old === entry) return true;
+      u32[i] = entry;
+      forget(page);
+      if (((old & PTE.exec) !== 0 || (access & PTE.exec) !== 0) && old !== 0) codeMoved(self);
+      return true;
+    },
+    get(page) {
+      const i = leaf(page, false);
+      if (i === 0) return 0;
+      const e = u32[i] as number;
+      return Math.floor(e / PAGE) * 8 + (e & 7);
+    },
+    clear(page) {
+      const i = leaf(page, false);
+      if (i === 0) return;
+      const old = u32[i] as number;
+      if (old === 0) return;
+      u32[i] = 0;
+      forget(page);
+      if ((old & PTE.exec) !== 0) codeMoved(self);
+    },
+    each(from, to, visit) {
+      const descend = (table: number, shift: number, base: number): void => {
+        const n = shift === 30 ? 32 : 1024;
+        const span = 2 ** shift;
+        const first = Math.max(0, Math.floor((from - base) / span));
+        const last = Math.min(n - 1, Math.floor((to - 1 - base) / span));
+        for (let i = first; i <= last; i++) {
+          const e = u32[(table >>> 2) + i] as number;
+          if (e === 0) continue;
+          const page = base + i * span;
+          if (shift > 0) descend(e, shift - 10, page);
+          else visit(page, Math.floor(e / PAGE), e & 7);
+        }
+      };
+      descend(root, 30, 0);
+    },
+    flushJumps() {
+      i32.fill(-1, jump >>> 2, (jump + JUMP_BYTES) >>> 2);
+    },
+    flushTlb() {
+      i32.fill(-1, tlb >>> 2, (tlb + TLB_BYTES) >>> 2);
+    },
+    destroy() {
+      if (self.destroyed) return;
+      self.destroyed = true;
+      freeBelow(root, 0);
+      mem.releaseContiguous(tlb, TABLE_FRAMES);
+    },
+  };
+  self.flushTlb();
+  self.flushJumps();
+  return self;
+};
