@@ -17,6 +17,9 @@ export interface RawArgs {
 /** What a buffer's length is: another argument, or the result. */
 export type Length = string | number;
 
+/** Low 32 bits with or without sign, low 16 bits, or all 64 with or without sign. */
+export type Load = 's32' | 'u32' | 'u16' | 's64' | 'u64';
+
 export interface Codec<T> {
   readonly name: string;
   readonly type: string;
@@ -24,6 +27,8 @@ export interface Codec<T> {
   /** Decodes argument i. When `fallible`, a number is a negated errno and the call fails with it. */
   readonly decode: (task: Task, raw: RawArgs, i: number) => T | number;
   readonly fallible: boolean;
+  /** How a scalar is loaded from its register; the gate does it in line. Absent: by `decode`. */
+  readonly load?: Load;
   /** Shape for formatters: flag tables, struct, length argument ... Interpreted by trace/format. */
   readonly shape: unknown;
 }
@@ -33,39 +38,46 @@ const hi = (raw: RawArgs, i: number): number => raw.words[2 * i + 1] as number;
 const u64 = (raw: RawArgs, i: number): number => hi(raw, i) * 4294967296 + lo(raw, i);
 const s64 = (raw: RawArgs, i: number): number => (hi(raw, i) | 0) * 4294967296 + lo(raw, i);
 
-const scalar = (
-  name: string,
-  type: string,
-  decode: (raw: RawArgs, i: number) => number,
-  shape: unknown = null,
-): Codec<number> => ({
-  name,
-  type,
-  direction: 'in',
-  fallible: false,
-  shape,
-  decode: (_task, raw, i) => decode(raw, i),
-});
+const LOADS: Readonly<Record<Load, (raw: RawArgs, i: number) => number>> = {
+  s32: (raw, i) => lo(raw, i) | 0,
+  u32: lo,
+  u16: (raw, i) => lo(raw, i) & 0xffff,
+  s64,
+  u64,
+};
+
+const scalar = (name: string, type: string, load: Load, shape: unknown = null): Codec<number> => {
+  const from = LOADS[load];
+  return {
+    name,
+    type,
+    direction: 'in',
+    fallible: false,
+    load,
+    shape,
+    decode: (_task, raw, i) => from(raw, i),
+  };
+};
 
 /** File descriptor (s32). `dirfd` prints AT_FDCWD. */
-export const fd = (name: string): Codec<number> => scalar(name, 'fd', (r, i) => lo(r, i) | 0);
-export const dirfd = (name: string): Codec<number> => scalar(name, 'dirfd', (r, i) => lo(r, i) | 0);
-export const int = (name: string): Codec<number> => scalar(name, 'int', (r, i) => lo(r, i) | 0);
-export const uint = (name: string): Codec<number> => scalar(name, 'uint', lo);
+export const fd = (name: string): Codec<number> => scalar(name, 'fd', 's32');
+export const dirfd = (name: string): Codec<number> => scalar(name, 'dirfd', 's32');
+export const int = (name: string): Codec<number> => scalar(name, 'int', 's32');
+export const uint = (name: string): Codec<number> => scalar(name, 'uint', 'u32');
 /** s64 and u64 as numbers. */
-export const long = (name: string): Codec<number> => scalar(name, 'long', s64);
-export const ulong = (name: string): Codec<number> => scalar(name, 'ulong', u64);
+export const long = (name: string): Codec<number> => scalar(name, 'long', 's64');
+export const ulong = (name: string): Codec<number> => scalar(name, 'ulong', 'u64');
 /** size_t; printed in decimal. */
-export const size = (name: string): Codec<number> => scalar(name, 'size', u64);
+export const size = (name: string): Codec<number> => scalar(name, 'size', 'u64');
 /** off_t, signed. */
-export const off = (name: string): Codec<number> => scalar(name, 'off', s64);
+export const off = (name: string): Codec<number> => scalar(name, 'off', 's64');
 /** Guest address, printed in hex or NULL. */
-export const addr = (name: string): Codec<number> => scalar(name, 'addr', u64);
-export const pid = (name: string): Codec<number> => scalar(name, 'pid', (r, i) => lo(r, i) | 0);
-export const uid = (name: string): Codec<number> => scalar(name, 'uid', lo);
+export const addr = (name: string): Codec<number> => scalar(name, 'addr', 'u64');
+export const pid = (name: string): Codec<number> => scalar(name, 'pid', 's32');
+export const uid = (name: string): Codec<number> => scalar(name, 'uid', 'u32');
 /** Permission bits, printed in octal. */
-export const mode = (name: string): Codec<number> => scalar(name, 'mode', (r, i) => lo(r, i) & 0o177777);
-export const signo = (name: string): Codec<number> => scalar(name, 'signal', (r, i) => lo(r, i) | 0);
+export const mode = (name: string): Codec<number> => scalar(name, 'mode', 'u16');
+export const signo = (name: string): Codec<number> => scalar(name, 'signal', 's32');
 
 /** Names of bits and of values, as abi/flags tables give them. */
 export interface FlagTable {
@@ -76,15 +88,15 @@ export interface FlagTable {
   readonly bits: Readonly<Record<string, number>>;
 }
 /** Bit flags (u32). */
-export const flags = (name: string, table: FlagTable): Codec<number> => scalar(name, 'flags', lo, table);
+export const flags = (name: string, table: FlagTable): Codec<number> => scalar(name, 'flags', 'u32', table);
 /** Bit flags in 64 bits. */
-export const flags64 = (name: string, table: FlagTable): Codec<number> => scalar(name, 'flags', u64, table);
+export const flags64 = (name: string, table: FlagTable): Codec<number> => scalar(name, 'flags', 'u64', table);
 /** One of named values (s32): a command, an option. */
 export const choice = (
   name: string,
   values: Readonly<Record<string, number>>,
   unknown: string,
-): Codec<number> => scalar(name, 'choice', (r, i) => lo(r, i) | 0, { values, unknown });
+): Codec<number> => scalar(name, 'choice', 's32', { values, unknown });
 
 export const PATH_MAX = 4096;
 
@@ -110,21 +122,21 @@ export const string = (name: string): Codec<string> => ({ ...path(name), type: '
 
 /** Input buffer; the value is its address. `length` names the argument that gives its bytes. */
 export const bytesIn = (name: string, length: Length): Codec<number> => ({
-  ...scalar(name, 'bytes', u64, { length }),
+  ...scalar(name, 'bytes', 'u64', { length }),
   direction: 'in',
 });
 /** Output buffer; the trace shows as many bytes as the result says. */
 export const bytesOut = (name: string, length: Length): Codec<number> => ({
-  ...scalar(name, 'bytes', u64, { length }),
+  ...scalar(name, 'bytes', 'u64', { length }),
   direction: 'out',
 });
 /** Array of struct iovec; the value is its address (task.ts's iovec helper reads it). */
 export const iovec = (name: string, count: string, direction: 'in' | 'out'): Codec<number> => ({
-  ...scalar(name, 'iovec', u64, { count }),
+  ...scalar(name, 'iovec', 'u64', { count }),
   direction,
 });
 /** Pointer to a NULL-terminated array of strings (argv, envp); the value is its address. */
-export const strings = (name: string): Codec<number> => scalar(name, 'strings', u64);
+export const strings = (name: string): Codec<number> => scalar(name, 'strings', 'u64');
 
 /** Input struct, copied in; EFAULT if it cannot be read. */
 export const structIn = <F extends Record<string, FieldType>>(
@@ -151,12 +163,12 @@ export const structOut = <F extends Record<string, FieldType>>(
   name: string,
   s: Struct<F>,
 ): Codec<number> => ({
-  ...scalar(name, 'struct', u64, s),
+  ...scalar(name, 'struct', 'u64', s),
   direction: 'out',
 });
 /** Signal set of 8 bytes; the value is its address. */
-export const sigsetIn = (name: string): Codec<number> => scalar(name, 'sigset', u64);
+export const sigsetIn = (name: string): Codec<number> => scalar(name, 'sigset', 'u64');
 export const sigsetOut = (name: string): Codec<number> => ({
-  ...scalar(name, 'sigset', u64),
+  ...scalar(name, 'sigset', 'u64'),
   direction: 'out',
 });

@@ -10,7 +10,7 @@ import type { Task } from '../ring0/task/types.ts';
 import { type Block, REPLACED, type Result } from '../ring0/wait.ts';
 import { CPU, GPR, OFF } from '../ring3/layout.ts';
 import { type Call, type Tap, UNREADABLE } from './call.ts';
-import type { RawArgs } from './codec.ts';
+import type { Codec, RawArgs } from './codec.ts';
 import type { Row } from './row.ts';
 import type { Table } from './table.ts';
 
@@ -51,6 +51,12 @@ export interface Gate {
 }
 
 type Entry = (task: Task) => boolean;
+
+/** How an argument is fetched, as small integers that an entry can compare fast; see `Load` of codec.ts. */
+const [S32, U32, U16, S64, U64, FALLIBLE, OTHER] = [1, 2, 3, 4, 5, 6, 7] as const;
+const LOAD_KINDS = { s32: S32, u32: U32, u16: U16, s64: S64, u64: U64 } as const;
+const kindOf = (param: Codec<unknown> | undefined): number =>
+  param?.load !== undefined ? LOAD_KINDS[param.load] : param?.fallible ? FALLIBLE : OTHER;
 
 const REGISTERS = [GPR.rdi, GPR.rsi, GPR.rdx, GPR.r10, GPR.r8, GPR.r9].map(
   (r) => (CPU + OFF.gpr + 8 * r) / 4,
@@ -148,12 +154,31 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
     };
   };
 
+  /** Argument i of a row: a scalar in line, anything else by its codec. Negative errno when it cannot be read. */
+  const fetch = (task: Task, param: Codec<unknown>, kind: number, i: number, register: number): unknown => {
+    const low = registers[register] as number;
+    if (kind === S32) return low | 0;
+    const high = registers[register + 1] as number;
+    if (kind === U64) return high === 0 ? low : high * 4294967296 + low;
+    if (kind === U32) return low;
+    if (kind === S64) return (high | 0) * 4294967296 + low;
+    if (kind === U16) return low & 0xffff;
+    words[2 * i] = low;
+    words[2 * i + 1] = high;
+    return param.decode(task, raw, i);
+  };
+
   /** An entry that nobody watches, made for its number of arguments. */
   const plain = (row: Row, number: number): Entry => {
-    const [a, b, c] = row.params;
-    const fa = a?.fallible === true;
-    const fb = b?.fallible === true;
-    const fc = c?.fallible === true;
+    const [a, b, c, d, e, f] = row.params;
+    const [ka, kb, kc, kd, ke, kf] = [a, b, c, d, e, f].map(kindOf) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     const handler = row.handler as (task: Task, ...args: unknown[]) => Result;
     if (a === undefined) {
       return (task) => {
@@ -163,64 +188,49 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
     }
     if (b === undefined) {
       return (task) => {
-        load(0, R0);
-        const x = a.decode(task, raw, 0);
-        if (fa && typeof x === 'number') return leave(task, x);
+        const x = fetch(task, a, ka, 0, R0);
+        if (ka === FALLIBLE && typeof x === 'number') return leave(task, x);
         const r = handler(task, x);
         return typeof r === 'number' ? leave(task, r) : pause(task, row, number, [x], r);
       };
     }
     if (c === undefined) {
       return (task) => {
-        load(0, R0);
-        const x = a.decode(task, raw, 0);
-        if (fa && typeof x === 'number') return leave(task, x);
-        load(1, R1);
-        const y = b.decode(task, raw, 1);
-        if (fb && typeof y === 'number') return leave(task, y);
+        const x = fetch(task, a, ka, 0, R0);
+        if (ka === FALLIBLE && typeof x === 'number') return leave(task, x);
+        const y = fetch(task, b, kb, 1, R1);
+        if (kb === FALLIBLE && typeof y === 'number') return leave(task, y);
         const r = handler(task, x, y);
         return typeof r === 'number' ? leave(task, r) : pause(task, row, number, [x, y], r);
       };
     }
-    if (row.params.length === 3) {
+    if (d === undefined) {
       return (task) => {
-        load(0, R0);
-        const x = a.decode(task, raw, 0);
-        if (fa && typeof x === 'number') return leave(task, x);
-        load(1, R1);
-        const y = b.decode(task, raw, 1);
-        if (fb && typeof y === 'number') return leave(task, y);
-        load(2, R2);
-        const z = c.decode(task, raw, 2);
-        if (fc && typeof z === 'number') return leave(task, z);
+        const x = fetch(task, a, ka, 0, R0);
+        if (ka === FALLIBLE && typeof x === 'number') return leave(task, x);
+        const y = fetch(task, b, kb, 1, R1);
+        if (kb === FALLIBLE && typeof y === 'number') return leave(task, y);
+        const z = fetch(task, c, kc, 2, R2);
+        if (kc === FALLIBLE && typeof z === 'number') return leave(task, z);
         const r = handler(task, x, y, z);
         return typeof r === 'number' ? leave(task, r) : pause(task, row, number, [x, y, z], r);
       };
     }
-    const { params } = row;
-    const count = params.length;
     return (task) => {
-      load(0, R0);
-      load(1, R1);
-      load(2, R2);
-      load(3, R3);
-      load(4, R4);
-      load(5, R5);
-      const v: unknown[] = [];
-      for (let i = 0; i < count; i++) {
-        const param = params[i];
-        if (param === undefined) break;
-        const x = param.decode(task, raw, i);
-        if (param.fallible && typeof x === 'number') return leave(task, x);
-        v.push(x);
-      }
-      const r =
-        count === 4
-          ? handler(task, v[0], v[1], v[2], v[3])
-          : count === 5
-            ? handler(task, v[0], v[1], v[2], v[3], v[4])
-            : handler(task, v[0], v[1], v[2], v[3], v[4], v[5]);
-      return typeof r === 'number' ? leave(task, r) : pause(task, row, number, v, r);
+      const x = fetch(task, a, ka, 0, R0);
+      if (ka === FALLIBLE && typeof x === 'number') return leave(task, x);
+      const y = fetch(task, b, kb, 1, R1);
+      if (kb === FALLIBLE && typeof y === 'number') return leave(task, y);
+      const z = fetch(task, c, kc, 2, R2);
+      if (kc === FALLIBLE && typeof z === 'number') return leave(task, z);
+      const u = fetch(task, d, kd, 3, R3);
+      if (kd === FALLIBLE && typeof u === 'number') return leave(task, u);
+      const v = e === undefined ? undefined : fetch(task, e, ke, 4, R4);
+      if (ke === FALLIBLE && typeof v === 'number') return leave(task, v);
+      const w = f === undefined ? undefined : fetch(task, f, kf, 5, R5);
+      if (kf === FALLIBLE && typeof w === 'number') return leave(task, w);
+      const r = handler(task, x, y, z, u, v, w);
+      return typeof r === 'number' ? leave(task, r) : pause(task, row, number, [x, y, z, u, v, w], r);
     };
   };
 
