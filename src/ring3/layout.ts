@@ -51,9 +51,11 @@ export const OFF = {
   /** u64 */ fip: 0x288,
   /** u64 */ fdp: 0x290,
 
+  /** i32: 1 while SSE arithmetic honours MXCSR to the letter (Emit.exactFp) */ exactFp: 0x298,
+
   // Not part of a task's context.
   /** i32: counted down at back-edges and calls; below 0 the task is preempted */ budget: 0x2a0,
-  /** i32: nesting of translated calls on the host stack */ depth: 0x2a4,
+  /** i32: bytes of host stack that nested translated calls take, estimated */ depth: 0x2a4,
   /** i32: physical address of the TLB of the current address space */ tlb: 0x2a8,
   /** i32: physical address of the jump cache of the current address space */ jumpCache: 0x2ac,
   /** i32: physical address of the root of the current page table */ pageRoot: 0x2b0,
@@ -95,6 +97,7 @@ export const STATUS = {
   /** An exception is pending in vector, errorCode and cr2; rip is at the instruction (or after it, for traps). */ fault: 2,
   /** The budget ran out; rip is where to go on. */ budget: 3,
   /** The gate asked to stop: the task blocked, exited, or was switched. */ gate: 4,
+  /** MXCSR was loaded; rip is where to go on. */ resync: 6,
   /** A store hit a page with translated code; rip is at the storing instruction, nothing has been done yet. */ smc: 5,
 } as const;
 

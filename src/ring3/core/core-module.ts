@@ -4,7 +4,7 @@
 
 import { CC_KINDS, CC_WIDTHS, type CcState, conditionValue, flagsImage } from '../flags.ts';
 import { type CoreImports, cpu, WASM } from '../emit-base.ts';
-import { FRAME_FLAGS, JUMP, OFF, STATUS, TLB, VECTOR } from '../layout.ts';
+import { FLAG, FRAME_FLAGS, GPR, JUMP, OFF, STATUS, TLB } from '../layout.ts';
 import { Code, type Label } from '../wasm/code.ts';
 import { callFn, i32, i64, loadAt, type Val, type WasmType } from '../wasm/ir.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
@@ -43,7 +43,7 @@ export const CORE_SIGNATURES = {
   next: [['i32'], ['i32']],
   /** Continues at CPU.rip through the jump cache. The argument is ignored. */
   dispatch: [['i32'], ['i32']],
-  /** Runs from CPU.rip until rip is the address given (a guest return) or something has to unwind. */
+  /** Runs from CPU.rip, with the host stack as deep as CPU.depth says, until rip is the address given (a guest return) or something has to unwind. */
   enter: [['i64'], ['i32']],
   hot: [['i32'], ['i32']],
 } as const satisfies Record<string, readonly [readonly WasmType[], readonly WasmType[]]>;
@@ -82,12 +82,12 @@ export const defineCore = (mb: ModuleBuilder): { core: CoreFunctions; table: num
   const fn = {} as Record<CoreName, number>;
   for (const name of Object.keys(CORE_SIGNATURES) as CoreName[]) {
     const [params, results] = CORE_SIGNATURES[name];
-    if (name === 'helper' || name === 'gate' || name === 'hot') continue;
+    if (name === 'helper' || name === 'hot') continue;
     fn[name] = mb.declare(params, results);
     mb.export(name, fn[name]);
   }
   // Imported functions can be exported again: generated modules then call TypeScript directly.
-  for (const name of ['helper', 'gate', 'hot'] as const) {
+  for (const name of ['helper', 'hot'] as const) {
     fn[name] = js[name];
     mb.export(name, js[name]);
   }
@@ -304,6 +304,17 @@ export const defineCore = (mb: ModuleBuilder): { core: CoreFunctions; table: num
     mb.define(fn.condition, c);
   }
 
+  // gate(): SYSCALL. rcx and r11 take rip and RFLAGS (Intel SDM volume 2, SYSCALL).
+  {
+    const c = new Code([]);
+    cpu.set64(c, OFF.gpr + 8 * GPR.rcx, cpu.i64(OFF.rip));
+    const df = i32.and(cpu.i32(OFF.df), i32.const(FLAG.DF));
+    const image = i32.or(i32.or(callFn('i32', fn.flagsImage, []), df), cpu.i32(OFF.rflagsRest));
+    cpu.set64(c, OFF.gpr + 8 * GPR.r11, i64.extendU(image));
+    c.returnCall(js.gate, []);
+    mb.define(fn.gate, c);
+  }
+
   // next(op): tail-continue with a predecoded op
   {
     const c = new Code(['i32']);
@@ -346,7 +357,11 @@ export const defineCore = (mb: ModuleBuilder): { core: CoreFunctions; table: num
   {
     const c = new Code(['i64']);
     const s = c.local('i32');
+    // Regions read the depth on entry and leave a greater one behind when they call.
+    const depth = c.local('i32');
+    c.set(depth, cpu.i32(OFF.depth));
     c.loop((again) => {
+      cpu.set32(c, OFF.depth, depth);
       c.set(s, callFn('i32', fn.dispatch, [i32.const(0)]));
       c.if(s, () => c.return(s));
       c.brIf(i64.ne(cpu.i64(OFF.rip), c.param(0)), again);
@@ -361,6 +376,7 @@ export const defineCore = (mb: ModuleBuilder): { core: CoreFunctions; table: num
     const c = new Code([]);
     const s = c.local('i32');
     c.loop((again) => {
+      cpu.set32(c, OFF.depth, i32.const(0));
       c.set(s, callFn('i32', fn.dispatch, [i32.const(0)]));
       c.brIf(i32.eqz(s), again);
     });
@@ -382,5 +398,3 @@ export interface CoreExports extends Record<CoreName, CallableFunction> {
   run(): number;
   runOp(op: number): number;
 }
-
-export const PAGE_FAULT = VECTOR.PF;
