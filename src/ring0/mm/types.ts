@@ -8,6 +8,9 @@ import type { UserMemory } from './user.ts';
 /** PROT_* bits of mman.h. */
 export const PROT = { none: 0, read: 1, write: 2, exec: 4 } as const;
 
+/** Flags of a mapping that have no MAP_* bit; they live beside those in `flags`. */
+export const VM = { dontFork: 0x1000000, wipeOnFork: 0x2000000, dontDump: 0x4000000 } as const;
+
 /** One mapping (a VMA). Addresses in bytes, page-aligned; end is exclusive. */
 export interface Mapping {
   start: number;
@@ -22,7 +25,7 @@ export interface Mapping {
   file: OpenFile | null;
   /** [heap], [stack], [vdso] ... */
   name: string;
-  /** MAP_GROWSDOWN, MAP_NORESERVE, MADV_DONTFORK ... as mman.h bits. */
+  /** MAP_GROWSDOWN, MAP_LOCKED, MAP_NORESERVE of mman.h, and VM bits. */
   flags: number;
 }
 
@@ -50,6 +53,8 @@ export interface AddressSpace extends UserMemory, PageMapper {
    * this Block instead of the EFAULT, and clears it.
    */
   waiting: Block | null;
+  /** MAP_LOCKED after mlockall(MCL_FUTURE), for new mappings; else 0. */
+  lockFuture: number;
   brkStart: number;
   brk: number;
   /** Layout for /proc/self/stat and prctl(PR_SET_MM). */

@@ -1,0 +1,305 @@
+// The address space: a sorted list of mappings over a page table of ring 3, and the memory calls on it. The
+// rules are those of the kernel's mm/mmap.c; man mmap(2), munmap(2), brk(2) name the errors.
+
+import { EEXIST, EINVAL, ENOMEM, EOVERFLOW, EPERM } from '../../abi/errno.ts';
+import { MAP_32BIT, MAP_GROWSDOWN, MAP_LOCKED, MAP_NORESERVE, PROT_WRITE } from '../../abi/mman.ts';
+import { type Frames, type PageTable, PTE } from '../../ring3/cpu.ts';
+import type { OpenFile, PageCache } from '../vfs/types.ts';
+import { type Block, isBlock } from '../wait.ts';
+import { adviseRange } from './advise.ts';
+import { allowsMore, findMapping, resolveFault } from './fault.ts';
+import { isPageAligned, MAX_MAPPINGS, MMAP_MIN, PAGE, pageDown, pageUp, TASK_SIZE } from './layout.ts';
+import { indexAfter, overlaps, slice } from './mappings.ts';
+import { choose, chooseForImage, guardedStart, isFree } from './place.ts';
+import { protectRange } from './protect.ts';
+import { attach, detach, dropRange, insert, type MutableSpace, removeRange } from './ranges.ts';
+import { remapRange } from './remap.ts';
+import { holdFrame, limitOf, type MemoryState, RLIMIT_DATA, releaseFrame } from './state.ts';
+import { type Access, type AddressSpace, type FaultResult, type Mapping, VM } from './types.ts';
+import { PagedMemory } from './user-memory.ts';
+
+const CAP_SYS_RAWIO = 2 ** 17;
+
+type Layout = AddressSpace['layout'];
+
+const emptyLayout = (): Layout => ({
+  startCode: 0,
+  endCode: 0,
+  startData: 0,
+  endData: 0,
+  startStack: 0,
+  argStart: 0,
+  argEnd: 0,
+  envStart: 0,
+  envEnd: 0,
+  auxv: new Uint8Array(0),
+  vdso: 0,
+});
+
+const ELF_MAGIC = 0x464c457f;
+
+class Space extends PagedMemory implements AddressSpace, MutableSpace {
+  readonly state: MemoryState;
+  readonly pageTable: PageTable;
+  readonly list: Mapping[] = [];
+  readonly layout: Layout;
+  protected readonly frames: Frames;
+  refs = 1;
+  resident = 0;
+  peak = 0;
+  brkStart = 0;
+  brk = 0;
+  lockFuture = 0;
+  waiting: Block | null = null;
+
+  constructor(state: MemoryState, layout: Layout) {
+    super();
+    this.state = state;
+    this.frames = state.frames;
+    this.pageTable = state.cpu.newPageTable();
+    this.layout = layout;
+  }
+
+  get mappings(): readonly Mapping[] {
+    return this.list;
+  }
+
+  protected resolve(addr: number, write: boolean): boolean {
+    const r = resolveFault(this, addr, write ? 'write' : 'read');
+    if (r === 'resolved') return true;
+    if ('blocked' in r) this.waiting = r;
+    return false;
+  }
+
+  fault(addr: number, access: Access): FaultResult {
+    return resolveFault(this, addr, access);
+  }
+
+  find(addr: number): Mapping | null {
+    return findMapping(this.list, addr);
+  }
+
+  dataBytes(): number {
+    let total = 0;
+    for (const m of this.list)
+      if (!m.shared && m.prot & PROT_WRITE && !(m.flags & MAP_GROWSDOWN)) total += m.end - m.start;
+    return total;
+  }
+
+  placeHint(hint: number, length: number): number {
+    const at = Math.max(pageUp(hint), MMAP_MIN);
+    return isFree(this.list, at, length) ? at : choose(this.list, length, false);
+  }
+
+  isNoExec(file: OpenFile): boolean {
+    return this.state.isNoExec(file);
+  }
+
+  /** Where a mapping without a fixed address goes, or -1. */
+  private place(hint: number, length: number, m: Omit<Mapping, 'start' | 'end'>): number {
+    if (hint > 0) return this.placeHint(hint, length);
+    if (m.flags & MAP_32BIT) return choose(this.list, length, true);
+    if (m.pages && m.file && !m.shared && m.pageOffset === 0 && this.isImage(m.pages)) {
+      const at = chooseForImage(this.state, this.list, m.pages, length);
+      if (at >= 0) return at;
+    }
+    return choose(this.list, length, false);
+  }
+
+  private isImage(pages: PageCache): boolean {
+    const frame = pages.frame(0, false);
+    return !isBlock(frame) && frame > 0 && this.frames.dv.getUint32(frame * PAGE, true) === ELF_MAGIC;
+  }
+
+  map(
+    addr: number,
+    length: number,
+    m: Omit<Mapping, 'start' | 'end'>,
+    fixed: 'hint' | 'fixed' | 'noreplace',
+  ): number {
+    if (!(length > 0)) return -EINVAL;
+    const size = pageUp(length);
+    if (!(size <= TASK_SIZE)) return -ENOMEM;
+    if (m.pages && m.pageOffset + size / PAGE > 2 ** 52) return -EOVERFLOW;
+    if (this.list.length > MAX_MAPPINGS) return -ENOMEM;
+
+    let start = addr;
+    if (fixed === 'hint') {
+      start = this.place(addr, size, m);
+      if (start < 0) return -ENOMEM;
+    } else {
+      if (!isPageAligned(addr)) return -EINVAL;
+      if (!(addr >= 0 && addr <= TASK_SIZE - size)) return -ENOMEM;
+      if (
+        addr < MMAP_MIN &&
+        !((this.state.current()?.cred.capEffective ?? 0) % (2 * CAP_SYS_RAWIO) >= CAP_SYS_RAWIO)
+      )
+        return -EPERM;
+      if (fixed === 'noreplace' && overlaps(this.list, addr, addr + size)) return -EEXIST;
+    }
+    if (!allowsMore(this, size - this.mappedWithin(start, size))) return -ENOMEM;
+    const accountable = !m.shared && (m.prot & PROT_WRITE) !== 0;
+    if (accountable && !(m.flags & MAP_GROWSDOWN)) {
+      const limit = limitOf(this.state, RLIMIT_DATA);
+      if (limit !== Number.POSITIVE_INFINITY && this.dataBytes() + size > limit) return -ENOMEM;
+    }
+    // vm.overcommit_memory = 0: only what could never be backed is refused.
+    if (
+      (accountable || (m.shared && !m.file)) &&
+      !(m.flags & MAP_NORESERVE) &&
+      size / PAGE > this.frames.total
+    )
+      return -ENOMEM;
+
+    if (fixed === 'fixed') removeRange(this, start, start + size);
+    insert(this, { ...m, start, end: start + size });
+    return start;
+  }
+
+  /** Bytes of [start, start+length) that are mapped already. */
+  private mappedWithin(start: number, length: number): number {
+    let total = 0;
+    for (let i = indexAfter(this.list, start); i < this.list.length; i++) {
+      const m = this.list[i] as Mapping;
+      if (m.start >= start + length) break;
+      total += Math.min(m.end, start + length) - Math.max(m.start, start);
+    }
+    return total;
+  }
+
+  unmap(addr: number, length: number): number {
+    if (!isPageAligned(addr) || !(addr <= TASK_SIZE) || !(length <= TASK_SIZE - addr)) return -EINVAL;
+    const size = pageUp(length);
+    if (size === 0) return -EINVAL;
+    const m = this.find(addr);
+    if (m && m.start < addr && m.end > addr + size && this.list.length >= MAX_MAPPINGS) return -ENOMEM;
+    removeRange(this, addr, addr + size);
+    return 0;
+  }
+
+  protect(addr: number, length: number, prot: number): number {
+    return protectRange(this, addr, length, prot);
+  }
+
+  remap(addr: number, oldLength: number, newLength: number, flags: number, newAddr: number): number {
+    return remapRange(this, addr, oldLength, newLength, flags, newAddr);
+  }
+
+  advise(addr: number, length: number, advice: number): number {
+    return adviseRange(this, addr, length, advice);
+  }
+
+  setBrk(addr: number): number {
+    if (!(addr >= this.brkStart && addr < TASK_SIZE)) return this.brk;
+    const { startData, endData } = this.layout;
+    if (addr - this.brkStart + (endData - startData) > limitOf(this.state, RLIMIT_DATA)) return this.brk;
+    const from = pageUp(this.brk);
+    const to = pageUp(addr);
+    if (to < from) removeRange(this, to, from);
+    else if (to > from) {
+      const next = this.list[indexAfter(this.list, from)];
+      if (next && guardedStart(next) < to) return this.brk;
+      const heap = {
+        prot: 3,
+        shared: false,
+        pages: null,
+        pageOffset: 0,
+        file: null,
+        name: '[heap]',
+        flags: this.lockFuture,
+      };
+      if (this.map(from, to - from, heap, 'noreplace') < 0) return this.brk;
+    }
+    this.brk = addr;
+    return addr;
+  }
+
+  dropPages(cache: PageCache, from: number, to: number): void {
+    for (const m of this.list) {
+      if (m.pages !== cache) continue;
+      const pages = (m.end - m.start) / PAGE;
+      const first = Math.max(from, m.pageOffset);
+      const last = Math.min(to, m.pageOffset + pages);
+      if (first >= last) continue;
+      dropRange(this, m, m.start + (first - m.pageOffset) * PAGE, m.start + (last - m.pageOffset) * PAGE);
+    }
+  }
+
+  fork(): AddressSpace | number {
+    const child = new Space(this.state, { ...this.layout });
+    child.brkStart = this.brkStart;
+    child.brk = this.brk;
+    const { state, pageTable } = this;
+    const table = child.pageTable;
+    let complete = true;
+    for (const m of this.list) {
+      if (m.flags & VM.dontFork) continue;
+      const copy = slice(m, m.start, m.end);
+      copy.flags &= ~MAP_LOCKED;
+      child.list.push(copy);
+      attach(child, copy);
+      if (m.flags & VM.wipeOnFork) continue;
+      const keep = m.shared ? 7 : ~PTE.write;
+      pageTable.each(m.start / PAGE, m.end / PAGE, (page, frame, access) => {
+        if (!complete) return;
+        const shared = access & keep;
+        if (!table.set(page, frame, shared)) {
+          complete = false;
+          return;
+        }
+        holdFrame(state, frame);
+        child.resident++;
+        if (shared !== access) pageTable.set(page, frame, shared);
+      });
+    }
+    child.peak = child.resident;
+    if (complete) return child;
+    child.release();
+    return -ENOMEM;
+  }
+
+  usage(): { residentPages: number; totalPages: number; lockedPages: number; peakPages: number } {
+    let total = 0;
+    let locked = 0;
+    for (const m of this.list) {
+      total += m.end - m.start;
+      if (m.flags & MAP_LOCKED) locked += m.end - m.start;
+    }
+    return {
+      residentPages: this.resident,
+      totalPages: total / PAGE,
+      lockedPages: locked / PAGE,
+      peakPages: this.peak,
+    };
+  }
+
+  present(start: number, end: number): { pages: number; own: number } {
+    let pages = 0;
+    let own = 0;
+    this.pageTable.each(pageDown(start) / PAGE, pageUp(end) / PAGE, (_page, frame) => {
+      pages++;
+      if (frame !== this.state.zeroFrame && this.frames.refs(frame) === 1) own++;
+    });
+    return { pages, own };
+  }
+
+  release(): void {
+    this.refs--;
+    if (this.refs > 0) return;
+    const { state, pageTable } = this;
+    for (const m of this.list) {
+      const dirties = m.shared && m.pages ? m.pages : null;
+      pageTable.each(m.start / PAGE, m.end / PAGE, (page, frame, access) => {
+        if (dirties && access & PTE.write) dirties.dirty(m.pageOffset + (page - m.start / PAGE));
+        releaseFrame(state, frame);
+      });
+    }
+    pageTable.destroy();
+    const gone = this.list.splice(0);
+    for (const m of gone) detach(this, m);
+    this.resident = 0;
+  }
+}
+
+/** An empty address space with one reference. */
+export const createAddressSpace = (state: MemoryState): AddressSpace => new Space(state, emptyLayout());

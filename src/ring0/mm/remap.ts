@@ -1,0 +1,143 @@
+// mremap(2): a mapping shrinks, grows in place, or moves with its pages.
+
+import { EAGAIN, EFAULT, EINVAL, ENOMEM } from '../../abi/errno.ts';
+import { MAP_LOCKED, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, PROT_WRITE } from '../../abi/mman.ts';
+import { allowsMore, findMapping } from './fault.ts';
+import { isPageAligned, MMAP_MIN, PAGE, pageUp, TASK_SIZE } from './layout.ts';
+import { indexAfter, slice } from './mappings.ts';
+import { choose, guardedStart } from './place.ts';
+import { insert, isolate, type MutableSpace, mergeRange, removeRange } from './ranges.ts';
+import { limitOf, RLIMIT_DATA, RLIMIT_MEMLOCK } from './state.ts';
+import type { Mapping } from './types.ts';
+
+/** Moves the present pages of [from, from+length) to another place. False when memory is out. */
+const movePages = (space: MutableSpace, from: number, to: number, length: number): boolean => {
+  const { pageTable } = space;
+  const shift = (to - from) / PAGE;
+  let moved = true;
+  pageTable.each(from / PAGE, (from + length) / PAGE, (page, frame, access) => {
+    if (!moved) return;
+    if (!pageTable.set(page + shift, frame, access)) {
+      moved = false;
+      return;
+    }
+    pageTable.clear(page);
+  });
+  return moved;
+};
+
+/** Whether the limits let a mapping grow by so many bytes. */
+const mayGrow = (space: MutableSpace, m: Mapping, bytes: number): number => {
+  if (m.flags & MAP_LOCKED) {
+    let locked = bytes;
+    for (const each of space.list) if (each.flags & MAP_LOCKED) locked += each.end - each.start;
+    if (locked > limitOf(space.state, RLIMIT_MEMLOCK)) return -EAGAIN;
+  }
+  if (!allowsMore(space, bytes)) return -ENOMEM;
+  if (!m.shared && m.prot & PROT_WRITE && space.dataBytes() + bytes > limitOf(space.state, RLIMIT_DATA))
+    return -ENOMEM;
+  return 0;
+};
+
+/** Moves [addr, addr+oldLength), all of one mapping, to `to` with a new length. */
+const move = (
+  space: MutableSpace,
+  addr: number,
+  oldLength: number,
+  to: number,
+  newLength: number,
+  keep: boolean,
+): number => {
+  const [from] = isolate(space, addr, addr + oldLength);
+  const m = space.list[from] as Mapping;
+  const copy = slice(m, m.start, m.end);
+  copy.start = to;
+  copy.end = to + newLength;
+  insert(space, copy);
+  if (!movePages(space, addr, to, Math.min(oldLength, newLength))) {
+    movePages(space, to, addr, Math.min(oldLength, newLength));
+    removeRange(space, to, to + newLength);
+    mergeRange(space, addr, addr + oldLength);
+    return -ENOMEM;
+  }
+  if (keep) {
+    m.flags &= ~MAP_LOCKED;
+    mergeRange(space, addr, addr + oldLength);
+  } else removeRange(space, addr, addr + oldLength);
+  return to;
+};
+
+export const remapRange = (
+  space: MutableSpace,
+  addr: number,
+  oldSize: number,
+  newSize: number,
+  flags: number,
+  newAddr: number,
+): number => {
+  const known = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+  if (flags & ~known || !isPageAligned(addr)) return -EINVAL;
+  if (flags & MREMAP_FIXED && !(flags & MREMAP_MAYMOVE)) return -EINVAL;
+  if (flags & MREMAP_DONTUNMAP && (!(flags & MREMAP_MAYMOVE) || oldSize !== newSize)) return -EINVAL;
+  const oldLength = pageUp(oldSize);
+  const newLength = pageUp(newSize);
+  if (newLength === 0) return -EINVAL;
+
+  if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
+    if (!isPageAligned(newAddr) || newLength > TASK_SIZE || newAddr > TASK_SIZE - newLength) return -EINVAL;
+    if (addr + oldLength > newAddr && newAddr + newLength > addr) return -EINVAL;
+    if (flags & MREMAP_FIXED && newAddr < MMAP_MIN) return -EINVAL;
+  }
+  const m = findMapping(space.list, addr);
+  if (!m) return -EFAULT;
+  if (oldLength === 0 && !m.shared) return -EINVAL;
+  if (flags & MREMAP_DONTUNMAP && oldLength === 0) return -EINVAL;
+  if (oldLength > m.end - addr) return -EFAULT;
+
+  const grow = newLength - oldLength;
+  if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
+    const extra = flags & MREMAP_DONTUNMAP ? newLength : Math.max(0, grow);
+    const denied = extra > 0 ? mayGrow(space, m, extra) : 0;
+    if (denied < 0) return denied;
+    let to = newAddr;
+    if (flags & MREMAP_FIXED) removeRange(space, newAddr, newAddr + newLength);
+    else {
+      to = newAddr === 0 ? choose(space.list, newLength, false) : space.placeHint(newAddr, newLength);
+      if (to < 0) return -ENOMEM;
+    }
+    if (oldLength > newLength) removeRange(space, addr + newLength, addr + oldLength);
+    return move(space, addr, Math.min(oldLength, newLength), to, newLength, (flags & MREMAP_DONTUNMAP) !== 0);
+  }
+
+  // With an old size of 0 a second mapping of the same shared pages is made.
+  if (oldLength === 0) {
+    if (!(flags & MREMAP_MAYMOVE)) return -EINVAL;
+    const denied = mayGrow(space, m, newLength);
+    if (denied < 0) return denied;
+    const to = choose(space.list, newLength, false);
+    if (to < 0) return -ENOMEM;
+    const copy = slice(m, addr, m.end);
+    copy.start = to;
+    copy.end = to + newLength;
+    insert(space, copy);
+    return to;
+  }
+  if (grow <= 0) {
+    if (grow < 0) removeRange(space, addr + newLength, addr + oldLength);
+    return addr;
+  }
+  const denied = mayGrow(space, m, grow);
+  if (denied < 0) return denied;
+  if (addr + oldLength === m.end) {
+    const next = space.list[indexAfter(space.list, m.end)];
+    const ceiling = next ? guardedStart(next) : TASK_SIZE;
+    if (addr + newLength <= ceiling) {
+      m.end = addr + newLength;
+      mergeRange(space, m.start, m.end);
+      return addr;
+    }
+  }
+  if (!(flags & MREMAP_MAYMOVE)) return -ENOMEM;
+  const to = choose(space.list, newLength, false);
+  return to < 0 ? -ENOMEM : move(space, addr, oldLength, to, newLength, false);
+};

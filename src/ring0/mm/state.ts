@@ -1,0 +1,87 @@
+// What the address spaces of one machine share: physical memory, the page of zeros, the addresses that program
+// images have been given, and how memory is won back when it runs out.
+
+import type { Cpu, Frames } from '../../ring3/cpu.ts';
+import type { Kernel } from '../kernel.ts';
+import type { Task } from '../task/types.ts';
+import type { OpenFile, PageCache } from '../vfs/types.ts';
+import { IMAGE_TOP } from './layout.ts';
+
+export const RLIMIT_DATA = 2;
+export const RLIMIT_STACK = 3;
+export const RLIMIT_MEMLOCK = 8;
+export const RLIMIT_AS = 9;
+
+export interface MemoryState {
+  readonly cpu: Pick<Cpu, 'frames' | 'newPageTable'>;
+  readonly frames: Frames;
+  /** Read faults of anonymous memory map this frame. It carries no references: never hold or release it. */
+  readonly zeroFrame: number;
+  /** The task whose limits and identity count. */
+  current(): Task | null;
+  /** Asked in turn when memory is out; each returns how many frames it freed. */
+  readonly reclaimers: Set<() => number>;
+  /** Drops a mapping's reference on its file. */
+  closeFile(file: OpenFile): void;
+  /** Whether a file lies on a mount that forbids execution. */
+  isNoExec(file: OpenFile): boolean;
+  /** Addresses of program images by their pages and length; see layout.ts. */
+  readonly images: WeakMap<PageCache, Map<number, number>>;
+  imageFloor: number;
+  /** Frames of the vDSO and its data, made with the first process. */
+  vdso: unknown;
+  /** System V shared memory segments. */
+  shm: unknown;
+}
+
+const dropFile = (file: OpenFile): void => {
+  file.refs--;
+  if (file.refs === 0) file.ops.release?.(file);
+};
+
+export const createMemoryState = (
+  cpu: Pick<Cpu, 'frames' | 'newPageTable'>,
+  current: () => Task | null,
+): MemoryState => ({
+  cpu,
+  frames: cpu.frames,
+  zeroFrame: cpu.frames.allocZeroed(),
+  current,
+  reclaimers: new Set(),
+  closeFile: dropFile,
+  isNoExec: () => false,
+  images: new WeakMap(),
+  imageFloor: IMAGE_TOP,
+  vdso: null,
+  shm: null,
+});
+
+/** The memory state of a machine. */
+export const memoryOf = (kernel: Kernel): MemoryState => {
+  kernel.memory ??= createMemoryState(kernel.cpu, () => kernel.current);
+  return kernel.memory;
+};
+
+/** Soft limit of the current task; Infinity for none. */
+export const limitOf = (state: MemoryState, resource: number): number =>
+  state.current()?.process.rlimits[resource]?.soft ??
+  (resource === RLIMIT_STACK ? 8 * 1024 * 1024 : Number.POSITIVE_INFINITY);
+
+/** A frame with one reference, or 0 when memory is out even after reclaim. */
+export const allocFrame = (state: MemoryState, zeroed: boolean): number => {
+  for (;;) {
+    const frame = zeroed ? state.frames.allocZeroed() : state.frames.alloc();
+    if (frame !== 0) return frame;
+    let freed = 0;
+    for (const reclaim of state.reclaimers) freed += reclaim();
+    if (freed === 0) return 0;
+  }
+};
+
+export const holdFrame = (state: MemoryState, frame: number): void => {
+  if (frame !== state.zeroFrame) state.frames.hold(frame);
+};
+
+export const releaseFrame = (state: MemoryState, frame: number): void => {
+  if (frame !== state.zeroFrame) state.frames.release(frame);
+};
