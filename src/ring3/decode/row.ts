@@ -1,0 +1,344 @@
+// How a line of the opcode table is read. The notation is that of Intel's SDM volume 2, appendix A:
+//
+//   [prefix] opcode [/ext | 11B | W0 | W1] MNEMONIC operands [default size or width] [-> semantics]
+//
+//   prefix    NP: none of 66, F2, F3; NFx: neither F2 nor F3; 66, F3, F2: mandatory; nothing: they do not select
+//   opcode    `50+r`: the register is in the low three bits; a byte after the opcode is the whole ModRM byte,
+//             `C0+i` with ST(i) in its low three bits
+//   /0../7    ModRM.reg extends the opcode; 11B: ModRM.mod must be 3; W0, W1: REX.W decides
+//   operands  method and type. Methods: E G R M (general register or memory, by ModRM), Z (in the opcode),
+//             I (sign-extended within its own width), sI (sign-extended to the operand size), uI (plain data,
+//             zero-extended), J, O, X, Y, V W U (xmm), P Q N (mm), S, C, D, STi; `Rd/Mb` gives register and
+//             memory types apart. Types: b w d q dq t as in the manual, v y z by operand size, p far pointer,
+//             none: no size of its own. ps, pd, ss, sd, x are dq, dq, d, q, dq.
+//   sizes     d64: the operand size defaults to 64; f64: it is always 64; v y z b: the width of a row without
+//             operands that have one
+
+import type { Flow, Row } from './insn.ts';
+import { flagsOf } from './row-flags.ts';
+
+/** Methods of operands that appear in `Insn.operands`, as small numbers for the decoder's switch. */
+export const METHOD = {
+  /** ModRM.rm: general register or memory */ E: 1,
+  /** ModRM.reg: general register */ G: 2,
+  /** Register in the opcode */ Z: 3,
+  /** ModRM.reg: xmm */ V: 4,
+  /** ModRM.rm: xmm or memory */ W: 5,
+  /** ModRM.reg: mm */ P: 6,
+  /** ModRM.rm: mm or memory */ Q: 7,
+  S: 8,
+  C: 9,
+  D: 10,
+  /** Immediate, sign-extended */ I: 11,
+  /** One byte, sign-extended to the operand size */ sI: 12,
+  /** Plain data */ uI: 13,
+  J: 14,
+  O: 15,
+  /** ModRM.rm: ST(i) */ STi: 16,
+  ST0: 17,
+  /** A general register named in the row */ fixed: 18,
+  /** The constant 1 */ one: 19,
+  /** A segment register named in the row */ fixedS: 20,
+} as const;
+
+/** Operand types as small numbers; see WIDTHS. */
+export const TYPE = { none: 0, b: 1, w: 2, d: 3, q: 4, dq: 5, t: 6, v: 7, y: 8, z: 9, p: 10, s: 11 } as const;
+
+/** Bits of a type at operand size 16, 32, 64: WIDTHS[type * 3 + size]. */
+export const WIDTHS: readonly number[] = [
+  ...[0, 0, 0],
+  ...[8, 8, 8],
+  ...[16, 16, 16],
+  ...[32, 32, 32],
+  ...[64, 64, 64],
+  ...[128, 128, 128],
+  ...[80, 80, 80],
+  ...[16, 32, 64],
+  ...[32, 32, 64],
+  ...[16, 32, 32],
+  ...[32, 48, 80],
+  ...[80, 80, 80],
+];
+
+export interface OperandSpec {
+  readonly text: string;
+  /** METHOD */
+  readonly method: number;
+  /** TYPE of the register form, and of immediates. */
+  readonly type: number;
+  /** TYPE of the memory form. */
+  readonly memType: number;
+  /** Register of METHOD.fixed and fixedS. */
+  readonly reg: number;
+}
+
+export type PrefixRule = 'any' | 'NP' | 'NFx' | '66' | 'F3' | 'F2';
+
+/** A row with what the decoder and the encoder need of it. */
+export interface TableRow extends Row {
+  readonly prefix: PrefixRule;
+  /** 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A */
+  readonly map: 0 | 1 | 2 | 3;
+  readonly opcode: number;
+  /** The opcode holds a register: the row spans eight opcodes. */
+  readonly plus: boolean;
+  /** ModRM.reg as opcode extension, or -1. */
+  readonly ext: number;
+  /** The whole ModRM byte, or -1. With `ext` -1. */
+  readonly modrm: number;
+  readonly hasModrm: boolean;
+  /** What ModRM.mod may be. `ignored`: always taken as 3. */
+  readonly mod: 'any' | 'mem' | 'reg' | 'ignored';
+  /** REX.W that the row needs, or -1. */
+  readonly w: -1 | 0 | 1;
+  readonly size: 'v' | 'd64' | 'f64';
+  /** TYPE that gives `Insn.width`. */
+  readonly widthType: number;
+  readonly operands: readonly OperandSpec[];
+  /** Addresses memory, or counts, through registers that the row does not name: address size matters. */
+  readonly implicitAddress: boolean;
+  /** A string instruction that REP repeats, or (`repne`) for which F2 and F3 differ. */
+  readonly repeats: 'no' | 'rep' | 'repne';
+}
+
+export interface Section {
+  readonly feature: string | null;
+  readonly rows: readonly string[];
+}
+
+/** Condition names by code. */
+export const CONDITIONS: readonly string[] = [
+  ...['O', 'NO', 'B', 'AE', 'E', 'NE', 'BE', 'A'],
+  ...['S', 'NS', 'P', 'NP', 'L', 'GE', 'LE', 'G'],
+];
+
+const TYPE_NAMES: Readonly<Record<string, number>> = {
+  ...{ '': TYPE.none, b: TYPE.b, w: TYPE.w, d: TYPE.d, q: TYPE.q, dq: TYPE.dq, t: TYPE.t },
+  ...{ v: TYPE.v, y: TYPE.y, z: TYPE.z, p: TYPE.p, s: TYPE.s },
+  ...{ x: TYPE.dq, ps: TYPE.dq, pd: TYPE.dq, ss: TYPE.d, sd: TYPE.q },
+};
+
+const METHODS: Readonly<Record<string, number>> = {
+  ...{
+    E: METHOD.E,
+    R: METHOD.E,
+    M: METHOD.E,
+    G: METHOD.G,
+    Z: METHOD.Z,
+    V: METHOD.V,
+    W: METHOD.W,
+    U: METHOD.W,
+  },
+  ...{
+    P: METHOD.P,
+    Q: METHOD.Q,
+    N: METHOD.Q,
+    S: METHOD.S,
+    C: METHOD.C,
+    D: METHOD.D,
+    J: METHOD.J,
+    O: METHOD.O,
+  },
+  ...{ I: METHOD.I, sI: METHOD.sI, uI: METHOD.uI },
+};
+
+const spec = (text: string, method: number, type: number, memType: number = type, reg = -1): OperandSpec => ({
+  text,
+  method,
+  type,
+  memType,
+  reg,
+});
+
+const NAMED: Readonly<Record<string, OperandSpec>> = {
+  AL: spec('AL', METHOD.fixed, TYPE.b, TYPE.b, 0),
+  CL: spec('CL', METHOD.fixed, TYPE.b, TYPE.b, 1),
+  AX: spec('AX', METHOD.fixed, TYPE.w, TYPE.w, 0),
+  DX: spec('DX', METHOD.fixed, TYPE.w, TYPE.w, 2),
+  rAX: spec('rAX', METHOD.fixed, TYPE.v, TYPE.v, 0),
+  eAX: spec('eAX', METHOD.fixed, TYPE.z, TYPE.z, 0),
+  FS: spec('FS', METHOD.fixedS, TYPE.w, TYPE.w, 4),
+  GS: spec('GS', METHOD.fixedS, TYPE.w, TYPE.w, 5),
+  ST0: spec('ST0', METHOD.ST0, TYPE.t),
+  STi: spec('STi', METHOD.STi, TYPE.t),
+  '1': spec('1', METHOD.one, TYPE.b),
+};
+
+const OPERAND = /^(sI|uI|[A-Z])([a-z]*)(?:\/M([a-z]*))?$/;
+
+const typeOf = (name: string, text: string): number => {
+  const type = TYPE_NAMES[name];
+  if (type === undefined) throw new Error(`operand type ${name} in row ${text}`);
+  return type;
+};
+
+const parseOperand = (text: string, row: string): OperandSpec => {
+  const named = NAMED[text];
+  if (named) return named;
+  const [, letter = '', type = '', memType = type] = OPERAND.exec(text) ?? [];
+  const method = METHODS[letter];
+  if (method === undefined) throw new Error(`operand ${text} in row ${row}`);
+  return spec(text, method, typeOf(type, row), typeOf(memType, row));
+};
+
+const PREFIXES = new Set(['NP', 'NFx', '66', 'F3', 'F2']);
+const BYTE = /^[0-9A-F]{2}(\+[ri])?$/;
+
+/** Meanings that several mnemonics share, or that need a name apart from another instruction's. */
+const SEMANTICS: Readonly<Record<string, string>> = { sal: 'shl', movabs: 'mov' };
+
+const STRING = new Set(['movs', 'stos', 'lods', 'ins', 'outs', 'cmps', 'scas']);
+const IMPLICIT_ADDRESS = new Set(['xlat', 'loop', 'loope', 'loopne', 'jrcxz', 'maskmovq', 'maskmovdqu']);
+
+const LOCKABLE = new Set(
+  (
+    'add or adc sbb and sub xor not neg inc dec xchg bts btr btc ' + 'xadd cmpxchg cmpxchg8b cmpxchg16b'
+  ).split(' '),
+);
+
+const IMMEDIATE_IN_FORM = new Set(
+  (
+    'pshufw pshufd pshuflw pshufhw shufps shufpd palignr roundps roundpd roundss roundsd ' +
+    'cmpps cmppd cmpss cmpsd pinsrb pinsrw pinsrd pextrb pextrw pextrd insertps extractps ' +
+    'blendps blendpd pblendw dpps dppd mpsadbw pslldq psrldq aeskeygenassist pclmulqdq'
+  ).split(' '),
+);
+
+const FLOWS: Readonly<Record<string, Flow>> = {
+  ...{ jcc: 'branch', loop: 'branch', loope: 'branch', loopne: 'branch', jrcxz: 'branch' },
+  ...{ ret: 'return', syscall: 'syscall' },
+  ...{ jmpf: 'indirect-jump', callf: 'indirect-jump', retf: 'indirect-jump', iret: 'indirect-jump' },
+  ...{ undefined: 'stop', privileged: 'stop', int: 'stop', int1: 'stop', int3: 'stop' },
+};
+
+const flowOf = (semantics: string, operands: readonly OperandSpec[]): Flow => {
+  const direct = operands[0]?.method === METHOD.J;
+  if (semantics === 'jmp') return direct ? 'jump' : 'indirect-jump';
+  if (semantics === 'call') return direct ? 'call' : 'indirect-call';
+  return FLOWS[semantics] ?? 'next';
+};
+
+/** Family and code of a conditional mnemonic. */
+const conditional = (mnemonic: string): { semantics: string; cc: number } | null => {
+  for (const [stem, semantics] of [
+    ['J', 'jcc'],
+    ['SET', 'setcc'],
+    ['CMOV', 'cmovcc'],
+  ] as const) {
+    if (!mnemonic.startsWith(stem)) continue;
+    const cc = CONDITIONS.indexOf(mnemonic.slice(stem.length));
+    if (cc >= 0) return { semantics, cc };
+  }
+  return null;
+};
+
+/** The type that gives `Insn.width`: v or z if an operand has it, else y, else the first operand's. */
+const widthOf = (operands: readonly OperandSpec[]): number => {
+  const types = operands.map((o) => o.type);
+  if (types.includes(TYPE.v) || operands.some((o) => o.method === METHOD.sI)) return TYPE.v;
+  if (types.includes(TYPE.y)) return TYPE.y;
+  if (types.includes(TYPE.z)) return TYPE.z;
+  if (operands.some((o) => o.memType === TYPE.p)) return TYPE.v;
+  const first = types.find((t) => t !== TYPE.none) ?? TYPE.d;
+  return first <= TYPE.q ? first : TYPE.d;
+};
+
+const WIDTH_WORDS: Readonly<Record<string, number>> = { b: TYPE.b, v: TYPE.v, y: TYPE.y, z: TYPE.z };
+
+/** Reads one line of the table. Throws on a line that breaks the notation. */
+export const parseRow = (id: number, text: string, feature: string | null): TableRow => {
+  const words = text.split(' ');
+  let at = 0;
+  const prefix = (PREFIXES.has(words[0] ?? '') ? words[at++] : 'any') as PrefixRule;
+
+  const codes: string[] = [];
+  while (BYTE.test(words[at] ?? '')) codes.push(words[at++] ?? '');
+  const bytes = codes.map((c) => Number.parseInt(c, 16));
+  const map = bytes[0] !== 0x0f ? 0 : bytes[1] === 0x38 ? 2 : bytes[1] === 0x3a ? 3 : 1;
+  const last = map === 0 ? 0 : map === 1 ? 1 : 2;
+  const opcode = bytes[last];
+  if (opcode === undefined) throw new Error(`no opcode in row ${text}`);
+  const modrm = bytes[last + 1] ?? -1;
+
+  let ext = -1;
+  let regOnly = modrm >= 0;
+  let w: -1 | 0 | 1 = -1;
+  for (; at < words.length; at++) {
+    const word = words[at] ?? '';
+    if (word.startsWith('/')) ext = Number(word.slice(1));
+    else if (word === '11B') regOnly = true;
+    else if (word === 'W0') w = 0;
+    else if (word === 'W1') w = 1;
+    else break;
+  }
+
+  const name = words[at++] ?? '';
+  let size: 'v' | 'd64' | 'f64' = 'v';
+  let widthType = -1;
+  let semantics = '';
+  let operandText = '';
+  for (; at < words.length; at++) {
+    const word = words[at] ?? '';
+    if (word === 'd64' || word === 'f64') size = word;
+    else if (word === '->') semantics = words[++at] ?? '';
+    else if (word in WIDTH_WORDS) widthType = WIDTH_WORDS[word] ?? -1;
+    else operandText = word;
+  }
+  const texts = operandText === '' ? [] : operandText.split(',');
+  const string = texts.some((t) => t.startsWith('X') || t.startsWith('Y'));
+  // The operands of string instructions are implied; only their size is taken from the row.
+  const parsed = string
+    ? texts.filter((t) => /^[XY]/.test(t)).map((t) => spec(t, 0, typeOf(t.slice(1), text)))
+    : texts.map((t) => parseOperand(t, text));
+  const operands = string ? [] : parsed;
+
+  const letters = string ? '' : texts.map((t) => (t in NAMED ? '' : t[0])).join('');
+  const condition = conditional(name);
+  const mnemonic = name.toLowerCase();
+  if (semantics === '') {
+    semantics = condition ? condition.semantics : (SEMANTICS[mnemonic] ?? mnemonic);
+    if (semantics === 'imul' && operands.length === 1) semantics = 'imul1';
+  }
+  if (widthType < 0) widthType = size !== 'v' && parsed.length === 0 ? TYPE.v : widthOf(parsed);
+  if (size !== 'v' && widthType !== TYPE.v) widthType = TYPE.v;
+
+  const cc = condition ? condition.cc : -1;
+  const rm = operands.some((o) => o.method === METHOD.STi) || /[EGRMVWUPQNSCD]/.test(letters);
+  const mod = /[CD]/.test(letters)
+    ? 'ignored'
+    : regOnly || /[RUN]/.test(texts.filter((t) => !t.includes('/') && !(t in NAMED)).join(''))
+      ? 'reg'
+      : /^M|,M/.test(operandText)
+        ? 'mem'
+        : 'any';
+  const flags = flagsOf(semantics, cc, operands, string);
+  return {
+    id,
+    text,
+    semantics,
+    mnemonic,
+    cc,
+    flow: flowOf(semantics, operands),
+    lockable: LOCKABLE.has(semantics) && operands[0]?.method === METHOD.E,
+    feature,
+    flagsWritten: flags.written,
+    flagsRead: flags.read,
+    flagsUndefined: flags.undefined,
+    immediateInForm: IMMEDIATE_IN_FORM.has(semantics) && operands.at(-1)?.method === METHOD.uI,
+    prefix,
+    map,
+    opcode,
+    plus: codes[last]?.endsWith('+r') ?? false,
+    ext,
+    modrm,
+    hasModrm: modrm >= 0 || ext >= 0 || rm,
+    mod,
+    w,
+    size,
+    widthType,
+    operands,
+    implicitAddress: string || IMPLICIT_ADDRESS.has(semantics),
+    repeats:
+      !STRING.has(mnemonic) || !string ? 'no' : mnemonic === 'cmps' || mnemonic === 'scas' ? 'repne' : 'rep',
+  };
+};
