@@ -172,3 +172,48 @@ export const sigsetOut = (name: string): Codec<number> => ({
   ...scalar(name, 'sigset', 'u64'),
   direction: 'out',
 });
+
+// Pointers whose value stays an address, like those above; the type says what a trace finds behind them.
+
+const pointer = (name: string, type: string, direction: Direction, shape: unknown = null): Codec<number> => ({
+  ...scalar(name, type, 'u64', shape),
+  direction,
+});
+
+/** Output of one number: `[7]`. */
+export const intOut = (name: string): Codec<number> => pointer(name, 'word', 'out', 's32');
+export const uintOut = (name: string): Codec<number> => pointer(name, 'word', 'out', 'u32');
+export const addrOut = (name: string): Codec<number> => pointer(name, 'word', 'out', 'u64');
+/** File offset that the call reads and advances (sendfile, splice): `[0] => [10]`. */
+export const offsetInOut = (name: string): Codec<number> => pointer(name, 'offset', 'inout');
+/** Wait status: `[{WIFEXITED(s) && WEXITSTATUS(s) == 0}]`. */
+export const waitStatusOut = (name: string): Codec<number> => pointer(name, 'wstatus', 'out');
+/** Two descriptors: `[3, 4]`. */
+export const fdPairOut = (name: string): Codec<number> => pointer(name, 'fdpair', 'out');
+/** A string that the call writes: up to its NUL, or as long as the result says (readlink). */
+export const stringOut = (name: string): Codec<number> => pointer(name, 'stringOut', 'out');
+/** Array of struct pollfd. */
+export const pollfds = (name: string, count: string): Codec<number> =>
+  pointer(name, 'pollfds', 'in', { count });
+/** fd_set of select(2). */
+export const fdset = (name: string, count: string): Codec<number> => pointer(name, 'fdset', 'in', { count });
+/** Array of struct epoll_event, as many as the result says. */
+export const epollEventsOut = (name: string): Codec<number> => pointer(name, 'epollEvents', 'out');
+/** Directory entries of getdents64: how many there are. */
+export const direntsOut = (name: string): Codec<number> => pointer(name, 'dirents', 'out');
+/** CPU mask of `length` bytes (an argument): `[0 1]`. */
+export const cpusetIn = (name: string, length: string): Codec<number> =>
+  pointer(name, 'cpuset', 'in', { length });
+export const cpusetOut = (name: string): Codec<number> => pointer(name, 'cpuset', 'out', null);
+/** Array of gid_t; out: as many as the result says. */
+export const idsIn = (name: string, count: string): Codec<number> => pointer(name, 'ids', 'in', { count });
+export const idsOut = (name: string): Codec<number> => pointer(name, 'ids', 'out', null);
+/** Two timespecs of utimensat, or two timevals of utimes. */
+export const timesIn = (name: string, kind: 'timespec' | 'timeval'): Codec<number> =>
+  pointer(name, 'times', 'in', kind);
+/** File type and permission bits (mknod): `S_IFIFO|0644`. */
+export const fileMode = (name: string): Codec<number> => scalar(name, 'filemode', 'u16');
+/** Device number: `makedev(0x1, 0x3)`. */
+export const device = (name: string): Codec<number> => scalar(name, 'device', 'u64');
+/** An argument whose meaning the command before it decides (ioctl, fcntl, prctl, futex). */
+export const commandArg = (name: string): Codec<number> => scalar(name, 'arg', 'u64');
