@@ -28,6 +28,8 @@ export interface CpuState {
   /** The arithmetic flags, DF and the rest as an RFLAGS image; and back (mask: which bits). */
   rflags(): number;
   setRflags(value: number, mask: number): void;
+  /** The time stamp counter; a processor without one counts reads. */
+  tsc?(): bigint;
   /** Marks an exception pending and returns 1, so that a helper can `return cpu.raise(...)`. */
   raise(vector: number, errorCode?: number): number;
 }

@@ -1,0 +1,219 @@
+// Jumps, calls, the stack and the flags register. Near branches are 64 bits wide in 64-bit mode whatever the
+// prefixes (Intel SDM volume 1, section 6.2).
+
+import type { Insn, Width } from '../decode/insn.ts';
+import type { Emit, Semantics, SemanticsTable } from '../emit.ts';
+import type { CpuState, HelperTable } from '../helpers.ts';
+import { CPU, FLAG, GPR, OFF, VECTOR } from '../layout.ts';
+import { i32, i64, type Val } from '../wasm/ir.ts';
+import { clip, low32, memory, operand, wide, word } from './integer-width.ts';
+import { loadSelector, selectorOf } from './segment.ts';
+
+const sp = (e: Emit): Val => e.gpr(GPR.rsp, 64);
+
+/** Pushes a bound value: the store first, because it may fault. */
+const pushValue = (e: Emit, w: Width, v: Val): void => {
+  const top = e.let(i64.sub(sp(e), i64.const(w / 8)));
+  e.store(w, top, v);
+  e.setGpr(GPR.rsp, 64, top);
+};
+
+/** The width that PUSH and POP move: 64, or 16 with the operand-size prefix. */
+const stackWidth = (i: Insn): Width => (i.width === 16 ? 16 : 64);
+
+const push: Semantics = (e, i) => {
+  const o = operand(i, 0);
+  const w = stackWidth(i);
+  const v = o.kind === 'sreg' ? selectorOf(e, o) : o.kind === 'imm' ? e.readSigned(o) : e.read(o);
+  pushValue(e, w, e.let(w === 64 ? wide(v) : clip(16, low32(v))));
+};
+
+const pop: Semantics = (e, i) => {
+  const o = operand(i, 0);
+  const w = stackWidth(i);
+  const old = e.let(sp(e));
+  const v = e.let(e.load(w, old));
+  const top = e.let(i64.add(old, i64.const(w / 8)));
+  if (o.kind === 'mem') {
+    // The address is computed with rsp already incremented, but a faulting store must leave rsp alone.
+    e.setGpr(GPR.rsp, 64, top);
+    const at = e.let(e.address(o));
+    e.setGpr(GPR.rsp, 64, old);
+    e.store(w, at, v);
+    e.setGpr(GPR.rsp, 64, top);
+    return;
+  }
+  if (o.kind === 'sreg') {
+    loadSelector(e, o, low32(v));
+    e.setGpr(GPR.rsp, 64, top);
+    return;
+  }
+  // POP rsp keeps the value, not the increment.
+  e.setGpr(GPR.rsp, 64, top);
+  e.write(o, v);
+};
+
+const pushf: Semantics = (e, i) => {
+  const w = stackWidth(i);
+  pushValue(e, w, e.let(w === 64 ? i64.extendU(e.rflags()) : clip(16, e.rflags())));
+};
+
+/** What user code may change by POPF: not IF (IOPL is 0), and VM and RF are cleared anyway. */
+const POPF_MASK = 0x8d5 | FLAG.TF | FLAG.DF | FLAG.NT | FLAG.AC | FLAG.ID;
+
+const popf: Semantics = (e, i) => {
+  const w = stackWidth(i);
+  const v = e.let(low32(e.load(w, sp(e))));
+  e.setGpr(GPR.rsp, 64, i64.add(sp(e), i64.const(w / 8)));
+  e.setRflags(v, w === 64 ? POPF_MASK : POPF_MASK & 0xffff);
+};
+
+const lahf: Semantics = (e) =>
+  e.setGpr(GPR.rax, 8, i32.or(i32.and(e.rflags(), i32.const(0xd5)), i32.const(2)), true);
+const sahf: Semantics = (e) => e.setRflags(e.gpr(GPR.rax, 8, true), 0xd5);
+
+const leave: Semantics = (e, i) => {
+  const w = stackWidth(i);
+  const frame = e.let(e.gpr(GPR.rbp, 64));
+  const v = e.let(e.load(w, frame));
+  e.setGpr(GPR.rsp, 64, i64.add(frame, i64.const(w / 8)));
+  e.setGpr(GPR.rbp, w, v);
+};
+
+/** ENTER with nesting level 0 inline; deeper levels, which no compiler emits, by helper. */
+const enter: Semantics = (e, i) => {
+  const size = low32(e.read(operand(i, 0)));
+  const level = e.let(i32.and(low32(e.read(operand(i, 1))), i32.const(31)));
+  const w = stackWidth(i);
+  e.if(
+    level,
+    () =>
+      e.helper(
+        'enter',
+        i32.or(i32.shl(level, i32.const(16)), i32.or(size, i32.const(w === 16 ? 1 << 24 : 0))),
+      ),
+    () => {
+      const frame = e.let(i64.sub(sp(e), i64.const(w / 8)));
+      const top = e.let(i64.sub(frame, i64.extendU(size)));
+      e.probeWrite(w / 8, top);
+      e.store(w, frame, e.gpr(GPR.rbp, w));
+      e.setGpr(GPR.rsp, 64, top);
+      e.setGpr(GPR.rbp, w, w === 64 ? frame : clip(16, i32.wrap(frame)));
+    },
+  );
+};
+
+const call: Semantics = (e, i) => {
+  const o = operand(i, 0);
+  if (o.kind === 'rel') {
+    pushValue(e, 64, e.next());
+    e.call(o);
+    return;
+  }
+  const target = e.let(e.read(o));
+  pushValue(e, 64, e.next());
+  e.call(target);
+};
+
+const ret: Semantics = (e, i) => {
+  const target = e.let(e.load(64, sp(e)));
+  const o = i.operands[0];
+  const up = i64.add(sp(e), i64.const(8));
+  e.setGpr(GPR.rsp, 64, o ? i64.add(up, i64.and(wide(e.read(o)), i64.const(0xffff))) : up);
+  e.return(target);
+};
+
+const jmp: Semantics = (e, i) => {
+  const o = operand(i, 0);
+  e.jump(o.kind === 'rel' ? o : e.let(e.read(o)));
+};
+
+const jcc: Semantics = (e, i) => e.branch(e.condition(i.row.cc), operand(i, 0));
+
+const counter = (e: Emit, i: Insn): Val => e.gpr(GPR.rcx, i.addressWidth);
+
+const jrcxz: Semantics = (e, i) => e.branch(word(i.addressWidth).eqz(counter(e, i)), operand(i, 0));
+
+const loopWhile =
+  (extra?: (e: Emit) => Val): Semantics =>
+  (e, i) => {
+    const k = word(i.addressWidth);
+    const n = e.let(k.sub(counter(e, i), k.const(1)));
+    const more = k.ne(n, k.const(0));
+    const taken = e.let(extra ? i32.and(more, extra(e)) : more);
+    e.setGpr(GPR.rcx, i.addressWidth, n);
+    e.branch(taken, operand(i, 0));
+  };
+
+/** XLAT: al from the table at rbx, with a segment override if there is one. */
+const xlat: Semantics = (e, i) => {
+  const o = i.operands.find((x) => x.kind === 'mem');
+  const base = o ? e.address(memory(o)) : wide(e.gpr(GPR.rbx, i.addressWidth));
+  const sum = i64.add(base, wide(e.gpr(GPR.rax, 8)));
+  const at = i.addressWidth === 32 ? i64.and(sum, i64.const(0xffffffff)) : sum;
+  e.setGpr(GPR.rax, 8, e.load(8, at));
+};
+
+const gp: Semantics = (e) => e.raise(VECTOR.GP, 0);
+
+export const controlSemantics: SemanticsTable = {
+  push,
+  pop,
+  pushf,
+  popf,
+  lahf,
+  sahf,
+  leave,
+  enter,
+  call,
+  ret,
+  jmp,
+  jcc,
+  jrcxz,
+  loop: loopWhile(),
+  loope: loopWhile((e) => e.flag('zf')),
+  loopne: loopWhile((e) => i32.eqz(e.flag('zf'))),
+  xlat,
+  // Far transfers need descriptors that a flat 64-bit process does not have.
+  callf: gp,
+  jmpf: gp,
+  retf: gp,
+  iret: gp,
+};
+
+const gprAt = (reg: number): number => (CPU + OFF.gpr) / 8 + reg;
+
+/** ENTER with a nesting level: copies level - 1 frame pointers and pushes the new one. */
+const enterNested = (cpu: CpuState, arg: number): number => {
+  const bytes = arg & (1 << 24) ? 2 : 8;
+  const level = (arg >>> 16) & 31;
+  const size = arg & 0xffff;
+  const rsp = Number(cpu.u64[gprAt(GPR.rsp)]);
+  const rbp = Number(cpu.u64[gprAt(GPR.rbp)]);
+  const frame = rsp - bytes;
+  // Every pointer of the display, the old frame pointer on top and the new one at the bottom.
+  const all = new Uint8Array(bytes * (level + 1));
+  const view = new DataView(all.buffer);
+  const put = (slot: number, v: bigint): void => {
+    const at = bytes * (level - slot);
+    if (bytes === 8) view.setBigUint64(at, v, true);
+    else view.setUint16(at, Number(v & 0xffffn), true);
+  };
+  put(0, BigInt.asUintN(64, BigInt(rbp)));
+  for (let k = 1; k < level; k++) {
+    const from = cpu.load(rbp - bytes * k, bytes);
+    if (!from) return 1;
+    const v = new DataView(from.buffer, from.byteOffset, bytes);
+    put(k, bytes === 8 ? v.getBigUint64(0, true) : BigInt(v.getUint16(0, true)));
+  }
+  put(level, BigInt(frame));
+  const bottom = frame - bytes * level;
+  if (!cpu.store(bottom, all)) return 1;
+  if (size > 0 && cpu.span(bottom - size, true) === 0) return 1;
+  cpu.u64[gprAt(GPR.rsp)] = BigInt(bottom - size);
+  if (bytes === 8) cpu.u64[gprAt(GPR.rbp)] = BigInt(frame);
+  else cpu.u16[gprAt(GPR.rbp) * 4] = frame & 0xffff;
+  return 0;
+};
+
+export const controlHelpers: HelperTable = { enter: enterNested };

@@ -1,0 +1,42 @@
+// All meanings and helpers of ring 3, merged from their families. A name that two families define is an error.
+
+import type { Semantics, SemanticsTable } from '../emit.ts';
+import type { Helper, HelperTable } from '../helpers.ts';
+import { controlHelpers, controlSemantics } from './control.ts';
+import { integerSemantics } from './integer.ts';
+import { bitSemantics } from './integer-bit.ts';
+import { productHelpers, productSemantics } from './integer-product.ts';
+import { shiftSemantics } from './integer-shift.ts';
+import { stringSemantics } from './string.ts';
+import { stringHelpers } from './string-rep.ts';
+import { systemHelpers, systemSemantics } from './system.ts';
+
+const merge = <T>(...tables: readonly Readonly<Record<string, T>>[]): Readonly<Record<string, T>> => {
+  const all: Record<string, T> = {};
+  for (const table of tables) {
+    for (const [name, entry] of Object.entries(table)) {
+      if (name in all) throw new Error(`${name} is defined twice`);
+      all[name] = entry;
+    }
+  }
+  return Object.freeze(all);
+};
+
+/** The meaning of every row of the opcode table, by `Row.semantics`. */
+export const semantics: SemanticsTable = merge<Semantics>(
+  integerSemantics,
+  shiftSemantics,
+  productSemantics,
+  bitSemantics,
+  controlSemantics,
+  stringSemantics,
+  systemSemantics,
+);
+
+/** TypeScript parts of instructions, by the name that semantics give to `Emit.helper`. */
+export const helpers: HelperTable = merge<Helper>(
+  productHelpers,
+  controlHelpers,
+  stringHelpers,
+  systemHelpers,
+);

@@ -1,0 +1,182 @@
+// Instructions between program and system: traps, CPUID and counters, segment bases, selectors, hints, and the
+// privileged instructions, which in user mode are a general protection fault.
+
+import type { Semantics, SemanticsTable } from '../emit.ts';
+import type { CpuState, HelperTable } from '../helpers.ts';
+import { CPU, GPR, OFF, VECTOR } from '../layout.ts';
+import { i32, i64, select } from '../wasm/ir.ts';
+import { cpuidHelper, XCR0 } from './cpuid.ts';
+import { low32, memory, operand, widthOf, zero } from './integer-width.ts';
+import { CODE_SELECTOR, DATA_SELECTOR, visible } from './segment.ts';
+
+const gp: Semantics = (e) => e.raise(VECTOR.GP, 0);
+const ud: Semantics = (e) => e.raise(VECTOR.UD);
+const nothing: Semantics = () => {};
+
+/** SYSCALL leaves the return address in rcx and the flags in r11 (Intel SDM volume 2, SYSCALL). */
+const syscall: Semantics = (e) => {
+  const flags = e.let(i64.extendU(e.rflags()));
+  e.setGpr(GPR.rcx, 64, e.next());
+  e.setGpr(GPR.r11, 64, flags);
+  e.syscall();
+};
+
+const byHelper =
+  (name: string): Semantics =>
+  (e) =>
+    e.helper(name);
+
+/** CLFLUSH checks its address as a load of one byte does. */
+const clflush: Semantics = (e, i) => {
+  e.let(e.load(8, e.address(memory(operand(i, 0)))));
+};
+
+const xgetbv: Semantics = (e) => {
+  e.if(e.gpr(GPR.rcx, 32), () => e.raise(VECTOR.GP, 0));
+  e.setGpr(GPR.rax, 32, i32.const(XCR0));
+  e.setGpr(GPR.rdx, 32, i32.const(0));
+};
+
+const readBase =
+  (field: 'fsBase' | 'gsBase'): Semantics =>
+  (e, i) => {
+    const d = operand(i, 0);
+    e.write(d, zero(widthOf(d), e.field(field)));
+  };
+
+const writeBase =
+  (field: 'fsBase' | 'gsBase'): Semantics =>
+  (e, i) => {
+    const s = operand(i, 0);
+    const v = e.let(zero(64, e.read(s)));
+    // Bits 63..47 have to be equal.
+    if (s.width === 64) {
+      e.if(i64.ne(i64.shrS(i64.shl(v, i64.const(16)), i64.const(16)), v), () => e.raise(VECTOR.GP, 0));
+    }
+    e.setField(field, v);
+  };
+
+/** INT n: no gate of the descriptor table is open to user mode; the error code names the gate. */
+const int: Semantics = (e, i) => e.helper('int', low32(e.read(operand(i, 0))));
+
+const verify =
+  (write: boolean): Semantics =>
+  (e, i) => {
+    const v = e.let(i32.and(low32(e.read(operand(i, 0))), i32.const(0xffff)));
+    e.setFlags({ zf: write ? i32.eq(i32.or(v, i32.const(3)), i32.const(DATA_SELECTOR)) : visible(v) });
+  };
+
+/** LAR and LSL: a property of the descriptor, with ZF; else ZF = 0 and nothing written. */
+const describe =
+  (code: number, data: number): Semantics =>
+  (e, i) => {
+    const d = operand(i, 0);
+    const w = widthOf(d);
+    const v = e.let(i32.and(low32(e.read(operand(i, 1))), i32.const(0xffff)));
+    const ok = e.let(visible(v));
+    const isCode = i32.eq(i32.or(v, i32.const(3)), i32.const(CODE_SELECTOR));
+    e.if(ok, () => e.write(d, zero(w, i64.extendU(select(isCode, i32.const(code), i32.const(data))))));
+    e.setFlags({ zf: ok });
+  };
+
+const PRIVILEGED = [
+  ...['hlt', 'cli', 'sti', 'in', 'out', 'ins', 'outs', 'clts', 'invd', 'wbinvd', 'invlpg', 'invpcid'],
+  ...[
+    'lgdt',
+    'lidt',
+    'lldt',
+    'ltr',
+    'lmsw',
+    'rdmsr',
+    'wrmsr',
+    'rdpmc',
+    'sysret',
+    'sysexit',
+    'swapgs',
+    'xsetbv',
+  ],
+  ...['movcr', 'movdr', 'mov_cr', 'mov_dr', 'monitor', 'mwait', 'stac', 'clac', 'xsaves', 'xrstors', 'rsm'],
+  // Kept from user mode by UMIP (Intel SDM volume 3, section 2.5).
+  ...['sgdt', 'sidt', 'sldt', 'smsw', 'str'],
+];
+
+const NOTHING = [
+  ...[
+    'nop',
+    'fnop_hint',
+    'pause',
+    'endbr64',
+    'endbr32',
+    'lfence',
+    'mfence',
+    'sfence',
+    'serialize',
+    'cldemote',
+  ],
+  ...['prefetch', 'prefetchnta', 'prefetcht0', 'prefetcht1', 'prefetcht2', 'prefetchw', 'prefetchwt1'],
+];
+
+export const systemSemantics: SemanticsTable = {
+  ...Object.fromEntries(PRIVILEGED.map((name) => [name, gp])),
+  ...Object.fromEntries(NOTHING.map((name) => [name, nothing])),
+  syscall,
+  sysenter: gp,
+  cpuid: byHelper('cpuid'),
+  rdtsc: byHelper('rdtsc'),
+  rdtscp: byHelper('rdtscp'),
+  rdpid: (e, i) => e.write(operand(i, 0), i64.const(0)),
+  xgetbv,
+  clflush,
+  clflushopt: clflush,
+  clwb: clflush,
+  rdfsbase: readBase('fsBase'),
+  rdgsbase: readBase('gsBase'),
+  wrfsbase: writeBase('fsBase'),
+  wrgsbase: writeBase('gsBase'),
+  int,
+  int3: (e) => e.raise(VECTOR.BP, 0, 'after'),
+  int1: (e) => e.raise(VECTOR.DB, 0, 'after'),
+  ud0: ud,
+  ud1: ud,
+  ud2: ud,
+  verr: verify(false),
+  verw: verify(true),
+  // Access rights and limit as Linux sets up its flat user segments.
+  lar: describe(0xaffb00, 0xcff300),
+  lsl: describe(0xffffffff | 0, 0xffffffff | 0),
+  clc: (e) => e.setFlags({ cf: i32.const(0) }),
+  stc: (e) => e.setFlags({ cf: i32.const(1) }),
+  cmc: (e) => e.setFlags({ cf: i32.xor(e.flag('cf'), i32.const(1)) }),
+};
+
+const setLow = (cpu: CpuState, reg: number, v: bigint): void => {
+  cpu.u64[(CPU + OFF.gpr) / 8 + reg] = v & 0xffffffffn;
+};
+
+/** The clock of the machine, or without one a count of reads: it never stands still. */
+const timeStamp = (cpu: CpuState): bigint => {
+  if (cpu.tsc) return cpu.tsc();
+  const at = (CPU + OFF.retired) / 8;
+  const t = (cpu.u64[at] ?? 0n) + 1n;
+  cpu.u64[at] = t;
+  return t;
+};
+
+const rdtsc = (cpu: CpuState): number => {
+  const t = timeStamp(cpu);
+  setLow(cpu, GPR.rax, t);
+  setLow(cpu, GPR.rdx, t >> 32n);
+  return 0;
+};
+
+export const systemHelpers: HelperTable = {
+  cpuid: cpuidHelper,
+  rdtsc,
+  /** IA32_TSC_AUX as Linux sets it: node and processor number, both 0. */
+  rdtscp: (cpu) => {
+    rdtsc(cpu);
+    setLow(cpu, GPR.rcx, 0n);
+    return 0;
+  },
+  int: (cpu, n) => cpu.raise(VECTOR.GP, (n & 0xff) * 8 + 2),
+};
