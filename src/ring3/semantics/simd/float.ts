@@ -1,0 +1,239 @@
+// Floating-point arithmetic, comparison and rounding of SSE to SSE4.1. Fast code is wasm's own operators
+// (round to nearest, no flags); exact code, when MXCSR asks for it, goes through exact.ts. NaN results of
+// fast code are the host's: on x86-64 V8 emits the very instructions, so they agree.
+
+import type { Insn } from '../../decode/insn.ts';
+import type { Emit, Semantics, SemanticsTable } from '../../emit.ts';
+import { f32, f64, i32, type Val, v128 } from '../../wasm/ir.ts';
+import {
+  each32,
+  each64,
+  type Float,
+  immediate,
+  isMem,
+  lane,
+  lowFloat,
+  operand,
+  pick,
+  scratched,
+  setLowFloat,
+} from './common.ts';
+import { type ExactOp, exactCode } from './exact-ops.ts';
+import { V } from './opcodes.ts';
+
+const { op } = v128;
+const scalarOps = { f32, f64 } as const;
+const size = { f32: 4, f64: 8 } as const;
+
+/** Leaves dst and src for the helper and calls it; the result is in slot 2. */
+export const exact = (e: Emit, i: Insn, name: ExactOp, t: Float, packed: boolean, imm = 0): void => {
+  const src = operand(i, 1);
+  const b = isMem(src) && src.width < 128 ? e.readF(src) : src.kind === 'mm' ? e.readMm(src) : e.readX(src);
+  e.scratch(1, b);
+  const dst = operand(i, 0);
+  if (dst.kind === 'xmm') e.scratch(0, e.readX(dst));
+  e.helper('sseExact', exactCode(name, t, packed, imm));
+};
+const exactInto = (e: Emit, i: Insn, name: ExactOp, t: Float, packed: boolean, imm = 0): void => {
+  exact(e, i, name, t, packed, imm);
+  e.writeX(operand(i, 0), scratched('v128', 2));
+};
+
+type FloatOp = (a: Val, b: Val, t: Float, e: Emit) => Val;
+
+/** Packed: dst = f(dst, src). */
+const packed =
+  (name: ExactOp, t: Float, f: FloatOp): Semantics =>
+  (e, i) => {
+    if (e.exactFp) {
+      exactInto(e, i, name, t, true);
+      return;
+    }
+    const b = e.let(e.readX(operand(i, 1)));
+    const a = e.let(e.readX(operand(i, 0)));
+    e.writeX(operand(i, 0), f(a, b, t, e));
+  };
+/** Scalar, with a scalar wasm operator on the low lane. */
+const scalar =
+  (name: ExactOp, t: Float, f: (a: Val, b: Val) => Val): Semantics =>
+  (e, i) => {
+    if (e.exactFp) {
+      exactInto(e, i, name, t, false);
+      return;
+    }
+    const dst = operand(i, 0);
+    const b = lowFloat(e, t, operand(i, 1));
+    setLowFloat(e, t, dst, f(v128.extract(t, lane[t].extract, e.readX(dst), 0), b));
+  };
+/** Scalar, with a vector operator of which the low lane is kept. */
+const lowOf =
+  (name: ExactOp, t: Float, f: FloatOp, imm = 0): Semantics =>
+  (e, i) => {
+    if (e.exactFp) {
+      exactInto(e, i, name, t, false, imm);
+      return;
+    }
+    const dst = operand(i, 0);
+    const src = operand(i, 1);
+    const b = e.let(isMem(src) ? op(lane[t].splat, e.readF(src)) : e.readX(src));
+    const r = f(e.let(e.readX(dst)), b, t, e);
+    setLowFloat(e, t, dst, v128.extract(t, lane[t].extract, r, 0));
+  };
+
+const arithmetic = (name: 'add' | 'sub' | 'mul' | 'div'): SemanticsTable => ({
+  [`${name}ps`]: packed(name, 'f32', (a, b) => op(lane.f32[name], a, b)),
+  [`${name}pd`]: packed(name, 'f64', (a, b) => op(lane.f64[name], a, b)),
+  [`${name}ss`]: scalar(name, 'f32', f32[name]),
+  [`${name}sd`]: scalar(name, 'f64', f64[name]),
+});
+
+/** x86: dst < src ? dst : src, which is pmin with the operands exchanged; max likewise. */
+const extremum = (name: 'min' | 'max'): SemanticsTable => {
+  const f: FloatOp = (a, b, t) => op(name === 'min' ? lane[t].pmin : lane[t].pmax, b, a);
+  return {
+    [`${name}ps`]: packed(name, 'f32', f),
+    [`${name}pd`]: packed(name, 'f64', f),
+    [`${name}ss`]: lowOf(name, 'f32', f),
+    [`${name}sd`]: lowOf(name, 'f64', f),
+  };
+};
+
+const sqrt: SemanticsTable = {
+  sqrtps: packed('sqrt', 'f32', (_a, b) => op(lane.f32.sqrt, b)),
+  sqrtpd: packed('sqrt', 'f64', (_a, b) => op(lane.f64.sqrt, b)),
+  sqrtss: scalar('sqrt', 'f32', (_a, b) => f32.sqrt(b)),
+  sqrtsd: scalar('sqrt', 'f64', (_a, b) => f64.sqrt(b)),
+};
+
+/** The eight predicates of CMPPS and its kin, as masks. */
+const predicate = (imm: number, a: Val, b: Val, t: Float): Val => {
+  const l = lane[t];
+  const not = (v: Val): Val => op(V.not, v);
+  switch (imm & 7) {
+    case 0:
+      return op(l.eq, a, b);
+    case 1:
+      return op(l.lt, a, b);
+    case 2:
+      return op(l.le, a, b);
+    case 3:
+      return op(V.or, op(l.ne, a, a), op(l.ne, b, b));
+    case 4:
+      return op(l.ne, a, b);
+    case 5:
+      return not(op(l.lt, a, b));
+    case 6:
+      return not(op(l.le, a, b));
+    default:
+      return op(V.and, op(l.eq, a, a), op(l.eq, b, b));
+  }
+};
+const compare =
+  (t: Float, isPacked: boolean): Semantics =>
+  (e, i) => {
+    const imm = immediate(e, i, 2) & 7;
+    if (e.exactFp) exactInto(e, i, 'cmp', t, isPacked, imm);
+    else if (isPacked) packed('cmp', t, (a, b) => predicate(imm, a, b, t))(e, i);
+    else lowOf('cmp', t, (a, b) => predicate(imm, a, b, t), imm)(e, i);
+  };
+
+/** COMISx and UCOMISx differ only in the exceptions of quiet NaNs, so only in exact code. */
+const compareFlags =
+  (name: 'comis' | 'ucomis', t: Float): Semantics =>
+  (e, i) => {
+    if (e.exactFp) {
+      exact(e, i, name, t, false);
+      return;
+    }
+    const f = scalarOps[t];
+    const b = e.let(lowFloat(e, t, operand(i, 1)));
+    const a = e.let(lowFloat(e, t, operand(i, 0)));
+    const no = i32.const(0);
+    e.setFlags({
+      zf: i32.eqz(i32.or(f.lt(a, b), f.gt(a, b))),
+      pf: i32.or(f.ne(a, a), f.ne(b, b)),
+      cf: i32.eqz(f.ge(a, b)),
+      of: no,
+      af: no,
+      sf: no,
+    });
+  };
+
+const roundings = ['nearest', 'floor', 'ceil', 'trunc'] as const;
+/** ROUNDxx: bit 2 asks for MXCSR's mode, which is to nearest in fast code. */
+const round =
+  (t: Float, isPacked: boolean): Semantics =>
+  (e, i) => {
+    const imm = immediate(e, i, 2) & 15;
+    const mode = roundings[imm & 4 ? 0 : imm & 3] ?? 'nearest';
+    if (e.exactFp) exactInto(e, i, 'round', t, isPacked, imm);
+    else if (isPacked) packed('round', t, (_a, b) => op(lane[t][mode], b))(e, i);
+    else scalar('round', t, (_a, b) => scalarOps[t][mode](b))(e, i);
+  };
+
+const evens = { f32: [0, 2, 4, 6], f64: [0, 2] } as const;
+const odds = { f32: [1, 3, 5, 7], f64: [1, 3] } as const;
+const horizontal = (name: 'hadd' | 'hsub', t: Float): Semantics =>
+  packed(name, t, (a, b) =>
+    op(
+      name === 'hadd' ? lane[t].add : lane[t].sub,
+      pick(a, b, size[t], 16, evens[t]),
+      pick(a, b, size[t], 16, odds[t]),
+    ),
+  );
+const addsub = (t: Float): Semantics =>
+  packed('addsub', t, (a, b) =>
+    pick(op(lane[t].sub, a, b), op(lane[t].add, a, b), size[t], 16, t === 'f32' ? [0, 5, 2, 7] : [0, 3]),
+  );
+
+/** DPPS, DPPD: masked products, summed pairwise, spread by a second mask. */
+const dotProduct =
+  (t: Float): Semantics =>
+  (e, i) => {
+    const imm = immediate(e, i, 2);
+    if (e.exactFp) {
+      exactInto(e, i, 'dp', t, true, imm);
+      return;
+    }
+    const mask = (bits: number): Val =>
+      t === 'f32'
+        ? each32(...[0, 1, 2, 3].map((k) => ((bits >> k) & 1 ? 0xffffffff : 0)))
+        : each64(...[0, 1].map((k) => ((bits >> k) & 1 ? 0xffffffffffffffffn : 0n)));
+    const b = e.let(e.readX(operand(i, 1)));
+    const products = e.let(op(V.and, op(lane[t].mul, e.readX(operand(i, 0)), b), mask(imm >> 4)));
+    let sum = e.let(
+      op(lane[t].add, products, pick(products, products, size[t], 16, t === 'f32' ? [1, 0, 3, 2] : [1, 0])),
+    );
+    if (t === 'f32') sum = op(lane.f32.add, sum, pick(sum, sum, 4, 16, [2, 3, 0, 1]));
+    e.writeX(operand(i, 0), op(V.and, sum, mask(imm)));
+  };
+
+export const floatSemantics: SemanticsTable = {
+  ...arithmetic('add'),
+  ...arithmetic('sub'),
+  ...arithmetic('mul'),
+  ...arithmetic('div'),
+  ...extremum('min'),
+  ...extremum('max'),
+  ...sqrt,
+  cmpps: compare('f32', true),
+  cmppd: compare('f64', true),
+  cmpss: compare('f32', false),
+  cmpsd: compare('f64', false),
+  comiss: compareFlags('comis', 'f32'),
+  comisd: compareFlags('comis', 'f64'),
+  ucomiss: compareFlags('ucomis', 'f32'),
+  ucomisd: compareFlags('ucomis', 'f64'),
+  roundps: round('f32', true),
+  roundpd: round('f64', true),
+  roundss: round('f32', false),
+  roundsd: round('f64', false),
+  haddps: horizontal('hadd', 'f32'),
+  haddpd: horizontal('hadd', 'f64'),
+  hsubps: horizontal('hsub', 'f32'),
+  hsubpd: horizontal('hsub', 'f64'),
+  addsubps: addsub('f32'),
+  addsubpd: addsub('f64'),
+  dpps: dotProduct('f32'),
+  dppd: dotProduct('f64'),
+};
