@@ -7,6 +7,7 @@ import { integerSemantics } from './integer.ts';
 import { bitSemantics } from './integer-bit.ts';
 import { productHelpers, productSemantics } from './integer-product.ts';
 import { shiftSemantics } from './integer-shift.ts';
+import { simdHelpers, simdSemantics } from './simd/index.ts';
 import { stringSemantics } from './string.ts';
 import { stringHelpers } from './string-rep.ts';
 import { systemHelpers, systemSemantics } from './system.ts';
@@ -31,6 +32,7 @@ export const semantics: SemanticsTable = merge<Semantics>(
   controlSemantics,
   stringSemantics,
   systemSemantics,
+  simdSemantics,
 );
 
 /** TypeScript parts of instructions, by the name that semantics give to `Emit.helper`. */
@@ -39,4 +41,5 @@ export const helpers: HelperTable = merge<Helper>(
   controlHelpers,
   stringHelpers,
   systemHelpers,
+  simdHelpers,
 );
