@@ -487,7 +487,7 @@ export abstract class EmitBase implements Emit {
     this.reload();
   }
   resync(): void {
-    this.exitWith(STATUS.unwind, 'next');
+    this.exitWith(STATUS.resync, 'next');
   }
 }
 

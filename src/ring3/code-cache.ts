@@ -1,0 +1,314 @@
+// Which code stands for which guest address. Blocks are predecoded once and found again by the physical
+// frames they were read from, so that processes which map the same page of a file share them, predecoded
+// and translated. A write to a frame that holds code throws that code away.
+
+import type { Insn } from './decode/insn.ts';
+import { decode } from './decode/decoder.ts';
+import { CPU, FRAME_FLAGS, JUMP, OFF, PAGE, STATUS, VECTOR } from './layout.ts';
+import { type Arena, createArena } from './interp/arena.ts';
+import { type Handlers, PSEUDO } from './interp/handlers.ts';
+import { OP, OP_BYTES, writeOp } from './interp/op.ts';
+import type { PhysicalMemory } from './mmu/frames.ts';
+import type { MmuTable } from './mmu/page-table.ts';
+
+/** A predecoded block, and the region that starts with it once there is one. */
+export interface Block {
+  readonly ip: number;
+  /** Physical address of its first op. */
+  readonly op: number;
+  /** The pages it was read from and the frames they were in; a region adds its own. */
+  readonly pages: number[];
+  readonly frames: number[];
+  readonly exactFp: boolean;
+  /** Table index of the translated region, or 0. */
+  region: number;
+  /** False once a frame was written. */
+  valid: boolean;
+}
+
+/** Bytes of code at guest addresses, as region discovery and predecoding read them. */
+export interface CodeReader {
+  /** The instruction at ip; null where no code can be read or the bytes are no instruction. */
+  insn(ip: number): Insn | null;
+}
+
+/** What tier-up needs: makes a region for a block, or null if it has to stay interpreted. */
+export interface Translation {
+  /** Table index of the region's function. */
+  readonly fn: number;
+  /** Every page the region was made from. */
+  readonly pages: readonly number[];
+}
+
+export interface CodeCacheEnv {
+  readonly mem: PhysicalMemory;
+  readonly handlers: Handlers;
+  /** The current page table. */
+  table(): MmuTable;
+  /** All tables that may run. */
+  tables(): Iterable<MmuTable>;
+  exactFp(): boolean;
+  /** Makes code of a page present for execution; false when an exception is pending. */
+  fetchable(address: number): boolean;
+  raise(vector: number): number;
+  /** Executions before a block is handed to `translate`: 0 for at once, Infinity for never. */
+  readonly threshold: number;
+  translate: ((blocks: readonly Block[], reader: CodeReader) => (Translation | null)[]) | null;
+  /** The instruction has no meaning here: for statistics. */
+  missing(insn: Insn): void;
+}
+
+export interface CodeCache {
+  /** Enters the code for CPU.rip into the jump cache; 0 or a status. */
+  resolve(): number;
+  /** A block reached its threshold. */
+  hot(op: number): number;
+  /** A frame with code is about to change. */
+  invalidate(frame: number): void;
+  /** One op for the instruction at rip that leaves no trace in the caches; 0 when an exception is pending. */
+  singleStep(): number;
+  /** The guest address an op belongs to. */
+  readonly stats: { blocks: number; regions: number; invalidations: number };
+  readonly reader: CodeReader;
+}
+
+const MAX_INSNS = 48;
+const ARENA_BYTES = 128 << 20;
+
+export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
+  const { mem, handlers } = env;
+  const { u8, u32, i32, dv } = mem;
+  const byFrame = new Map<number, Map<number, Block>>();
+  const onFrame = new Map<number, Set<Block>>();
+  const byOp = new Map<number, Block>();
+  const arena: Arena = createArena(mem, ARENA_BYTES);
+  const stats = { blocks: 0, regions: 0, invalidations: 0 };
+  const window = new Uint8Array(16);
+  let stepOp = 0;
+
+  const frameOf = (page: number): number => {
+    const e = env.table().get(page);
+    return (e & 4) !== 0 ? Math.floor(e / 8) : 0;
+  };
+
+  /** Decodes at ip from pages that are present; 'page' when the next page is needed and absent. */
+  const decodeAt = (ip: number): Insn | 'page' | 'undefined' => {
+    const page = Math.floor(ip / PAGE);
+    const frame = frameOf(page);
+    if (frame === 0) return 'page';
+    const offset = ip % PAGE;
+    const here = PAGE - offset;
+    const first = decode(u8, frame * PAGE + offset, ip, here);
+    if (!('error' in first)) return first;
+    if (first.error !== 'short') return 'undefined';
+    const nextFrame = frameOf(page + 1);
+    if (nextFrame === 0) return 'page';
+    window.set(u8.subarray(frame * PAGE + offset, frame * PAGE + PAGE));
+    window.set(u8.subarray(nextFrame * PAGE, nextFrame * PAGE + 16 - here), here);
+    const both = decode(window, 0, ip, 15);
+    return 'error' in both ? 'undefined' : both;
+  };
+
+  const reader: CodeReader = {
+    insn(ip) {
+      const i = decodeAt(ip);
+      return typeof i === 'string' ? null : i;
+    },
+  };
+
+  const rip = (): number => (u32[(CPU + OFF.rip + 4) >>> 2] as number) * 4294967296 + (u32[(CPU + OFF.rip) >>> 2] as number);
+
+  const enter = (ip: number, fn: number, arg: number): void => {
+    const low = ip >>> 0;
+    const slot = (low ^ (low >>> 12)) & (JUMP.entries - 1);
+    const at = (env.table().jump + slot * 16) >>> 2;
+    u32[at] = low;
+    u32[at + 1] = Math.floor(ip / 4294967296);
+    u32[at + 2] = fn;
+    u32[at + 3] = arg;
+  };
+
+  const hold = (block: Block, page: number, frame: number): void => {
+    block.pages.push(page);
+    block.frames.push(frame);
+    let set = onFrame.get(frame);
+    if (!set) {
+      set = new Set();
+      onFrame.set(frame, set);
+    }
+    set.add(block);
+    const flag = FRAME_FLAGS + frame;
+    if (((u8[flag] as number) & 1) === 0) {
+      u8[flag] = (u8[flag] as number) | 1;
+      // Stores must miss the TLB from now on, in every space that can write the frame.
+      for (const t of env.tables()) t.flushTlb();
+    }
+  };
+
+  const stillThere = (b: Block): boolean => {
+    for (let i = 0; i < b.pages.length; i++) {
+      if (frameOf(b.pages[i] as number) !== b.frames[i]) return false;
+    }
+    return true;
+  };
+
+  const reset = (): void => {
+    for (const set of onFrame.values()) for (const b of set) b.valid = false;
+    for (const frame of onFrame.keys()) u8[FRAME_FLAGS + frame] = 0;
+    byFrame.clear();
+    onFrame.clear();
+    byOp.clear();
+    arena.reset();
+    for (const t of env.tables()) t.flushJumps();
+  };
+
+  const predecode = (ip: number): Insn[] | 'page' => {
+    const insns: Insn[] = [];
+    let at = ip;
+    while (insns.length < MAX_INSNS) {
+      const i = decodeAt(at);
+      if (typeof i === 'string') {
+        if (insns.length === 0 && i === 'page') return 'page';
+        break;
+      }
+      insns.push(i);
+      at = i.next;
+      if (i.row.flow !== 'next') break;
+    }
+    return insns;
+  };
+
+  const writePseudo = (at: number, fn: number, ip: number, target: number): void => {
+    u8.fill(0, at, at + OP_BYTES);
+    dv.setUint32(at + OP.fn, fn, true);
+    dv.setUint32(at + OP.ip, ip >>> 0, true);
+    dv.setUint32(at + OP.ip + 4, Math.floor(ip / 4294967296), true);
+    dv.setUint32(at + OP.imm, target >>> 0, true);
+    dv.setUint32(at + OP.imm + 4, Math.floor(target / 4294967296), true);
+  };
+
+  const writeBody = (at: number, insns: readonly Insn[], exact: boolean): number => {
+    let op = at;
+    for (const i of insns) {
+      const fn = handlers.index(i, exact);
+      if (fn === PSEUDO.undefined) env.missing(i);
+      writeOp(dv, op, fn, i);
+      op += OP_BYTES;
+    }
+    return op;
+  };
+
+  const build = (ip: number, insns: readonly Insn[], exact: boolean): Block => {
+    handlers.ensure(insns, exact);
+    let op = arena.alloc(insns.length + 2);
+    if (op === 0) {
+      reset();
+      op = arena.alloc(insns.length + 2);
+      if (op === 0) throw new Error('no physical memory left for predecoded code');
+    }
+    writePseudo(op, PSEUDO.begin, ip, 0);
+    dv.setInt32(op + OP.count, Number.isFinite(env.threshold) ? env.threshold : 0, true);
+    const last = insns[insns.length - 1];
+    const end = writeBody(op + OP_BYTES, insns, exact);
+    if (!last) writePseudo(end, PSEUDO.undefined, ip, 0);
+    else if (last.row.flow === 'next') writePseudo(end, PSEUDO.goto, last.ip, last.next);
+    const block: Block = { ip, op, pages: [], frames: [], exactFp: exact, region: 0, valid: true };
+    const firstPage = Math.floor(ip / PAGE);
+    const lastPage = last ? Math.floor((last.next - 1) / PAGE) : firstPage;
+    for (let p = firstPage; p <= lastPage; p++) hold(block, p, frameOf(p));
+    const frame = block.frames[0] as number;
+    let map = byFrame.get(frame);
+    if (!map) {
+      map = new Map();
+      byFrame.set(frame, map);
+    }
+    map.set(ip * 2 + (exact ? 1 : 0), block);
+    byOp.set(op, block);
+    stats.blocks++;
+    return block;
+  };
+
+  const translate = (block: Block): void => {
+    if (!env.translate) return;
+    const [made] = env.translate([block], reader);
+    if (!made) return;
+    for (const p of made.pages) {
+      if (!block.pages.includes(p)) hold(block, p, frameOf(p));
+    }
+    block.region = made.fn;
+    stats.regions++;
+  };
+
+  const find = (ip: number, exact: boolean): Block | null => {
+    const frame = frameOf(Math.floor(ip / PAGE));
+    const block = byFrame.get(frame)?.get(ip * 2 + (exact ? 1 : 0));
+    return block?.valid && stillThere(block) ? block : null;
+  };
+
+  return {
+    stats,
+    reader,
+    resolve() {
+      const ip = rip();
+      const exact = env.exactFp();
+      let block = find(ip, exact);
+      if (!block) {
+        let insns = predecode(ip);
+        while (insns === 'page') {
+          // Absent: the page of ip itself, or the one its instruction runs into.
+          const missing = frameOf(Math.floor(ip / PAGE)) === 0 ? ip : (Math.floor(ip / PAGE) + 1) * PAGE;
+          if (!env.fetchable(missing)) return i32[(CPU + OFF.status) >>> 2] as number;
+          insns = predecode(ip);
+        }
+        block = build(ip, insns, exact);
+        if (env.threshold === 0 && insns.length > 0) translate(block);
+      }
+      if (block.region !== 0) enter(ip, block.region, 0);
+      else enter(ip, 1, block.op);
+      // The jump cache names the handler of the first op, which is always the begin pseudo-op.
+      return 0;
+    },
+    hot(op) {
+      const block = byOp.get(op);
+      if (block?.valid && block.region === 0) {
+        translate(block);
+        if (block.region !== 0) enter(block.ip, block.region, 0);
+      }
+      return STATUS.next;
+    },
+    invalidate(frame) {
+      const set = onFrame.get(frame);
+      u8[FRAME_FLAGS + frame] = (u8[FRAME_FLAGS + frame] as number) & ~1;
+      if (!set) return;
+      stats.invalidations++;
+      onFrame.delete(frame);
+      byFrame.delete(frame);
+      for (const b of set) {
+        b.valid = false;
+        byOp.delete(b.op);
+        for (const f of b.frames) if (f !== frame) onFrame.get(f)?.delete(b);
+        byFrame.get(b.frames[0] as number)?.delete(b.ip * 2 + (b.exactFp ? 1 : 0));
+      }
+      for (const t of env.tables()) t.flushJumps();
+    },
+    singleStep() {
+      const ip = rip();
+      let i = decodeAt(ip);
+      while (i === 'page') {
+        const missing = frameOf(Math.floor(ip / PAGE)) === 0 ? ip : (Math.floor(ip / PAGE) + 1) * PAGE;
+        if (!env.fetchable(missing)) return 0;
+        i = decodeAt(ip);
+      }
+      if (i === 'undefined') {
+        env.raise(VECTOR.UD);
+        return 0;
+      }
+      const exact = env.exactFp();
+      handlers.ensure([i], exact);
+      if (stepOp === 0) stepOp = mem.alloc() * PAGE;
+      writeBody(stepOp, [i], exact);
+      writePseudo(stepOp + OP_BYTES, PSEUDO.leave, ip, i.next);
+      return stepOp;
+    },
+  };
+};

@@ -1,0 +1,172 @@
+// Interpreter handlers, one wasm function a form, and the pseudo-ops that begin and end a block. The core
+// module carries the handlers of a given list of forms; a form met later is built on demand in a small
+// module of its own, from the same semantics.
+
+import type { Insn } from '../decode/insn.ts';
+import { CORE_SIGNATURES, type CoreExports, type CoreFunctions, defineCore, importCore } from '../core/core-module.ts';
+import type { SemanticsTable } from '../emit.ts';
+import { cpu, WASM } from '../emit-base.ts';
+import { OFF, STATUS, VECTOR } from '../layout.ts';
+import { Code } from '../wasm/code.ts';
+import { callFn, i32, loadAt, type Val } from '../wasm/ir.ts';
+import { ModuleBuilder } from '../wasm/module.ts';
+import { InterpEmit, type Tail } from './interp-emit.ts';
+import { OP, OP_BYTES } from './op.ts';
+
+/** Table indices of the pseudo-ops. */
+export const PSEUDO = {
+  /** Begins a block: counts the budget and the way to translation down. */ begin: 1,
+  /** Ends a block that just runs on: to the address in imm. */ goto: 2,
+  /** Ends a single step: unwinds to the address in imm. */ leave: 3,
+  /** Raises #UD at ip. */ undefined: 4,
+} as const;
+const FIRST_HANDLER = 8;
+
+const at = (off: number, op: Val): Val => loadAt('i64', WASM.i64Load, op, off);
+
+const pseudoOps = (core: CoreFunctions, tail: Tail): readonly [number, Code][] => {
+  const begin = new Code(['i32']);
+  const op = begin.param(0);
+  const n = begin.local('i32');
+  begin.set(n, i32.sub(cpu.i32(OFF.budget), i32.const(1)));
+  cpu.set32(begin, OFF.budget, n);
+  begin.if(i32.ltS(n, i32.const(0)), () => {
+    cpu.set64(begin, OFF.rip, at(OP.ip, op));
+    begin.return(i32.const(STATUS.budget));
+  });
+  begin.set(n, i32.sub(loadAt('i32', WASM.i32Load, op, OP.count), i32.const(1)));
+  begin.store(WASM.i32Store, op, n, OP.count);
+  begin.if(i32.eqz(n), () => {
+    cpu.set64(begin, OFF.rip, at(OP.ip, op));
+    begin.return(callFn('i32', core.hot, [op]));
+  });
+  tail(begin, i32.add(op, i32.const(OP_BYTES)));
+
+  const goto = new Code(['i32']);
+  cpu.set64(goto, OFF.rip, at(OP.imm, goto.param(0)));
+  goto.returnCall(core.dispatch, [i32.const(0)]);
+
+  const leave = new Code(['i32']);
+  cpu.set64(leave, OFF.rip, at(OP.imm, leave.param(0)));
+  leave.return(i32.const(STATUS.unwind));
+
+  const undef = new Code(['i32']);
+  cpu.set64(undef, OFF.rip, at(OP.ip, undef.param(0)));
+  cpu.set32(undef, OFF.vector, i32.const(VECTOR.UD));
+  cpu.set32(undef, OFF.errorCode, i32.const(0));
+  undef.return(i32.const(STATUS.fault));
+
+  return [
+    [PSEUDO.begin, begin],
+    [PSEUDO.goto, goto],
+    [PSEUDO.leave, leave],
+    [PSEUDO.undefined, undef],
+  ];
+};
+
+/** A form in one of the two floating-point modes. */
+export const handlerKey = (form: number, exactFp: boolean): number => form * 2 + (exactFp ? 1 : 0);
+
+const handlerBody = (
+  insn: Insn,
+  exactFp: boolean,
+  core: CoreFunctions,
+  tail: Tail,
+  semantics: SemanticsTable,
+  helperNumber: (name: string) => number,
+): Code | null => {
+  const meaning = semantics[insn.row.semantics];
+  if (!meaning) return null;
+  const emit = new InterpEmit(insn, core, tail, exactFp, helperNumber);
+  meaning(emit, insn);
+  return emit.finish();
+};
+
+/** The core module with handlers for the forms of `samples`, and where each handler is in the table. */
+export const buildCoreModule = (
+  samples: readonly Insn[],
+  semantics: SemanticsTable,
+  helperNumber: (name: string) => number,
+): { bytes: Uint8Array; handlers: [key: number, index: number][] } => {
+  const mb = new ModuleBuilder();
+  const { core, table, handlerType } = defineCore(mb);
+  const tail: Tail = (code, op) =>
+    code.returnCallIndirect(table, handlerType, loadAt('i32', WASM.i32Load, op, OP.fn), [op]);
+  for (const [index, code] of pseudoOps(core, tail)) mb.element(table, index, [mb.func(['i32'], ['i32'], code)]);
+  const handlers: [number, number][] = [];
+  const funcs: number[] = [];
+  const seen = new Set<number>();
+  for (const insn of samples) {
+    const key = handlerKey(insn.form, false);
+    if (seen.has(key)) continue;
+    seen.add(key);
+    const body = handlerBody(insn, false, core, tail, semantics, helperNumber);
+    if (!body) continue;
+    handlers.push([key, FIRST_HANDLER + funcs.length]);
+    funcs.push(mb.func(['i32'], ['i32'], body));
+  }
+  if (funcs.length > 0) mb.element(table, FIRST_HANDLER, funcs);
+  return { bytes: mb.finish(), handlers };
+};
+
+export interface Handlers {
+  /** Table index of the handler of an instruction; PSEUDO.undefined when its meaning is missing. */
+  readonly index: (insn: Insn, exactFp: boolean) => number;
+  /** Builds the handlers of those instructions that have none yet, in one module. */
+  readonly ensure: (insns: readonly Insn[], exactFp: boolean) => void;
+  /** A free place in the code table. */
+  readonly slot: () => number;
+}
+
+/** Keeps the map from forms to table places and builds what is missing. */
+export const createHandlers = (
+  table: WebAssembly.Table,
+  memory: WebAssembly.Memory,
+  core: CoreExports,
+  prebuilt: readonly (readonly [number, number])[],
+  semantics: SemanticsTable,
+  helperNumber: (name: string) => number,
+): Handlers => {
+  const places = new Map<number, number>(prebuilt);
+  let used = FIRST_HANDLER + prebuilt.length;
+  const slot = (): number => {
+    if (used >= table.length) table.grow(Math.max(1024, table.length >> 1));
+    return used++;
+  };
+  const imports: Record<string, WebAssembly.ExportValue> = { memory };
+  for (const name of Object.keys(CORE_SIGNATURES)) {
+    imports[name] = core[name as keyof typeof CORE_SIGNATURES] as WebAssembly.ExportValue;
+  }
+  return {
+    index: (insn, exactFp) => places.get(handlerKey(insn.form, exactFp)) ?? PSEUDO.undefined,
+    slot,
+    ensure(insns, exactFp) {
+      const missing = new Map<number, Insn>();
+      for (const i of insns) {
+        const key = handlerKey(i.form, exactFp);
+        if (!places.has(key)) missing.set(key, i);
+      }
+      if (missing.size === 0) return;
+      const mb = new ModuleBuilder();
+      const fns = importCore(mb);
+      const tail: Tail = (code, op) => code.returnCall(fns.next, [op]);
+      const made: number[] = [];
+      for (const [key, insn] of missing) {
+        const body = handlerBody(insn, exactFp, fns, tail, semantics, helperNumber);
+        if (!body) {
+          places.set(key, PSEUDO.undefined);
+          continue;
+        }
+        mb.export(`${made.length}`, mb.func(['i32'], ['i32'], body));
+        made.push(key);
+      }
+      if (made.length === 0) return;
+      const instance = new WebAssembly.Instance(new WebAssembly.Module(mb.finish() as BufferSource), { k: imports });
+      made.forEach((key, i) => {
+        const place = slot();
+        table.set(place, instance.exports[`${i}`]);
+        places.set(key, place);
+      });
+    },
+  };
+};

@@ -1,0 +1,391 @@
+// The processor: wires memory, page tables, the core module, the interpreter and the translator together
+// behind the `Cpu` contract, and turns what generated code cannot do itself into the kernel's callbacks.
+
+import { type CoreExports, CORE_SIGNATURES } from './core/core-module.ts';
+import { type Block, type CodeReader, createCodeCache, type Translation } from './code-cache.ts';
+import type { Cpu, CpuHooks, PageTable, Tier } from './cpu.ts';
+import type { Insn } from './decode/insn.ts';
+import type { SemanticsTable } from './emit.ts';
+import { readFxsave, writeFxsave } from './fpu-image.ts';
+import type { CpuState, HelperTable } from './helpers.ts';
+import { buildCoreModule, createHandlers } from './interp/handlers.ts';
+import { ARITH_FLAGS, CONTEXT_BYTES, CPU, FLAG, OFF, PAGE, STATUS, VECTOR } from './layout.ts';
+import { createFrames } from './mmu/frames.ts';
+import { createPageTable, type MmuTable } from './mmu/page-table.ts';
+
+/** The core module made ahead of time: its bytes and the places of its handlers. */
+export interface CoreImage {
+  readonly module: WebAssembly.Module;
+  readonly handlers: readonly (readonly [key: number, index: number])[];
+}
+
+/** Makes regions for hot blocks; see translate/. */
+export type Translator = (
+  blocks: readonly Block[],
+  reader: CodeReader,
+  place: (fn: WebAssembly.ExportValue) => number,
+) => (Translation | null)[];
+
+export interface CpuOptions {
+  /** Physical memory in bytes, at most 4 GiB - 64 KiB. */
+  readonly memoryBytes: number;
+  readonly tier: Tier;
+  readonly hooks: CpuHooks;
+  readonly semantics: SemanticsTable;
+  readonly helpers: HelperTable;
+  readonly core?: CoreImage;
+  /** Executions of a block before it is translated in mixed mode. */
+  readonly threshold?: number;
+  readonly translator?: (imports: Record<string, WebAssembly.ExportValue>) => Translator;
+  readonly needsExactFp?: (mxcsr: number) => boolean;
+  /** RDTSC's counter. */
+  readonly tsc?: () => bigint;
+  /** Hears of instructions without semantics. */
+  readonly missing?: (insn: Insn) => void;
+}
+
+const at = (off: number): number => (CPU + off) >>> 2;
+const TWO32 = 4294967296;
+
+export const createCpu = (options: CpuOptions): Cpu => {
+  const { hooks } = options;
+  const mem = createFrames(options.memoryBytes);
+  const { u8, u32, i32, u64, dv } = mem;
+  const helperNames = Object.keys(options.helpers);
+  const helperList = helperNames.map((n) => options.helpers[n] as HelperTable[string]);
+  const helperIndex = new Map(helperNames.map((n, i) => [n, i]));
+  const helperNumber = (name: string): number => {
+    const i = helperIndex.get(name);
+    if (i === undefined) throw new Error(`no helper named ${name}`);
+    return i;
+  };
+  const table = new WebAssembly.Table({ element: 'anyfunc', initial: 4096 });
+  const tables = new Set<MmuTable>();
+  let current: MmuTable | null = null;
+  /** Executable pages moved since generated code last looked. */
+  let moved = false;
+  let inGate = false;
+
+  const word64 = (off: number): number => (u32[at(off) + 1] as number) * TWO32 + (u32[at(off)] as number);
+  const setWord64 = (off: number, v: number): void => {
+    u32[at(off)] = v;
+    u32[at(off) + 1] = Math.floor(v / TWO32);
+  };
+
+  const raise = (vector: number, errorCode = 0): number => {
+    i32[at(OFF.vector)] = vector;
+    i32[at(OFF.errorCode)] = errorCode;
+    i32[at(OFF.status)] = STATUS.fault;
+    return 1;
+  };
+  const need = (): MmuTable => {
+    if (!current) throw new Error('no page table is current');
+    return current;
+  };
+
+  const ACCESS = ['read', 'write', 'exec'] as const;
+  /** Asks the kernel for a page; raises when it refuses. */
+  const fault = (address: number, access: 0 | 1 | 2): boolean => {
+    // Non-canonical addresses are a #GP, the kernel's half an ordinary page fault (Intel SDM volume 3, 3.3.7.1).
+    if (address >= 2 ** 47 && address < 2 ** 64 - 2 ** 47) {
+      raise(VECTOR.GP);
+      return false;
+    }
+    if (hooks.pageFault(address, ACCESS[access])) return true;
+    const present = address < 2 ** 47 && need().get(Math.floor(address / PAGE)) !== 0 ? 1 : 0;
+    setWord64(OFF.cr2, address);
+    raise(VECTOR.PF, 4 | present | (access === 1 ? 2 : access === 2 ? 16 : 0));
+    return false;
+  };
+  /** Physical address, with the page made present; 0 when an exception is pending. */
+  const physical = (address: number, access: 0 | 1 | 2): number => {
+    const bit = access === 0 ? 1 : access === 1 ? 2 : 4;
+    for (;;) {
+      const e = address < 2 ** 47 ? need().get(Math.floor(address / PAGE)) : 0;
+      if ((e & bit) !== 0) return Math.floor(e / 8) * PAGE + (address % PAGE);
+      if (!fault(address, access)) return 0;
+    }
+  };
+
+  const bounce = CPU + OFF.bounce;
+  /** Both parts of an access that crosses a page: physical addresses and the bytes of the first. */
+  const parts = (bytes: number, access: 0 | 1): { first: number; second: number; split: number } | null => {
+    const address = word64(OFF.cr2);
+    const split = PAGE - (address % PAGE);
+    const first = physical(address, access);
+    if (first === 0) return null;
+    const second = physical(address + split, access);
+    // Making the second page present may have moved the first (copy on write runs out of memory, say).
+    return second === 0 || bytes <= split ? null : { first: physical(address, access), second, split };
+  };
+  const codeIn = (p: { first: number; second: number }): boolean => {
+    for (const a of [p.first, p.second]) {
+      if (((u8[0x10000 + Math.floor(a / PAGE)] as number) & 1) !== 0) {
+        mem.willWrite(Math.floor(a / PAGE));
+        return true;
+      }
+    }
+    return false;
+  };
+
+  const js = {
+    fault: (access: number): number => (fault(word64(OFF.cr2), access as 0 | 1) ? 1 : 0),
+    crossRead: (bytes: number, forWrite: number): number => {
+      const p = parts(bytes, forWrite as 0 | 1);
+      if (!p) return 0;
+      u8.copyWithin(bounce, p.first, p.first + p.split);
+      u8.copyWithin(bounce + p.split, p.second, p.second + bytes - p.split);
+      return bounce;
+    },
+    crossWrite: (bytes: number): number => {
+      const saved = u8.slice(bounce, bounce + bytes);
+      const p = parts(bytes, 1);
+      if (!p) return i32[at(OFF.status)] as number;
+      // The code is forgotten and the instruction starts anew, so that it sees what it changed itself.
+      if (codeIn(p)) return STATUS.unwind;
+      u8.set(saved.subarray(0, p.split), p.first);
+      u8.set(saved.subarray(p.split), p.second);
+      return 0;
+    },
+    crossProbe: (bytes: number): number => {
+      const p = parts(bytes, 1);
+      return p ? 0 : (i32[at(OFF.status)] as number);
+    },
+    resolve: (): number => cache.resolve(),
+    helper: (number: number, arg: number): number => {
+      const f = helperList[number];
+      if (!f) throw new Error(`no helper number ${number}`);
+      return f(state, arg) === 0 ? 0 : (i32[at(OFF.status)] as number);
+    },
+    gate: (): number => {
+      const lo = u32[at(OFF.rip)] as number;
+      const hi = u32[at(OFF.rip) + 1] as number;
+      inGate = true;
+      const go = hooks.syscall();
+      inGate = false;
+      if (moved) {
+        moved = false;
+        current?.flushJumps();
+        if (go) return STATUS.unwind;
+      }
+      if (!go) return STATUS.gate;
+      return u32[at(OFF.rip)] === lo && u32[at(OFF.rip) + 1] === hi ? STATUS.next : STATUS.unwind;
+    },
+    hot: (op: number): number => cache.hot(op),
+  };
+
+  const image = options.core ?? (() => {
+    const built = buildCoreModule([], options.semantics, helperNumber);
+    return { module: new WebAssembly.Module(built.bytes as BufferSource), handlers: built.handlers };
+  })();
+  if (image.handlers.length + 64 > table.length) table.grow(image.handlers.length + 1024 - table.length + 64);
+  const core = new WebAssembly.Instance(image.module, { k: { memory: mem.memory, table }, js })
+    .exports as unknown as CoreExports;
+
+  const handlers = createHandlers(table, mem.memory, core, image.handlers, options.semantics, helperNumber);
+  const imports: Record<string, WebAssembly.ExportValue> = { memory: mem.memory };
+  for (const name of Object.keys(CORE_SIGNATURES)) {
+    imports[name] = core[name as keyof typeof CORE_SIGNATURES] as unknown as WebAssembly.ExportValue;
+  }
+  const translator = options.tier === 'interpreter' ? undefined : options.translator?.(imports);
+
+  const cache = createCodeCache({
+    mem,
+    handlers,
+    table: need,
+    tables: () => tables,
+    exactFp: () => i32[at(OFF.exactFp)] !== 0,
+    fetchable: (address) => physical(address, 2) !== 0,
+    raise,
+    threshold: options.tier === 'translator' ? 0 : options.tier === 'mixed' && translator ? (options.threshold ?? 100) : Number.POSITIVE_INFINITY,
+    translate: translator
+      ? (blocks, reader) =>
+          translator(blocks, reader, (fn) => {
+            const place = handlers.slot();
+            table.set(place, fn);
+            return place;
+          })
+      : null,
+    missing: (insn) => options.missing?.(insn),
+  });
+  mem.onCodeWrite = (frame) => {
+    cache.invalidate(frame);
+    // Code on the host's stack may be stale now: it leaves at the next chance.
+    if (inGate) moved = true;
+  };
+
+  const scratch = new Uint8Array(1024);
+  const state: CpuState = {
+    u8,
+    u16: mem.u16,
+    u32,
+    i32,
+    f32: mem.f32,
+    f64: mem.f64,
+    u64,
+    dv,
+    run: 0,
+    address: () => word64(OFF.helperAddress),
+    load(address, n) {
+      let done = 0;
+      while (done < n) {
+        const p = physical(address + done, 0);
+        if (p === 0) return null;
+        const k = Math.min(n - done, PAGE - (p % PAGE));
+        scratch.set(u8.subarray(p, p + k), done);
+        done += k;
+      }
+      return scratch.subarray(0, n);
+    },
+    store(address, bytes) {
+      const places: [number, number][] = [];
+      let done = 0;
+      while (done < bytes.length) {
+        const p = physical(address + done, 1);
+        if (p === 0) return false;
+        const k = Math.min(bytes.length - done, PAGE - (p % PAGE));
+        places.push([p, k]);
+        done += k;
+      }
+      let from = 0;
+      for (const [p, k] of places) {
+        mem.willWrite(Math.floor(p / PAGE));
+        u8.set(bytes.subarray(from, from + k), p);
+        from += k;
+      }
+      return true;
+    },
+    span(address, write) {
+      const p = physical(address, write ? 1 : 0);
+      if (p === 0) return 0;
+      if (write) mem.willWrite(Math.floor(p / PAGE));
+      state.run = PAGE - (p % PAGE);
+      return p;
+    },
+    rflags: () => rflags(),
+    setRflags: (v, mask) => setRflags(v, mask),
+    raise,
+    ...(options.tsc ? { tsc: options.tsc } : {}),
+  };
+
+  const flagsImage = core.flagsImage as () => number;
+  const rflags = (): number =>
+    flagsImage() | ((i32[at(OFF.df)] as number) & FLAG.DF) | (i32[at(OFF.rflagsRest)] as number);
+  const setRflags = (v: number, mask: number): void => {
+    const next = (rflags() & ~mask) | (v & mask);
+    i32[at(OFF.ccOp)] = 0;
+    setWord64(OFF.ccA, next & ARITH_FLAGS);
+    i32[at(OFF.df)] = (next & FLAG.DF) !== 0 ? -1 : 1;
+    i32[at(OFF.rflagsRest)] = (next & ~ARITH_FLAGS & ~FLAG.DF) | FLAG.IF | 2;
+  };
+
+  /** After a store into code: forget it, and do the storing instruction by itself. */
+  const selfModified = (): number => {
+    const e = need().get(Math.floor(word64(OFF.cr2) / PAGE));
+    if (e !== 0) mem.willWrite(Math.floor(e / 8));
+    const op = cache.singleStep();
+    return op === 0 ? STATUS.fault : core.runOp(op);
+  };
+
+  const self: Cpu = {
+    frames: mem,
+    get stats() {
+      return { ...cache.stats, translatedBytes: 0 };
+    },
+    newPageTable() {
+      const t = createPageTable(mem, (changed) => {
+        moved = true;
+        changed.flushJumps();
+      });
+      if (!t) throw new RangeError('out of physical memory for a page table');
+      tables.add(t);
+      const destroy = t.destroy;
+      t.destroy = () => {
+        tables.delete(t);
+        destroy();
+      };
+      return t;
+    },
+    switchTo(t: PageTable) {
+      const m = t as MmuTable;
+      if (m === current) return;
+      current = m;
+      u32[at(OFF.pageRoot)] = m.root;
+      u32[at(OFF.tlb)] = m.tlb;
+      u32[at(OFF.jumpCache)] = m.jump;
+    },
+    save(into) {
+      into.set(u8.subarray(CPU, CPU + CONTEXT_BYTES));
+    },
+    load(from) {
+      const exact = i32[at(OFF.exactFp)];
+      u8.set(from, CPU);
+      // Threads of one address space may differ in this; their code does, too.
+      if (i32[at(OFF.exactFp)] !== exact) moved = true;
+    },
+    reset(context) {
+      context.fill(0, 0, CONTEXT_BYTES);
+      const d = new DataView(context.buffer, context.byteOffset, CONTEXT_BYTES);
+      d.setInt32(OFF.df, 1, true);
+      d.setUint32(OFF.rflagsRest, FLAG.IF | 2, true);
+      d.setUint32(OFF.mxcsr, 0x1f80, true);
+      d.setUint16(OFF.fcw, 0x37f, true);
+      d.setUint16(OFF.ftw, 0xffff, true);
+    },
+    gpr: (reg) => word64(OFF.gpr + 8 * reg),
+    gprBig: (reg) => u64[(CPU + OFF.gpr + 8 * reg) >>> 3] as bigint,
+    setGpr(reg, v) {
+      setWord64(OFF.gpr + 8 * reg, v);
+    },
+    setGprBig(reg, v) {
+      u64[(CPU + OFF.gpr + 8 * reg) >>> 3] = v;
+    },
+    get rip() {
+      return word64(OFF.rip);
+    },
+    set rip(v) {
+      setWord64(OFF.rip, v);
+    },
+    rflags,
+    setRflags,
+    saveFpu(into) {
+      writeFxsave(u8, dv, into);
+    },
+    loadFpu(from) {
+      readFxsave(u8, dv, from);
+    },
+    get exception() {
+      return {
+        vector: i32[at(OFF.vector)] as number,
+        errorCode: i32[at(OFF.errorCode)] as number,
+        address: word64(OFF.cr2),
+      };
+    },
+    run(budget) {
+      i32[at(OFF.budget)] = budget;
+      i32[at(OFF.depth)] = 0;
+      if (moved) {
+        moved = false;
+        current?.flushJumps();
+      }
+      for (;;) {
+        let s = core.run();
+        if (s === STATUS.smc) s = selfModified();
+        if (s === STATUS.resync) {
+          const exact = options.needsExactFp?.(u32[at(OFF.mxcsr)] as number) ?? false;
+          if (exact !== (i32[at(OFF.exactFp)] !== 0)) {
+            i32[at(OFF.exactFp)] = exact ? 1 : 0;
+            current?.flushJumps();
+          }
+          continue;
+        }
+        if (s === STATUS.smc || s === STATUS.unwind || s === STATUS.next) {
+          i32[at(OFF.depth)] = 0;
+          continue;
+        }
+        return s;
+      }
+    },
+  };
+  return self;
+};
