@@ -6,8 +6,8 @@ import type { Emit, Semantics, SemanticsTable } from '../emit.ts';
 import type { CpuState, HelperTable } from '../helpers.ts';
 import { CPU, FLAG, GPR, OFF, VECTOR } from '../layout.ts';
 import { i32, i64, type Val } from '../wasm/ir.ts';
-import { clip, low32, memory, operand, wide, word } from './integer-width.ts';
-import { loadSelector, selectorOf } from './segment.ts';
+import { clip, low32, operand, wide, word } from './integer-width.ts';
+import { loadSelector, segmentBase, selectorOf } from './segment.ts';
 
 const sp = (e: Emit): Val => e.gpr(GPR.rsp, 64);
 
@@ -44,7 +44,7 @@ const pop: Semantics = (e, i) => {
     return;
   }
   if (o.kind === 'sreg') {
-    loadSelector(e, o, low32(v));
+    loadSelector(e, e.let(e.read(o)), low32(v));
     e.setGpr(GPR.rsp, 64, top);
     return;
   }
@@ -147,11 +147,9 @@ const loopWhile =
 
 /** XLAT: al from the table at rbx, with a segment override if there is one. */
 const xlat: Semantics = (e, i) => {
-  const o = i.operands.find((x) => x.kind === 'mem');
-  const base = o ? e.address(memory(o)) : wide(e.gpr(GPR.rbx, i.addressWidth));
-  const sum = i64.add(base, wide(e.gpr(GPR.rax, 8)));
+  const sum = i64.add(wide(e.gpr(GPR.rbx, i.addressWidth)), wide(e.gpr(GPR.rax, 8)));
   const at = i.addressWidth === 32 ? i64.and(sum, i64.const(0xffffffff)) : sum;
-  e.setGpr(GPR.rax, 8, e.load(8, at));
+  e.setGpr(GPR.rax, 8, e.load(8, i64.add(segmentBase(e, i), at)));
 };
 
 const gp: Semantics = (e) => e.raise(VECTOR.GP, 0);
@@ -159,6 +157,8 @@ const gp: Semantics = (e) => e.raise(VECTOR.GP, 0);
 export const controlSemantics: SemanticsTable = {
   push,
   pop,
+  pushsreg: push,
+  popsreg: pop,
   pushf,
   popf,
   lahf,

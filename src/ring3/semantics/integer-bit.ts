@@ -57,24 +57,6 @@ const scan =
     e.flags('logic', w, x, x, x);
   };
 
-/** TZCNT and LZCNT. */
-const count =
-  (trailing: boolean): Semantics =>
-  (e, i) => {
-    const d = operand(i, 0);
-    const w = widthOf(d);
-    const k = word(w);
-    const x = e.let(e.read(operand(i, 1)));
-    let r: Val;
-    if (w === 16) {
-      r = trailing ? i32.ctz(i32.or(x, i32.const(0x10000))) : i32.sub(i32.clz(x), i32.const(16));
-    } else r = trailing ? k.ctz(x) : k.clz(x);
-    r = e.let(r);
-    e.write(d, r);
-    const none = i32.const(0);
-    e.setFlags({ cf: k.eqz(x), zf: k.eqz(r), of: none, sf: none, af: none, pf: none });
-  };
-
 const popcnt: Semantics = (e, i) => {
   const d = operand(i, 0);
   const k = word(widthOf(d));
@@ -124,8 +106,6 @@ export const bitSemantics: SemanticsTable = {
   btc: bitTest('complement'),
   bsf: scan(true),
   bsr: scan(false),
-  tzcnt: count(true),
-  lzcnt: count(false),
   popcnt,
   crc32,
 };

@@ -172,7 +172,6 @@ const doubleShift =
 
 export const shiftSemantics: SemanticsTable = {
   shl: shift('shl'),
-  sal: shift('shl'),
   shr: shift('shr'),
   sar: shift('sar'),
   rol: rotate('rol'),

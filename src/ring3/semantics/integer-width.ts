@@ -77,6 +77,13 @@ export const memory = (o: Operand): Extract<Operand, { kind: 'mem' }> => {
   return o;
 };
 
+/** A source operand at the width of the operation: immediates are sign-extended from a width of their own. */
+export const source = (e: Emit, o: Operand, w: Width): Val => {
+  if (o.kind !== 'imm' || o.width === w) return e.read(o);
+  const v = e.readSigned(o);
+  return w === 64 ? v : clip(w, i32.wrap(v));
+};
+
 /** Runs `then` unless the value is known to be zero; with a constant nothing is tested at run time. */
 export const unlessZero = (e: Emit, v: Val, then: () => void): void => {
   const c = constOf(v);

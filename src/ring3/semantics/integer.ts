@@ -6,15 +6,15 @@ import type { Insn } from '../decode/insn.ts';
 import type { Emit, Semantics, SemanticsTable } from '../emit.ts';
 import { GPR } from '../layout.ts';
 import { i32, i64, select, type Val } from '../wasm/ir.ts';
-import { clip, low32, memory, operand, signBit, wide, widthOf, word, zero } from './integer-width.ts';
+import { clip, low32, memory, operand, signBit, source, wide, widthOf, word, zero } from './integer-width.ts';
 import { loadSelector, selectorOf } from './segment.ts';
 
 const mov: Semantics = (e, i) => {
   const d = operand(i, 0);
   const s = operand(i, 1);
   if (s.kind === 'sreg') e.write(d, zero(widthOf(d), selectorOf(e, s)));
-  else if (d.kind === 'sreg') loadSelector(e, d, low32(e.read(s)));
-  else e.write(d, e.read(s));
+  else if (d.kind === 'sreg') loadSelector(e, e.let(e.read(d)), low32(e.read(s)));
+  else e.write(d, source(e, s, widthOf(d)));
 };
 
 const movzx: Semantics = (e, i) =>
@@ -84,7 +84,7 @@ const arithmetic =
     const d = operand(i, 0);
     const w = widthOf(d);
     const a = e.let(e.readForWrite(d));
-    const b = e.let(zero(w, e.read(operand(i, 1))));
+    const b = e.let(source(e, operand(i, 1), w));
     const r = e.let(clip(w, compute(e, i, a, b)));
     e.write(d, r);
     e.flags(kind, w, a, b, r);
@@ -103,21 +103,21 @@ const logic =
   (e, i) => {
     const d = operand(i, 0);
     const w = widthOf(d);
-    const r = e.let(word(w)[op](e.readForWrite(d), zero(w, e.read(operand(i, 1)))));
+    const r = e.let(word(w)[op](e.readForWrite(d), source(e, operand(i, 1), w)));
     e.write(d, r);
     e.flags('logic', w, r, r, r);
   };
 
 const test: Semantics = (e, i) => {
   const w = widthOf(operand(i, 0));
-  const r = e.let(word(w).and(e.read(operand(i, 0)), zero(w, e.read(operand(i, 1)))));
+  const r = e.let(word(w).and(e.read(operand(i, 0)), source(e, operand(i, 1), w)));
   e.flags('logic', w, r, r, r);
 };
 
 const cmp: Semantics = (e, i) => {
   const w = widthOf(operand(i, 0));
   const a = e.let(e.read(operand(i, 0)));
-  const b = e.let(zero(w, e.read(operand(i, 1))));
+  const b = e.let(source(e, operand(i, 1), w));
   e.flags('sub', w, a, b, e.let(clip(w, word(w).sub(a, b))));
 };
 
@@ -249,7 +249,7 @@ const cwd: Semantics = (e, i) => {
 
 export const integerSemantics: SemanticsTable = {
   mov,
-  movabs: mov,
+  movsreg: mov,
   movzx,
   movsx,
   movsxd: movsx,
@@ -259,7 +259,6 @@ export const integerSemantics: SemanticsTable = {
   setcc,
   bswap,
   movbe,
-  movnti: mov,
   add,
   adc,
   sub,

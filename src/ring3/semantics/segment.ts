@@ -1,7 +1,7 @@
 // Segment registers as 64-bit mode leaves them: selectors that a flat process sees, and bases for FS and GS.
 // Loaded selectors are not kept: reading one back gives what Linux starts a 64-bit process with.
 
-import type { Operand } from '../decode/insn.ts';
+import type { Insn, Operand } from '../decode/insn.ts';
 import type { Emit } from '../emit.ts';
 import { VECTOR } from '../layout.ts';
 import { i32, i64, select, type Val } from '../wasm/ir.ts';
@@ -10,7 +10,7 @@ import { i32, i64, select, type Val } from '../wasm/ir.ts';
 export const CODE_SELECTOR = 0x33;
 export const DATA_SELECTOR = 0x2b;
 
-const SREG = { cs: 1, ss: 2, fs: 4, gs: 5 } as const;
+export const SREG = { cs: 1, ss: 2, fs: 4, gs: 5 } as const;
 
 /** The selector in a segment register, i32. */
 export const selectorOf = (e: Emit, o: Operand): Val => {
@@ -29,11 +29,10 @@ export const visible = (v: Val): Val => {
 };
 
 /**
- * Loads a selector: CS cannot be loaded (#UD), SS takes the data segment alone, the others that or null.
+ * Loads selector v into segment register n (bound or constant, i32). CS cannot be loaded (#UD), SS takes the data segment alone, the others that or null.
  * A load of FS or GS clears the base, as the flat descriptors have base 0 (Intel SDM volume 2, MOV).
  */
-export const loadSelector = (e: Emit, o: Operand, v: Val): void => {
-  const n = e.let(e.read(o));
+export const loadSelector = (e: Emit, n: Val, v: Val): void => {
   const selector = e.let(i32.and(v, i32.const(0xffff)));
   e.if(i32.eq(n, i32.const(SREG.cs)), () => e.raise(VECTOR.UD));
   const isSs = i32.eq(n, i32.const(SREG.ss));
@@ -46,3 +45,18 @@ export const loadSelector = (e: Emit, o: Operand, v: Val): void => {
   e.if(i32.eq(n, i32.const(SREG.fs)), () => e.setField('fsBase', i64.const(0)));
   e.if(i32.eq(n, i32.const(SREG.gs)), () => e.setField('gsBase', i64.const(0)));
 };
+
+/** Base of the segment of an implicit memory operand (strings, XLAT), i64. */
+export const segmentBase = (e: Emit, i: Insn): Val =>
+  e.address({
+    kind: 'mem',
+    slot: i.operands.length,
+    width: 0,
+    base: -1,
+    index: -1,
+    scale: 0,
+    disp: 0,
+    segment: i.segment,
+    addressWidth: 64,
+    ripRelative: false,
+  });

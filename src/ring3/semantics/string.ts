@@ -7,12 +7,10 @@ import type { Emit, Semantics, SemanticsTable } from '../emit.ts';
 import { GPR } from '../layout.ts';
 import { i32, i64, type Val } from '../wasm/ir.ts';
 import { clip, wide, word } from './integer-width.ts';
+import { segmentBase } from './segment.ts';
 
-/** Address of the source element: rsi, with the segment override if the decoder names the operand. */
-const source = (e: Emit, i: Insn): Val => {
-  for (const o of i.operands) if (o.kind === 'mem' && o.base === GPR.rsi) return e.address(o);
-  return wide(e.gpr(GPR.rsi, i.addressWidth));
-};
+/** Address of the source element: rsi in its segment. */
+const source = (e: Emit, i: Insn): Val => i64.add(wide(e.gpr(GPR.rsi, i.addressWidth)), segmentBase(e, i));
 
 const destination = (e: Emit, i: Insn): Val => wide(e.gpr(GPR.rdi, i.addressWidth));
 

@@ -7,7 +7,7 @@ import { CPU, GPR, OFF, VECTOR } from '../layout.ts';
 import { i32, i64, select } from '../wasm/ir.ts';
 import { cpuidHelper, XCR0 } from './cpuid.ts';
 import { low32, memory, operand, widthOf, zero } from './integer-width.ts';
-import { CODE_SELECTOR, DATA_SELECTOR, visible } from './segment.ts';
+import { CODE_SELECTOR, DATA_SELECTOR, loadSelector, SREG, visible } from './segment.ts';
 
 const gp: Semantics = (e) => e.raise(VECTOR.GP, 0);
 const ud: Semantics = (e) => e.raise(VECTOR.UD);
@@ -79,48 +79,22 @@ const describe =
     e.setFlags({ zf: ok });
   };
 
-const PRIVILEGED = [
-  ...['hlt', 'cli', 'sti', 'in', 'out', 'ins', 'outs', 'clts', 'invd', 'wbinvd', 'invlpg', 'invpcid'],
-  ...[
-    'lgdt',
-    'lidt',
-    'lldt',
-    'ltr',
-    'lmsw',
-    'rdmsr',
-    'wrmsr',
-    'rdpmc',
-    'sysret',
-    'sysexit',
-    'swapgs',
-    'xsetbv',
-  ],
-  ...['movcr', 'movdr', 'mov_cr', 'mov_dr', 'monitor', 'mwait', 'stac', 'clac', 'xsaves', 'xrstors', 'rsm'],
-  // Kept from user mode by UMIP (Intel SDM volume 3, section 2.5).
-  ...['sgdt', 'sidt', 'sldt', 'smsw', 'str'],
-];
-
-const NOTHING = [
-  ...[
-    'nop',
-    'fnop_hint',
-    'pause',
-    'endbr64',
-    'endbr32',
-    'lfence',
-    'mfence',
-    'sfence',
-    'serialize',
-    'cldemote',
-  ],
-  ...['prefetch', 'prefetchnta', 'prefetcht0', 'prefetcht1', 'prefetcht2', 'prefetchw', 'prefetchwt1'],
-];
+/** LSS, LFS, LGS: an offset and a selector from memory. */
+const loadFar =
+  (sreg: number): Semantics =>
+  (e, i) => {
+    const d = operand(i, 0);
+    const w = widthOf(d);
+    const at = e.let(e.address(memory(operand(i, 1))));
+    const offset = e.let(e.load(w, at));
+    loadSelector(e, i32.const(sreg), e.load(16, i64.add(at, i64.const(w / 8))));
+    e.write(d, offset);
+  };
 
 export const systemSemantics: SemanticsTable = {
-  ...Object.fromEntries(PRIVILEGED.map((name) => [name, gp])),
-  ...Object.fromEntries(NOTHING.map((name) => [name, nothing])),
+  privileged: gp,
+  undefined: ud,
   syscall,
-  sysenter: gp,
   cpuid: byHelper('cpuid'),
   rdtsc: byHelper('rdtsc'),
   rdtscp: byHelper('rdtscp'),
@@ -128,7 +102,6 @@ export const systemSemantics: SemanticsTable = {
   xgetbv,
   clflush,
   clflushopt: clflush,
-  clwb: clflush,
   rdfsbase: readBase('fsBase'),
   rdgsbase: readBase('gsBase'),
   wrfsbase: writeBase('fsBase'),
@@ -136,9 +109,14 @@ export const systemSemantics: SemanticsTable = {
   int,
   int3: (e) => e.raise(VECTOR.BP, 0, 'after'),
   int1: (e) => e.raise(VECTOR.DB, 0, 'after'),
-  ud0: ud,
-  ud1: ud,
-  ud2: ud,
+  nop: nothing,
+  pause: nothing,
+  lfence: nothing,
+  mfence: nothing,
+  sfence: nothing,
+  lss: loadFar(SREG.ss),
+  lfs: loadFar(SREG.fs),
+  lgs: loadFar(SREG.gs),
   verr: verify(false),
   verw: verify(true),
   // Access rights and limit as Linux sets up its flat user segments.
