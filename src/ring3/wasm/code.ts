@@ -101,6 +101,9 @@ export class Code {
   #scoped: [WasmType, number][] = [];
   #depth = 0;
   #marks: Mark[] = [];
+  #unlikely: number[] = [];
+  /** After `finish`: offsets in the body of conditional branches that are seldom taken, ascending. */
+  unlikely: readonly number[] = [];
 
   constructor(params: readonly WasmType[], shareLocalsWith?: Code) {
     this.#params = params;
@@ -248,6 +251,18 @@ export class Code {
     }
     this.close();
   }
+  /** Like `if` for what seldom happens: the engine moves it out of the way, where it takes the hint. */
+  ifUnlikely(cond: Val, then: () => void): void {
+    if (constOf(cond) === null) {
+      this.#val(cond);
+      this.#unlikely.push(this.#out.length);
+      this.#out.byte(0x04);
+      this.#out.byte(0x40);
+      this.#depth++;
+      then();
+      this.close();
+    } else this.if(cond, then);
+  }
   br(label: Label): void {
     this.#out.byte(0x0c);
     this.#out.u32(this.#depth - label.depth);
@@ -274,17 +289,35 @@ export class Code {
     return this.#out.length;
   }
 
+  /** Bytes of host stack that a frame of this function may take: a slot for each local. */
+  get frameEstimate(): number {
+    let n = 128;
+    for (const t of this.#locals) n += t === 'v128' ? 16 : 8;
+    return n;
+  }
+
   /** The body as the code section wants it, without its length prefix: locals, instructions, end. */
   finish(): Uint8Array {
     const parts: Uint8Array[] = [];
+    const unlikely: number[] = [];
+    let hint = 0;
     let from = 0;
+    let inserted = 0;
+    const passHints = (to: number): void => {
+      for (; hint < this.#unlikely.length && (this.#unlikely[hint] as number) < to; hint++)
+        unlikely.push((this.#unlikely[hint] as number) + inserted);
+    };
     for (const m of this.#marks) {
+      passHints(m.at);
       parts.push(this.#out.bytes.slice(from, m.at));
       from = m.at;
       const sub = new Code(this.#params, this);
       m.fill(sub);
-      parts.push(sub.#out.take());
+      const filled = sub.#out.take();
+      inserted += filled.length;
+      parts.push(filled);
     }
+    passHints(this.#out.length);
     parts.push(this.#out.bytes.slice(from, this.#out.length));
     const head = new ByteWriter();
     const runs: [number, WasmType][] = [];
@@ -298,6 +331,7 @@ export class Code {
       head.u32(n);
       head.byte(typeByte[t]);
     }
+    this.unlikely = unlikely.map((at) => at + head.length);
     for (const p of parts) head.raw(p);
     head.byte(0x0b);
     return head.take();

@@ -144,15 +144,39 @@ export class ModuleBuilder {
       }
       section(out, 9, s);
     }
-    s = new ByteWriter();
-    s.u32(this.#funcs.length);
-    for (const f of this.#funcs) {
+    const bodies = this.#funcs.map((f) => {
       if (!f.code) throw new Error('function declared but not defined');
-      const body = f.code.finish();
+      return f.code.finish();
+    });
+    this.#branchHints(out);
+    s = new ByteWriter();
+    s.u32(bodies.length);
+    for (const body of bodies) {
       s.u32(body.length);
       s.raw(body);
     }
     section(out, 10, s);
     return out.take();
+  }
+
+  /** The custom section of the branch hinting proposal; engines that do not know it skip it. */
+  #branchHints(out: ByteWriter): void {
+    const hinted = this.#funcs
+      .map((f, i) => ({ index: this.#importedFuncs.length + i, at: f.code?.unlikely ?? [] }))
+      .filter((f) => f.at.length > 0);
+    if (hinted.length === 0) return;
+    const s = new ByteWriter();
+    s.name('metadata.code.branch_hint');
+    s.u32(hinted.length);
+    for (const f of hinted) {
+      s.u32(f.index);
+      s.u32(f.at.length);
+      for (const at of f.at) {
+        s.u32(at);
+        s.u32(1);
+        s.byte(0);
+      }
+    }
+    section(out, 0, s);
   }
 }

@@ -1,0 +1,56 @@
+// Which arithmetic flags are wanted after each instruction of a region, walking backwards. A place where
+// control may leave the region (a fault, a call, the end of the budget) wants all of them, because a signal
+// frame or the interpreter will show them.
+
+import type { Insn } from '../decode/insn.ts';
+import { ARITH_FLAGS } from '../layout.ts';
+import type { Region } from './region.ts';
+import type { Structure } from './structure.ts';
+
+/** Integer instructions that cannot fault without a memory operand. */
+const QUIET = new Set(
+  (
+    'adc add and bsf bsr bswap bt btc btr bts cbw cmovcc cmp cwd dec imul imul1 inc jcc jmp jrcxz lea loop ' +
+    'loope loopne mov movabs movsx movsxd movzx mul neg nop not or popcnt rol ror sahf sar sbb setcc shl shld ' +
+    'shr shrd sub test tzcnt lzcnt xchg xor lahf'
+  ).split(' '),
+);
+/** Instructions that overwrite what `Row.flagsWritten` names whatever their operands are. */
+const DEFINITE = new Set('adc add and cmp dec imul inc mul imul1 neg or sbb sub test xor'.split(' '));
+
+export const canLeave = (i: Insn): boolean =>
+  !QUIET.has(i.row.semantics) || (i.row.semantics !== 'lea' && i.operands.some((o) => o.kind === 'mem'));
+
+/** Wanted flags behind every instruction, by block and place in the block. */
+export const flagLiveness = (region: Region, s: Structure): readonly Uint16Array[] => {
+  const { blocks } = region;
+  const liveIn = new Uint16Array(blocks.length);
+  const after = blocks.map((b) => new Uint16Array(b.insns.length));
+  const atEnd = (index: number): number => {
+    const b = blocks[index] as (typeof blocks)[number];
+    const last = b.insns[b.insns.length - 1] as Insn;
+    const { flow } = last.row;
+    if (flow !== 'next' && flow !== 'jump' && flow !== 'branch') return ARITH_FLAGS;
+    const ways = flow === 'branch' ? 2 : 1;
+    if (b.succs.length < ways) return ARITH_FLAGS;
+    let live = 0;
+    for (const to of b.succs)
+      live |= s.leaves(index, to) || s.isBack(index, to) ? ARITH_FLAGS : (liveIn[to] as number);
+    return live;
+  };
+  // Edges back to a header count as leaving (budget), so one pass in postorder sees every successor first.
+  for (let n = s.order.length - 1; n >= 0; n--) {
+    const index = s.order[n] as number;
+    const b = blocks[index] as (typeof blocks)[number];
+    let live = atEnd(index);
+    for (let k = b.insns.length - 1; k >= 0; k--) {
+      const i = b.insns[k] as Insn;
+      (after[index] as Uint16Array)[k] = live;
+      if (DEFINITE.has(i.row.semantics)) live &= ~i.row.flagsWritten;
+      live |= i.row.flagsRead & ARITH_FLAGS;
+      if (canLeave(i)) live = ARITH_FLAGS;
+    }
+    liveIn[index] = live;
+  }
+  return after;
+};

@@ -1,0 +1,551 @@
+// The translator's implementation of `Emit`: guest registers and lazy flags live in wasm locals, operands are
+// constants, and control stays inside one wasm function for as long as it stays inside the region.
+
+import type { CoreFunctions } from '../core/core-module.ts';
+import type { Insn, MemOperand, Operand, RegOperand, Width } from '../decode/insn.ts';
+import type { FlagKind, FlagName, SemanticsTable } from '../emit.ts';
+import { cpu, EmitBase } from '../emit-base.ts';
+import { type CcKind, type CcState, ccOp, conditionValue, flagsImage, flagValue } from '../flags.ts';
+import { ARITH_FLAGS, FLAG, OFF, STATUS, VECTOR } from '../layout.ts';
+import { Code, type Label } from '../wasm/code.ts';
+import { callFn, constOf, i32, i64, type Val } from '../wasm/ir.ts';
+import { flagLiveness } from './liveness.ts';
+import type { BasicBlock, Region } from './region.ts';
+import { type Point, RegisterFlow } from './registers.ts';
+import { type Edges, emitStructured, type Structure, structure } from './structure.ts';
+
+/**
+ * What is known about the flags at a place in the code. `memory`: the CPU block has them. `known`: the cc
+ * locals have them, and of what kind they are is known. `dynamic`: the ccOp local tells at run time, -1
+ * meaning memory. `dead`: nobody will ask.
+ */
+type Cc =
+  | { readonly at: 'memory' | 'dynamic' | 'dead' }
+  | { readonly at: 'known'; readonly kind: CcKind; readonly width: Width };
+
+const MEMORY: Cc = { at: 'memory' };
+const DYNAMIC: Cc = { at: 'dynamic' };
+const DEAD: Cc = { at: 'dead' };
+
+const join = (a: Cc, b: Cc): Cc => {
+  if (a === b || b.at === 'dead') return a;
+  if (a.at === 'dead') return b;
+  return a.at === 'known' && b.at === 'known' && a.kind === b.kind && a.width === b.width ? a : DYNAMIC;
+};
+
+/** The host stack that nested regions may take, in bytes; V8's default limit is 984 KiB. */
+export const STACK_LIMIT = 400_000;
+
+export interface RegionOptions {
+  readonly core: CoreFunctions;
+  readonly semantics: SemanticsTable;
+  readonly exactFp: boolean;
+  helperNumber(name: string): number;
+  /** Function index of a region of the same module that starts at an address. */
+  direct(ip: number): number | undefined;
+}
+
+const isOperand = (v: Operand | Val): v is Operand => 'kind' in v;
+const wide = (v: Val): Val => (v.t === 'i64' ? v : i64.extendU(v));
+const MASK: Partial<Record<Width, number>> = { 8: 0xff, 16: 0xffff };
+
+export class RegionEmit extends EmitBase {
+  insn: Insn;
+  readonly #region: Region;
+  readonly #options: RegionOptions;
+  readonly #structure: Structure;
+  readonly #flow: RegisterFlow;
+  readonly #gpr: (Val | undefined)[] = [];
+  readonly #xmm: (Val | undefined)[] = [];
+
+  readonly #ccOp: Val;
+  readonly #ccA: Val;
+  readonly #ccB: Val;
+  readonly #ccRes: Val;
+  #cc: Cc = MEMORY;
+  readonly #ccIn = new Map<number, Cc>();
+  /** Flags wanted behind the current instruction. */
+  #live = ARITH_FLAGS;
+
+  readonly #rip: Val;
+  readonly #status: Val;
+  readonly #tlb: Val;
+  #faults: Label = { depth: 0 };
+  #commonExit: Label = { depth: 0 };
+  /** Registers are in the CPU block, not in locals: between `spill` and `reload`. */
+  #spilled = false;
+
+  #block: BasicBlock;
+  #edges: Edges | null = null;
+  readonly #hasLoops: boolean;
+  /** The budget, for regions with loops; written back wherever registers are. */
+  readonly #budget: Val | null;
+  /** Estimated stack below a call made here; 0 in regions that make none. */
+  readonly #depth: Val | null;
+
+  constructor(region: Region, options: RegionOptions) {
+    super(new Code(['i32']), options.core, options.exactFp, options.helperNumber);
+    const { code } = this;
+    this.#region = region;
+    this.#options = options;
+    const graph = region.blocks.map((b) => b.succs);
+    const s = structure(graph);
+    this.#structure = s;
+    this.#flow = new RegisterFlow(graph.map((list, u) => list.filter((v) => !s.leaves(u, v))));
+    this.#block = region.blocks[0] as BasicBlock;
+    this.insn = this.#block.insns[0] as Insn;
+    this.#ccOp = code.local('i32');
+    this.#ccA = code.local('i64');
+    this.#ccB = code.local('i64');
+    this.#ccRes = code.local('i64');
+    this.#rip = code.local('i64');
+    this.#status = code.local('i32');
+    this.#tlb = code.local('i32');
+    this.#hasLoops = s.header.includes(1);
+    this.#budget = this.#hasLoops ? code.local('i32') : null;
+    const calls = region.blocks.some((b) => {
+      const flow = b.insns[b.insns.length - 1]?.row.flow;
+      return flow === 'call' || flow === 'indirect-call';
+    });
+    this.#depth = calls ? code.local('i32') : null;
+  }
+
+  /** Emits the whole region. */
+  emit(): Code {
+    const { code } = this;
+    const { blocks } = this.#region;
+    const live = flagLiveness(this.#region, this.#structure);
+    code.set(this.#tlb, cpu.i32(OFF.tlb));
+    code.set(this.#ccOp, i32.const(-1));
+    if (this.#budget) code.set(this.#budget, cpu.i32(OFF.budget));
+    if (this.#depth) {
+      const depth = this.#depth;
+      code.set(depth, code.param(0));
+      code.if(i32.eqz(depth), () => code.set(depth, cpu.i32(OFF.depth)));
+      code.later((c) => c.set(depth, i32.add(depth, i32.const(code.frameEstimate))));
+    }
+    code.later((c) => this.#loadAll(c, this.#flow.entry));
+
+    this.#commonExit = code.open(0x02);
+    this.#faults = code.open(0x02);
+    emitStructured(this.#structure, code, {
+      node: (node, edges) => {
+        const back = this.#flow.enter(node);
+        const before = { block: this.#block, edges: this.#edges, cc: this.#cc };
+        this.#block = blocks[node] as BasicBlock;
+        this.#edges = edges;
+        if (node !== 0) {
+          const header = this.#structure.header[node] === 1;
+          const known = this.#ccIn.get(node) ?? DYNAMIC;
+          this.#cc = header && known.at !== 'dead' ? DYNAMIC : known;
+        } else if (this.#structure.header[0] === 1) this.#cc = DYNAMIC;
+        this.#emitBlock(this.#block, live[node] as Uint16Array);
+        this.#block = before.block;
+        this.#edges = before.edges;
+        this.#cc = before.cc;
+        back();
+      },
+      leave: (_from, to) => this.#leaveTo(i64.const((blocks[to] as BasicBlock).ip), STATUS.next),
+      back: (_from, to) => {
+        const budget = this.#budget as Val;
+        code.set(budget, i32.sub(budget, i32.const(1)));
+        code.ifUnlikely(i32.ltS(budget, i32.const(0)), () =>
+          this.#leaveTo(i64.const((blocks[to] as BasicBlock).ip), STATUS.budget),
+        );
+      },
+    });
+    code.unreachable();
+    code.close();
+    code.set(this.#status, cpu.i32(OFF.status));
+    code.close();
+    this.#flow.solve();
+    code.later((c) => this.#storeAll(c, this.#flow.faultSpill));
+    if (this.#budget) cpu.set32(code, OFF.budget, this.#budget);
+    this.#storeCc(DYNAMIC);
+    cpu.set64(code, OFF.rip, this.#rip);
+    code.return(this.#status);
+    code.unreachable();
+    return code;
+  }
+
+  #emitBlock(b: BasicBlock, live: Uint16Array): void {
+    const { code } = this;
+    b.insns.forEach((insn, k) => {
+      this.insn = insn;
+      this.#live = live[k] as number;
+      const semantics = this.#options.semantics[insn.row.semantics];
+      if (semantics) semantics(this, insn);
+      else this.raise(VECTOR.UD);
+      code.endScope();
+    });
+    const last = b.insns[b.insns.length - 1] as Insn;
+    if (last.row.flow === 'next') this.#go(b.end);
+    else code.unreachable();
+  }
+
+  // Registers
+
+  #gprLocal(reg: number): Val {
+    const known = this.#gpr[reg];
+    if (known) return known;
+    const made = this.code.local('i64');
+    this.#gpr[reg] = made;
+    return made;
+  }
+  #xmmLocal(reg: number): Val {
+    const known = this.#xmm[reg];
+    if (known) return known;
+    const made = this.code.local('v128');
+    this.#xmm[reg] = made;
+    return made;
+  }
+  #loadAll(c: Code, set: number): void {
+    for (let r = 0; r < 16; r++) {
+      if ((set >>> r) & 1) c.set(this.#gprLocal(r), cpu.i64(OFF.gpr + 8 * r));
+      if ((set >>> (16 + r)) & 1) c.set(this.#xmmLocal(r), cpu.v128(OFF.xmm + 16 * r));
+    }
+  }
+  #storeAll(c: Code, set: number): void {
+    for (let r = 0; r < 16; r++) {
+      if ((set >>> r) & 1) cpu.set64(c, OFF.gpr + 8 * r, this.#gprLocal(r));
+      if ((set >>> (16 + r)) & 1) cpu.set128(c, OFF.xmm + 16 * r, this.#xmmLocal(r));
+    }
+  }
+
+  protected reg64(o: RegOperand | number): Val {
+    const reg = typeof o === 'number' ? o : o.reg;
+    this.#flow.read(reg);
+    return this.#gprLocal(reg);
+  }
+  protected regPart(o: RegOperand | number, width: Width, high: boolean): Val {
+    const low = i32.wrap(this.reg64(o));
+    if (width === 32) return low;
+    return i32.and(high ? i32.shrU(low, i32.const(8)) : low, i32.const(width === 8 ? 0xff : 0xffff));
+  }
+  protected setReg(o: RegOperand | number, width: Width, high: boolean, v: Val): void {
+    const reg = typeof o === 'number' ? o : o.reg;
+    const mask = MASK[width];
+    const at = this.#gprLocal(reg);
+    if (mask === undefined) {
+      this.code.set(at, width === 64 ? v : i64.extendU(v));
+    } else {
+      this.#flow.read(reg);
+      const part = i64.extendU(i32.and(v, i32.const(mask)));
+      const shift = high ? 8 : 0;
+      const rest = i64.and(at, i64.const(~(BigInt(mask) << BigInt(shift))));
+      this.code.set(at, i64.or(rest, high ? i64.shl(part, i64.const(8)) : part));
+    }
+    this.#flow.write(reg);
+  }
+  #xmmNumber(o: Operand | number): number {
+    if (typeof o === 'number') return o;
+    if (o.kind !== 'xmm') throw new Error(`operand of kind ${o.kind} is no xmm register`);
+    return o.reg;
+  }
+  protected xmmReg(o: Operand | number): Val {
+    const reg = this.#xmmNumber(o);
+    this.#flow.read(16 + reg);
+    return this.#xmmLocal(reg);
+  }
+  protected setXmmReg(o: Operand | number, v: Val): void {
+    const reg = this.#xmmNumber(o);
+    this.code.set(this.#xmmLocal(reg), v);
+    this.#flow.write(16 + reg);
+  }
+  protected immediate(o: Extract<Operand, { kind: 'imm' }>, signed64: boolean): Val {
+    if (signed64 || o.width === 64) return i64.const(o.value);
+    const v = Number(o.value);
+    const mask = MASK[o.width];
+    return i32.const(mask === undefined ? v : v & mask);
+  }
+  protected addressParts(o: MemOperand): Val {
+    let a: Val | null = o.base >= 0 ? this.reg64(o.base) : null;
+    if (o.index >= 0) {
+      const scaled = i64.shl(this.reg64(o.index), i64.const(o.scale));
+      a = a ? i64.add(a, scaled) : scaled;
+    }
+    const disp = i64.const(o.disp);
+    return a ? i64.add(a, disp) : disp;
+  }
+  protected segmentBase(o: MemOperand): Val | null {
+    return o.segment === null ? null : cpu.i64(o.segment === 'fs' ? OFF.fsBase : OFF.gsBase);
+  }
+  protected mmPlace(o: Operand): { base: Val; offset: number } {
+    if (o.kind !== 'mm' && o.kind !== 'st') throw new Error(`operand of kind ${o.kind} is no mm register`);
+    return { base: i32.const(0), offset: 0x1000 + OFF.fpr + 16 * o.reg };
+  }
+  protected regNumber(o: Operand): Val {
+    return i32.const('reg' in o ? o.reg : 0);
+  }
+  protected override tlbBase(): Val {
+    return this.#tlb;
+  }
+  next(): Val {
+    return i64.const(this.insn.next);
+  }
+
+  // Statements that branch inside an instruction
+
+  override if(cond: Val, then: () => void, otherwise?: () => void): void {
+    if (constOf(cond) !== null) {
+      super.if(cond, then, otherwise);
+      return;
+    }
+    const before = this.#cc;
+    let after = before;
+    super.if(
+      cond,
+      () => {
+        this.#flow.conditionally(then);
+        after = this.#cc;
+        this.#cc = before;
+      },
+      otherwise &&
+        (() => {
+          this.#flow.conditionally(otherwise);
+        }),
+    );
+    this.#cc = join(this.#cc, after);
+  }
+  override loop(body: Parameters<EmitBase['loop']>[0]): void {
+    if (this.#cc.at !== 'dead') this.#cc = DYNAMIC;
+    const before = this.#cc;
+    super.loop((l) => this.#flow.conditionally(() => body(l)));
+    if (this.#cc !== before) this.#cc = DYNAMIC;
+  }
+
+  // Flags
+
+  override flags(kind: FlagKind, width: Width, a: Val, b: Val, result: Val): void {
+    if (this.#live === 0) {
+      this.#cc = DEAD;
+      return;
+    }
+    if ((kind === 'inc' || kind === 'dec') && (this.#live & FLAG.CF) === 0) {
+      this.setCc(kind, width, a, width === 64 ? i64.const(0) : i32.const(0), result);
+      return;
+    }
+    super.flags(kind, width, a, b, result);
+  }
+  override setFlags(values: Partial<Record<FlagName, Val>>): void {
+    if (this.#live === 0) this.#cc = DEAD;
+    else super.setFlags(values);
+  }
+  protected setCc(kind: CcKind, width: Width, a: Val, b: Val, res: Val): void {
+    const { code } = this;
+    if (kind !== 'logic') code.set(this.#ccA, wide(a));
+    if (kind !== 'raw') {
+      if (kind !== 'logic') code.set(this.#ccB, wide(b));
+      code.set(this.#ccRes, wide(res));
+    }
+    code.set(this.#ccOp, i32.const(ccOp(kind, width)));
+    this.#cc = { at: 'known', kind, width };
+  }
+  #state(kind: CcKind, width: Width): CcState {
+    const narrow = width !== 64 || kind === 'raw';
+    const part = (v: Val): Val => (narrow ? i32.wrap(v) : v);
+    return { kind, width, a: part(this.#ccA), b: part(this.#ccB), res: part(this.#ccRes) };
+  }
+  /** Stores flags of the given state to the CPU block. */
+  #storeCc(cc: Cc): void {
+    const { code } = this;
+    if (cc.at === 'memory' || cc.at === 'dead') return;
+    const store = (op: Val): void => {
+      cpu.set32(code, OFF.ccOp, op);
+      if (cc.at !== 'known' || cc.kind !== 'logic') cpu.set64(code, OFF.ccA, this.#ccA);
+      if (cc.at === 'known' && cc.kind === 'raw') return;
+      if (cc.at !== 'known' || cc.kind !== 'logic') cpu.set64(code, OFF.ccB, this.#ccB);
+      cpu.set64(code, OFF.ccRes, this.#ccRes);
+    };
+    if (cc.at === 'known') store(i32.const(ccOp(cc.kind, cc.width)));
+    else code.if(i32.geS(this.#ccOp, i32.const(0)), () => store(this.#ccOp));
+  }
+  /** Puts the flags into the CPU block and goes on with them there. */
+  #flagsToMemory(): void {
+    this.#storeCc(this.#cc);
+    if (this.#cc.at !== 'memory') this.code.set(this.#ccOp, i32.const(-1));
+    this.#cc = MEMORY;
+  }
+  protected ccImage(): Val {
+    if (this.#cc.at === 'known') return flagsImage(this.#state(this.#cc.kind, this.#cc.width));
+    if (this.#cc.at === 'dead') return i32.const(0);
+    this.#flagsToMemory();
+    return callFn('i32', this.core.flagsImage, []);
+  }
+  flag(name: FlagName): Val {
+    if (this.#cc.at === 'known') return flagValue(this.#state(this.#cc.kind, this.#cc.width), name);
+    if (this.#cc.at === 'dead') return i32.const(0);
+    const cc = { of: 0, cf: 2, zf: 4, sf: 8, pf: 10, af: -1 }[name];
+    if (cc >= 0) return this.condition(cc);
+    return i32.and(i32.shrU(this.ccImage(), i32.const(4)), i32.const(1));
+  }
+  condition(cc: number): Val {
+    if (this.#cc.at === 'known') return conditionValue(this.#state(this.#cc.kind, this.#cc.width), cc);
+    this.#flagsToMemory();
+    return callFn('i32', this.core.condition, [i32.const(cc)]);
+  }
+
+  // Meeting the CPU block
+
+  #sync(): Point {
+    const p = this.#flow.point('sync');
+    this.code.later((c) => this.#storeAll(c, p.spill));
+    this.#flagsToMemory();
+    if (this.#budget) cpu.set32(this.code, OFF.budget, this.#budget);
+    this.#spilled = true;
+    return p;
+  }
+  #resume(p: Point): void {
+    this.#spilled = false;
+    this.code.later((c) => this.#loadAll(c, p.reload));
+    if (this.#budget) this.code.set(this.#budget, cpu.i32(OFF.budget));
+  }
+  #syncPoint: Point | null = null;
+  protected spill(): void {
+    this.#syncPoint = this.#sync();
+    cpu.set64(this.code, OFF.rip, i64.const(this.insn.ip));
+  }
+  protected reload(): void {
+    if (this.#syncPoint) this.#resume(this.#syncPoint);
+    this.#syncPoint = null;
+  }
+
+  // Leaving
+
+  protected exitPending(): void {
+    const { code } = this;
+    if (this.#spilled) {
+      cpu.set64(code, OFF.rip, i64.const(this.insn.ip));
+      code.return(cpu.i32(OFF.status));
+      return;
+    }
+    this.#flow.point('fault');
+    code.set(this.#rip, i64.const(this.insn.ip));
+    code.br(this.#faults);
+  }
+  protected exitWith(status: number, rip: 'this' | 'next'): void {
+    const { code } = this;
+    const at = i64.const(rip === 'this' ? this.insn.ip : this.insn.next);
+    if (this.#spilled) {
+      cpu.set64(code, OFF.rip, at);
+      code.return(i32.const(status));
+      return;
+    }
+    this.#flow.point('fault');
+    code.set(this.#rip, at);
+    code.set(this.#status, i32.const(status));
+    code.br(this.#commonExit);
+  }
+  /** Stores what is dirty here, and returns. */
+  #leaveTo(target: Val, status: number): void {
+    const { code } = this;
+    cpu.set64(code, OFF.rip, target);
+    const p = this.#flow.point('exit');
+    code.later((c) => this.#storeAll(c, p.spill));
+    this.#storeCc(this.#cc);
+    if (this.#budget) cpu.set32(code, OFF.budget, this.#budget);
+    code.return(i32.const(status));
+  }
+
+  /** Index of the block at an address, when the current block has an edge to it. */
+  #successor(ip: number): number | null {
+    const to = this.#region.at.get(ip);
+    return to !== undefined && this.#block.succs.includes(to) ? to : null;
+  }
+  #arrive(to: number): void {
+    const known = this.#ccIn.get(to);
+    this.#ccIn.set(to, known ? join(known, this.#cc) : this.#cc);
+  }
+  #go(ip: number): void {
+    const to = this.#successor(ip);
+    if (to === null || !this.#edges) {
+      this.#leaveTo(i64.const(ip), STATUS.next);
+      return;
+    }
+    this.#arrive(to);
+    this.#edges.go(to);
+  }
+  #label(ip: number): Label | null {
+    const to = this.#successor(ip);
+    return to === null || !this.#edges ? null : this.#edges.label(to);
+  }
+  jump(target: Operand | Val): void {
+    if (isOperand(target)) {
+      if (target.kind !== 'rel') throw new Error('a jump goes to a rel operand or an address');
+      this.#go(target.target);
+      return;
+    }
+    const fixed = constOf(target);
+    if (fixed !== null) this.#go(Number(fixed));
+    else this.#leaveTo(target, STATUS.next);
+  }
+  branch(cond: Val, target: Operand): void {
+    const { code } = this;
+    if (target.kind !== 'rel') throw new Error('a branch goes to a rel operand');
+    const taken = target.target;
+    const next = this.insn.next;
+    if (taken === next) {
+      this.#go(next);
+      return;
+    }
+    const way = (ip: number, c: Val, other: number): boolean => {
+      const label = this.#label(ip);
+      if (!label) return false;
+      this.#arrive(this.#successor(ip) as number);
+      code.brIf(c, label);
+      this.#go(other);
+      return true;
+    };
+    if (constOf(cond) === null && (way(taken, cond, next) || way(next, i32.eqz(cond), taken))) return;
+    const cc = this.#cc;
+    code.if(
+      cond,
+      () => {
+        this.#go(taken);
+        this.#cc = cc;
+      },
+      () => this.#go(next),
+    );
+  }
+  return(target: Val): void {
+    this.#leaveTo(target, STATUS.next);
+  }
+  call(target: Operand | Val): void {
+    const { code } = this;
+    const { core, direct } = this.#options;
+    const depth = this.#depth;
+    const to = isOperand(target) ? (target.kind === 'rel' ? i64.const(target.target) : null) : target;
+    if (!to || !depth) throw new Error('a call goes to a rel operand or an address, from a call instruction');
+    const fixed = constOf(to);
+    const callee = fixed === null ? undefined : direct(Number(fixed));
+    const back = i64.const(this.insn.next);
+
+    if (callee === undefined) cpu.set64(code, OFF.rip, to);
+    const left = this.#budget ?? code.temp('i32');
+    code.set(left, i32.sub(this.#budget ?? cpu.i32(OFF.budget), i32.const(1)));
+    const p = this.#sync();
+    if (!this.#budget) cpu.set32(code, OFF.budget, left);
+    // Out of budget, or too deep: go to the callee by way of the outermost dispatcher.
+    code.ifUnlikely(i32.or(i32.ltS(left, i32.const(0)), i32.gtS(depth, i32.const(STACK_LIMIT))), () => {
+      if (callee !== undefined) cpu.set64(code, OFF.rip, to);
+      code.return(i32.and(i32.shrS(left, i32.const(31)), i32.const(STATUS.budget)));
+    });
+    if (callee === undefined) {
+      cpu.set32(code, OFF.depth, depth);
+      code.set(this.#status, callFn('i32', core.enter, [back]));
+    } else code.set(this.#status, callFn('i32', callee, [depth]));
+    // Came back with a reason to unwind, or to another place than the one the call left.
+    code.ifUnlikely(i32.or(this.#status, i64.ne(cpu.i64(OFF.rip), back)), () => code.return(this.#status));
+    this.#resume(p);
+    this.#go(this.insn.next);
+  }
+  syscall(): void {
+    const { code } = this;
+    const p = this.#sync();
+    cpu.set64(code, OFF.rip, this.next());
+    code.set(this.#status, callFn('i32', this.core.gate, []));
+    code.ifUnlikely(this.#status, () => code.return(this.#status));
+    this.#resume(p);
+    this.#go(this.insn.next);
+  }
+}

@@ -1,0 +1,89 @@
+// Translation of hot guest code: a batch of regions becomes one wasm module. Calls between regions of a batch
+// are wasm calls; everything else goes through the dispatcher of the core module.
+
+import { importCore } from '../core/core-module.ts';
+import type { SemanticsTable } from '../emit.ts';
+import { ModuleBuilder } from '../wasm/module.ts';
+import { discover, type FetchInsn, REGION_LIMITS, type Region, type RegionLimits } from './region.ts';
+import { RegionEmit } from './region-emit.ts';
+
+export interface TranslateEnv {
+  /** Instruction at an address of the current space; null when it is not there. */
+  readonly fetch: FetchInsn;
+  readonly semantics: SemanticsTable;
+  helperNumber(name: string): number;
+  /** See `Emit.exactFp`. */
+  readonly exactFp: boolean;
+  /** Index in the code table where the functions go, one after the other, in the order of `Batch.regions`. */
+  readonly firstSlot: number;
+  /** True for an address that has a region already, outside of this batch: it is not translated again. */
+  has(ip: number): boolean;
+  readonly limits?: BatchLimits;
+}
+
+export interface BatchLimits extends RegionLimits {
+  /** Regions in a batch: those asked for and their callees. */
+  readonly regions: number;
+  /** Instructions in a batch. */
+  readonly batchInsns: number;
+  /** How far callees of callees are followed. */
+  readonly callDepth: number;
+}
+
+export const BATCH_LIMITS: BatchLimits = { ...REGION_LIMITS, regions: 24, batchInsns: 4000, callDepth: 3 };
+
+export interface TranslatedRegion {
+  readonly ip: number;
+  /** Index in the code table. */
+  readonly slot: number;
+  /** Guest page numbers that its code, or code it calls directly, was read from. */
+  readonly pages: readonly number[];
+  readonly insns: number;
+}
+
+export interface Batch {
+  readonly bytes: Uint8Array;
+  readonly regions: readonly TranslatedRegion[];
+  /** Pages of all regions: when one of them changes, the whole module is out of date. */
+  readonly pages: readonly number[];
+}
+
+/** Translates the regions at the given addresses with the callees worth having; null when there is no code. */
+export const translateBatch = (entries: readonly number[], env: TranslateEnv): Batch | null => {
+  const limits = env.limits ?? BATCH_LIMITS;
+  const regions = new Map<number, Region>();
+  let insns = 0;
+  const queue = entries.map((ip) => ({ ip, depth: 0 }));
+  for (const { ip, depth } of queue) {
+    if (regions.has(ip) || regions.size >= limits.regions || insns >= limits.batchInsns) continue;
+    if (depth > 0 && env.has(ip)) continue;
+    const region = discover(ip, env.fetch, limits);
+    if (!region) continue;
+    regions.set(ip, region);
+    insns += region.insns;
+    if (depth < limits.callDepth) for (const c of region.callees) queue.push({ ip: c, depth: depth + 1 });
+  }
+  if (regions.size === 0) return null;
+
+  const mb = new ModuleBuilder();
+  const core = importCore(mb);
+  const table = mb.importTable('k', 'table');
+  const functions = new Map<number, number>();
+  for (const ip of regions.keys()) functions.set(ip, mb.declare(['i32'], ['i32']));
+  const pages = new Set<number>();
+  const out: TranslatedRegion[] = [];
+  const options = {
+    core,
+    semantics: env.semantics,
+    exactFp: env.exactFp,
+    helperNumber: env.helperNumber,
+    direct: (ip: number) => functions.get(ip),
+  };
+  for (const [ip, region] of regions) {
+    mb.define(functions.get(ip) as number, new RegionEmit(region, options).emit());
+    for (const p of region.pages) pages.add(p);
+    out.push({ ip, slot: env.firstSlot + out.length, pages: region.pages, insns: region.insns });
+  }
+  mb.element(table, env.firstSlot, [...functions.values()]);
+  return { bytes: mb.finish(), regions: out, pages: [...pages].sort((a, b) => a - b) };
+};
