@@ -4,6 +4,7 @@
 import { EEXIST, EINVAL, ENOMEM, EOVERFLOW, EPERM } from '../../abi/errno.ts';
 import { MAP_32BIT, MAP_GROWSDOWN, MAP_LOCKED, MAP_NORESERVE, PROT_WRITE } from '../../abi/mman.ts';
 import { type Frames, type PageTable, PTE } from '../../ring3/cpu.ts';
+import { allowWrite, denyWrite } from '../vfs/file.ts';
 import type { OpenFile, PageCache } from '../vfs/types.ts';
 import { type Block, isBlock } from '../wait.ts';
 import { adviseRange } from './advise.ts';
@@ -45,6 +46,7 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
   readonly layout: Layout;
   protected readonly frames: Frames;
   refs = 1;
+  exe: OpenFile | null = null;
   resident = 0;
   peak = 0;
   brkStart = 0;
@@ -52,11 +54,11 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
   lockFuture = 0;
   waiting: Block | null = null;
 
-  constructor(state: MemoryState, layout: Layout) {
+  constructor(state: MemoryState, pageTable: PageTable, layout: Layout) {
     super();
     this.state = state;
     this.frames = state.frames;
-    this.pageTable = state.cpu.newPageTable();
+    this.pageTable = pageTable;
     this.layout = layout;
   }
 
@@ -69,6 +71,14 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
     if (r === 'resolved') return true;
     if ('blocked' in r) this.waiting = r;
     return false;
+  }
+
+  setExe(file: OpenFile): number {
+    const denied = denyWrite(file.inode);
+    if (denied < 0) return denied;
+    file.refs++;
+    this.exe = file;
+    return 0;
   }
 
   fault(addr: number, access: Access): FaultResult {
@@ -226,7 +236,10 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
   }
 
   fork(): AddressSpace | number {
-    const child = new Space(this.state, { ...this.layout });
+    const fresh = newTable(this.state);
+    if (fresh === null) return -ENOMEM;
+    const child = new Space(this.state, fresh, { ...this.layout });
+    if (this.exe) child.setExe(this.exe);
     child.brkStart = this.brkStart;
     child.brk = this.brk;
     const { state, pageTable } = this;
@@ -298,8 +311,31 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
     const gone = this.list.splice(0);
     for (const m of gone) detach(this, m);
     this.resident = 0;
+    if (this.exe) {
+      allowWrite(this.exe.inode);
+      state.closeFile(this.exe);
+      this.exe = null;
+    }
   }
 }
 
-/** An empty address space with one reference. */
-export const createAddressSpace = (state: MemoryState): AddressSpace => new Space(state, emptyLayout());
+/** A page table, or null when memory is out even after reclaim. */
+const newTable = (state: MemoryState): PageTable | null => {
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      return state.cpu.newPageTable();
+    } catch (e) {
+      if (!(e instanceof RangeError)) throw e;
+      let freed = 0;
+      for (const reclaim of state.reclaimers) freed += reclaim();
+      if (freed === 0) return null;
+    }
+  }
+  return null;
+};
+
+/** An empty address space with one reference; null when memory is out. */
+export const createAddressSpace = (state: MemoryState): AddressSpace | null => {
+  const table = newTable(state);
+  return table && new Space(state, table, emptyLayout());
+};

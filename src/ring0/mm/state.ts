@@ -1,9 +1,11 @@
 // What the address spaces of one machine share: physical memory, the page of zeros, the addresses that program
 // images have been given, and how memory is won back when it runs out.
 
+import { MS_NOEXEC } from '../../abi/fcntl.ts';
 import type { Cpu, Frames } from '../../ring3/cpu.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/types.ts';
+import { releaseFile } from '../vfs/file.ts';
 import type { OpenFile, PageCache } from '../vfs/types.ts';
 import { IMAGE_TOP } from './layout.ts';
 
@@ -28,16 +30,13 @@ export interface MemoryState {
   /** Addresses of program images by their pages and length; see layout.ts. */
   readonly images: WeakMap<PageCache, Map<number, number>>;
   imageFloor: number;
-  /** Frames of the vDSO and its data, made with the first process. */
+  /** The vDSO (exec/vdso.ts), made with the first process. */
   vdso: unknown;
+  /** Set by the machine when RDTSC gives the monotonic clock in ns: then the vDSO needs no system call. */
+  tscIsClock: boolean;
   /** System V shared memory segments. */
   shm: unknown;
 }
-
-const dropFile = (file: OpenFile): void => {
-  file.refs--;
-  if (file.refs === 0) file.ops.release?.(file);
-};
 
 export const createMemoryState = (
   cpu: Pick<Cpu, 'frames' | 'newPageTable'>,
@@ -48,18 +47,26 @@ export const createMemoryState = (
   zeroFrame: cpu.frames.allocZeroed(),
   current,
   reclaimers: new Set(),
-  closeFile: dropFile,
-  isNoExec: () => false,
+  closeFile: releaseFile,
+  isNoExec: (file) => ((file.path?.mount.flags ?? 0) & MS_NOEXEC) !== 0,
   images: new WeakMap(),
   imageFloor: IMAGE_TOP,
   vdso: null,
+  tscIsClock: false,
   shm: null,
 });
 
 /** The memory state of a machine. */
 export const memoryOf = (kernel: Kernel): MemoryState => {
-  kernel.memory ??= createMemoryState(kernel.cpu, () => kernel.current);
-  return kernel.memory;
+  if (kernel.memory) return kernel.memory;
+  const state = createMemoryState(kernel.cpu, () => kernel.current);
+  state.reclaimers.add(() => {
+    let freed = 0;
+    for (const reclaim of kernel.vfs?.reclaim ?? []) freed += reclaim();
+    return freed;
+  });
+  kernel.memory = state;
+  return state;
 };
 
 /** Soft limit of the current task; Infinity for none. */

@@ -53,6 +53,10 @@ export interface AddressSpace extends UserMemory, PageMapper {
    * this Block instead of the EFAULT, and clears it.
    */
   waiting: Block | null;
+  /** The program, which nobody may write to while it runs. */
+  readonly exe: OpenFile | null;
+  /** Names the program; -ETXTBSY while somebody has it open for writing. Takes a reference. */
+  setExe(file: OpenFile): number;
   /** MAP_LOCKED after mlockall(MCL_FUTURE), for new mappings; else 0. */
   lockFuture: number;
   brkStart: number;
