@@ -3,10 +3,16 @@
 
 import type { Cpu } from '../ring3/cpu.ts';
 import type { MemoryState } from './mm/state.ts';
-import type { Process, Task } from './task/types.ts';
-import type { Vfs } from './vfs/state.ts';
+import { type FutexTable, futexTable } from './task/futex.ts';
+import { timerDequeued } from './task/itimers.ts';
+import { type RunState, ready, runState } from './task/runqueue.ts';
+import { signalTask, userInfo } from './task/signals.ts';
+import { addTimer } from './task/timers.ts';
+import type { FileTable, FsContext, Process, SigInfo, Task } from './task/types.ts';
+import { copyTable, releaseTable } from './vfs/fdtable.ts';
+import { newVfs, type Vfs } from './vfs/state.ts';
 import type { Mount } from './vfs/types.ts';
-import type { WaitQueue } from './wait.ts';
+import { type WaitQueue, waitQueue } from './wait.ts';
 
 /** Time as the host gives it. Injected, so that a run can be made deterministic. */
 export interface Clock {
@@ -39,14 +45,106 @@ export interface Kernel {
   /** What all address spaces share; made on first use by mm/state.ts (memoryOf). */
   memory?: MemoryState;
   readonly limits: { readonly memoryBytes: number; readonly tasks: number };
+  /** Run queue, timers, pid counter: task/runqueue.ts. */
+  readonly run: RunState;
+  readonly futexes: FutexTable;
+  /** Woken whenever a signal is queued for anybody: signalfd's poll. */
+  readonly signalfds: WaitQueue;
+  /** The door: set by the machine once the gate is open. */
+  gate: GatePort;
+  /** What other parts of ring 0 want to hear of tasks. Replace members to add to them. */
+  readonly hooks: KernelHooks;
   /** Records an event for traces: signals, exits, forks, execs. Cheap when nobody listens. */
   readonly events: KernelEvents;
 }
 
 /** Taps for what is not a system call. Null while nobody listens. */
 export interface KernelEvents {
-  signal: ((task: Task, info: import('./task/types.ts').SigInfo) => void) | null;
+  signal: ((task: Task, info: SigInfo) => void) | null;
   exit: ((task: Task, status: number, bySignal: number) => void) | null;
   fork: ((parent: Task, child: Task) => void) | null;
   stop: ((task: Task, signo: number) => void) | null;
 }
+
+/** What the scheduler needs of the gate (gate/gate.ts). */
+export interface GatePort {
+  /** Tries the task's blocked call again; its registers are on the CPU. */
+  retry(task: Task): boolean;
+  /** The call ends otherwise: interrupted by a signal, or with the task. */
+  abandon(task: Task, shown: number | null): void;
+}
+
+export interface KernelHooks {
+  /** For clone without CLONE_FILES and CLONE_FS. */
+  copyFiles(files: FileTable): FileTable;
+  copyFs(fs: FsContext): FsContext;
+  /** A task that ends drops its references. */
+  releaseFiles(task: Task): void;
+  releaseFs(task: Task): void;
+  /** A thread ends, its memory still there: semaphore undo and the like. */
+  exitTask(task: Task): void;
+  /** A new process: what it inherits outside task/ (shared memory segments ...). */
+  forkProcess(parent: Process, child: Process): void;
+  /** The leader of a session has ended: its terminal is hung up. */
+  hangup(leader: Process): void;
+  /** A signal leaves the queue; may replace its information. */
+  dequeued(task: Task, info: SigInfo): SigInfo;
+}
+
+export interface KernelOptions {
+  readonly cpu: Cpu;
+  readonly clock: Clock;
+  entropy(into: Uint8Array): void;
+  /** Default `kanmon`. */
+  readonly hostname?: string;
+  /** Default: the memory of the CPU, and 4096 tasks. */
+  readonly limits?: { readonly memoryBytes?: number; readonly tasks?: number };
+}
+
+const noGate: GatePort = { retry: () => true, abandon: () => {} };
+
+/**
+ * A kernel without processes and mounts. The machine then opens the gate and sets `kernel.gate`, mounts the root,
+ * makes the first process (task/fork.ts, createInitProcess) and calls `runSlice` (task/scheduler.ts).
+ */
+export const createKernel = (options: KernelOptions): Kernel => {
+  const { cpu, clock, entropy, hostname = 'kanmon', limits = {} } = options;
+  const run = runState();
+  return {
+    cpu,
+    clock,
+    entropy,
+    hostname: { node: hostname, domain: '(none)' },
+    processes: new Map(),
+    tasks: new Map(),
+    current: null,
+    mounts: { list: [], changed: waitQueue() },
+    vfs: { ...newVfs(), raise: (task, signo) => void signalTask(task, userInfo(task, signo)) },
+    ready,
+    at: (deadline, action) => addTimer(run.timers, deadline, action),
+    missing: new Map(),
+    limits: { memoryBytes: limits.memoryBytes ?? cpu.frames.total * 4096, tasks: limits.tasks ?? 4096 },
+    run,
+    futexes: futexTable(),
+    signalfds: waitQueue(),
+    gate: noGate,
+    hooks: {
+      copyFiles: copyTable,
+      copyFs: (fs) => ({ ...fs, refs: 1 }),
+      releaseFiles: (task) => {
+        const { files } = task;
+        // /proc may still look at the task: it has no descriptors any more.
+        task.files = { slots: [], refs: 1 };
+        releaseTable(files);
+      },
+      releaseFs: (task) => {
+        task.fs.refs--;
+      },
+      exitTask: () => {},
+      forkProcess: () => {},
+      hangup: () => {},
+      dequeued: timerDequeued,
+    },
+    events: { signal: null, exit: null, fork: null, stop: null },
+  };
+};

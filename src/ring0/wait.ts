@@ -6,8 +6,12 @@
 export type RestartRule =
   /** Restarted if the handler has SA_RESTART, else EINTR: read, write, wait4, futex ... */
   | 'restart'
-  /** Always EINTR after a handler: poll, select, pause, sigtimedwait, nanosleep-like calls ... */
+  /** Always EINTR after a handler, as the kernel's -EINTR: epoll_wait, sigtimedwait, semop ... */
   | 'eintr'
+  /** The same, as -ERESTARTNOHAND in traces: select, pause, sigsuspend ... */
+  | 'nohand'
+  /** The same, as -ERESTART_RESTARTBLOCK in traces: poll, nanosleep, futex with a timeout. */
+  | 'restart-block'
   /** Cannot be interrupted except by a fatal signal: vfork's parent. */
   | 'uninterruptible';
 
@@ -19,6 +23,8 @@ export interface Block {
   readonly restart: RestartRule;
   /** Handed back as `task.resume` when the handler is called again. Plain data. */
   readonly state: unknown;
+  /** What the call returns instead when a signal interrupts it: the bytes that it has transferred already. */
+  readonly partial?: number;
 }
 
 /** A handler's result: a value >= 0, a negated errno, or a request to wait. */
@@ -54,12 +60,15 @@ export const waitQueue = (): WaitQueue => ({ waiters: new Set() });
 
 /** Wakes up to `n` waiters, in order of arrival; returns how many. */
 export const wake = (q: WaitQueue, n = Number.POSITIVE_INFINITY): number => {
+  const { waiters } = q;
+  const most = Math.min(n, waiters.size);
   let done = 0;
-  for (const w of [...q.waiters]) {
-    if (done >= n) break;
-    q.waiters.delete(w);
-    w.wake();
-    done++;
+  if (most > 0) {
+    for (const w of waiters) {
+      waiters.delete(w);
+      w.wake();
+      if (++done >= most) break;
+    }
   }
   return done;
 };

@@ -5,7 +5,8 @@ import type { Call } from '../../gate/call.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../mm/types.ts';
 import type { Dentry, Mount, OpenFile, Path } from '../vfs/types.ts';
-import type { Block, WaitQueue } from '../wait.ts';
+import type { Block, Waiter, WaitQueue } from '../wait.ts';
+import type { IntervalTimer, PosixTimer } from './timers.ts';
 
 /** 64 signals as a bigint-free set: bit n-1 of lo (signals 1..32) or hi (33..64). */
 export interface SigSet {
@@ -32,6 +33,11 @@ export interface SigInfo {
   readonly overrun?: number;
   readonly band?: number;
   readonly fd?: number;
+  /** SIGSYS of seccomp: number and architecture of the call; addr is the instruction. */
+  readonly syscall?: number;
+  readonly arch?: number;
+  /** The 128 bytes that rt_sigqueueinfo was given, where they are passed on as they are. */
+  readonly raw?: Uint8Array;
 }
 
 export interface SigAction {
@@ -120,14 +126,37 @@ export interface Process {
   continued: boolean;
   /** Signal sent to the parent at exit (SIGCHLD), 0 for none. */
   exitSignal: number;
+  /** Set once the group is ending, so that nothing else decides its status. */
+  exiting: boolean;
   /** Woken at every child state change. */
   readonly childWait: WaitQueue;
+  /** Woken when the process becomes a zombie: pidfd_open(2)'s poll. */
+  readonly exitWait: WaitQueue;
+  /** For processes that the machine started: called once with the wait status, then the process is gone. */
+  onExit: ((status: number) => void) | null;
   /** Executable, argv and environment as execve left them. */
   exe: Path | null;
   comm: string;
-  /** User and system time of reaped children, ns. */
+  /** User and system time of threads that have ended, ns. */
+  userNs: number;
+  systemNs: number;
+  /** Voluntary and involuntary context switches, page faults and peak pages of threads, ended ones included. */
+  readonly usage: {
+    switches: number;
+    preemptions: number;
+    minorFaults: number;
+    majorFaults: number;
+    peakPages: number;
+  };
+  /** User and system time of reaped children, ns, and the largest of their peaks. */
   childUserNs: number;
   childSystemNs: number;
+  childPeakPages: number;
+  /** ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF. */
+  readonly itimers: readonly [IntervalTimer, IntervalTimer, IntervalTimer];
+  readonly timers: Map<number, PosixTimer>;
+  /** How many of the timers above run on CPU time and are armed. */
+  cpuTimers: number;
   /** Start time, monotonic ns. */
   readonly startNs: number;
   /** PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, oom_score_adj ... */
@@ -137,14 +166,24 @@ export interface Process {
 export type TaskState = 'runnable' | 'blocked' | 'stopped' | 'dead';
 
 /** A thread. */
-export interface Task {
+export interface Task extends Waiter {
   readonly kernel: Kernel;
-  readonly tid: number;
+  /** Changes only when a thread other than the leader calls execve and becomes the leader. */
+  tid: number;
   readonly process: Process;
+  /** Change it through runqueue.ts, which keeps the queue of runnable tasks. */
   state: TaskState;
+  /** Place in the run queue. */
+  queued: boolean;
+  next: Task | null;
+  /** Stops the timer of blockedOn.deadline. */
+  cancelDeadline: (() => void) | null;
   /** Shared with CLONE_VM. */
   mm: AddressSpace;
-  /** Saved CPU context: CONTEXT_BYTES of the CPU block, while the task is not on the CPU. */
+  /**
+   * Saved CPU context: CONTEXT_BYTES of the CPU block, while the task is not on the CPU. A handler that replaces
+   * the context of the running task (execve) fills this and calls `adoptContext` (task/runqueue.ts).
+   */
   readonly context: Uint8Array;
   files: FileTable;
   fs: FsContext;
@@ -162,6 +201,10 @@ export interface Task {
   blockedOn: Block | null;
   /** State handed over by the Block of the call that is being tried again; undefined on the first try. */
   resume: unknown;
+  /** Signals that sigtimedwait or a signalfd read waits for: they wake the task although they are blocked. */
+  sigwait: SigSet | null;
+  /** Exception behind the last fault signal, for the machine context of its frame. */
+  readonly trap: { number: number; errorCode: number; cr2: number };
   /** set_tid_address, robust list head, rseq area: guest addresses, 0 for none. */
   clearChildTid: number;
   robustList: number;

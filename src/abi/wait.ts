@@ -1,0 +1,30 @@
+// wait(2): options, id types, and the status word. Source: linux/wait.h, wait(2).
+
+import type { FlagTable } from '../gate/codec.ts';
+
+export const W = {
+  WNOHANG: 1,
+  WUNTRACED: 2,
+  /** waitid's name of WUNTRACED. */
+  WSTOPPED: 2,
+  WEXITED: 4,
+  WCONTINUED: 8,
+  WNOWAIT: 0x01000000,
+  __WNOTHREAD: 0x20000000,
+  __WALL: 0x40000000,
+  __WCLONE: 0x80000000,
+} as const;
+
+const { WSTOPPED: _waitidName, ...wait4Bits } = W;
+export const WAIT4_FLAGS: FlagTable = { unknown: 'W???', bits: wait4Bits };
+const { WUNTRACED: _wait4Name, ...waitidBits } = W;
+export const WAITID_FLAGS: FlagTable = { unknown: 'W???', bits: waitidBits };
+
+export const P_TYPES = { P_ALL: 0, P_PID: 1, P_PGID: 2, P_PIDFD: 3 } as const;
+
+/** Status word of a normal exit. */
+export const exitedStatus = (code: number): number => (code & 0xff) << 8;
+/** Status word of a stop. */
+export const stoppedStatus = (signo: number): number => (signo << 8) | 0x7f;
+/** Status word of a continue. */
+export const CONTINUED_STATUS = 0xffff;

@@ -1,0 +1,118 @@
+// The run loop: takes a runnable task, puts it on the CPU, and acts on why the CPU came back (round robin, one
+// task at a time, preempted by budget). The machine calls `runSlice` between host events.
+
+import { SI, SIG } from '../../abi/signal.ts';
+import { STATUS, VECTOR } from '../../ring3/layout.ts';
+import type { Kernel } from '../kernel.ts';
+import { isBlock } from '../wait.ts';
+import { deliver } from './deliver.ts';
+import { checkCpuTime, hasCpuLimit } from './itimers.ts';
+import { leaveCriticalSection } from './rseq.ts';
+import { bury, pick, requeue, sleepOn, switchTo } from './runqueue.ts';
+import { dying, forceSignal } from './signals.ts';
+import { nextDeadline, runTimers } from './timers.ts';
+import { exceptionSignal } from './traps.ts';
+import type { Task } from './types.ts';
+
+export { park, work } from './deliver.ts';
+
+/** Blocks that a task may enter before it is the next one's turn: about a millisecond. */
+const BUDGET = 100_000;
+/** Returns from the CPU that do not use up the budget (faults, exec) before it is the next one's turn. */
+const RETURNS = 256;
+/** A timer this near (ns) is waited for by looking at the clock: the host's own timers are no finer than 1 ms. */
+const SPIN_NS = 300_000;
+
+/**
+ * Runs tasks for up to `maxMs` of host time. 'idle': nothing can run before `nextWake` or a host event; 'busy': the time is
+ * up; 'done': no process is left.
+ */
+export const runSlice = (kernel: Kernel, maxMs: number): 'idle' | 'busy' | 'done' => {
+  const { run, clock } = kernel;
+  let now = clock.monotonic();
+  const end = now + maxMs * 1e6;
+  for (;;) {
+    runTimers(run.timers, now);
+    const task = pick(run);
+    if (task === null) {
+      bury(kernel);
+      if (kernel.processes.size === 0) return 'done';
+      const next = nextDeadline(run.timers);
+      if (next === null || next > now + SPIN_NS || now >= end) return 'idle';
+      now = clock.monotonic();
+      continue;
+    }
+    kernel.current = task;
+    runTask(task);
+    kernel.current = null;
+    if (run.graveyard.length > 0) bury(kernel);
+    requeue(task);
+    const then = now;
+    now = clock.monotonic();
+    account(task, now - then);
+    if (now >= end) return 'busy';
+  }
+};
+
+/** When the machine should call runSlice again although no host event came: monotonic ns, or null. */
+export const nextWake = (kernel: Kernel): number | null => nextDeadline(kernel.run.timers);
+
+const account = (task: Task, ns: number): void => {
+  const { process } = task;
+  if (task.state === 'dead') process.userNs += ns;
+  else task.userNs += ns;
+  if (process.cpuTimers > 0 || hasCpuLimit(process)) checkCpuTime(process);
+};
+
+/** Runs one task until it blocks, ends, stops, or has used its turn. */
+const runTask = (task: Task): void => {
+  const { kernel, process } = task;
+  const { cpu, gate } = kernel;
+  switchTo(task);
+  for (let i = 0; i < RETURNS; i++) {
+    if (task.call !== null) {
+      gate.retry(task);
+      if (task.state !== 'runnable') break;
+    } else if ((task.pending.length > 0 || process.sharedPending.length > 0) && !deliver(task)) {
+      if (task.state !== 'runnable') break;
+    }
+    const status = cpu.run(BUDGET);
+    if (status === STATUS.fault) fault(task);
+    else if (status === STATUS.budget) {
+      process.usage.preemptions++;
+      if (task.rseq !== null) leaveCriticalSection(task);
+      return;
+    }
+    if (task.state !== 'runnable') break;
+    // execve changed the address space, or it was changed under the task's feet.
+    if (kernel.run.mm !== task.mm) switchTo(task);
+  }
+  process.usage.switches++;
+};
+
+/** Turns the CPU's exception into a signal. The machine has asked the address space already whether it can resolve it. */
+const fault = (task: Task): void => {
+  const { cpu } = task.kernel;
+  const { vector, errorCode, address } = cpu.exception;
+  task.trap.number = vector;
+  task.trap.errorCode = errorCode;
+  if (vector !== VECTOR.PF) {
+    forceSignal(task, exceptionSignal(cpu, vector));
+    return;
+  }
+  task.trap.cr2 = address;
+  const access = (errorCode & 16) !== 0 ? 'exec' : (errorCode & 2) !== 0 ? 'write' : 'read';
+  const r = task.mm.fault(address, access);
+  if (r === 'resolved') return;
+  if ('blocked' in r && isBlock(r)) {
+    // The page is on its way; only death interrupts the wait.
+    if (!dying(task)) sleepOn(task, r);
+    return;
+  }
+  if ('signo' in r) {
+    // Memory is out: the process is killed, as the kernel's OOM killer would.
+    const info = { signo: r.signo, errno: 0, code: r.code, addr: r.addr };
+    if (r.signo === SIG.SIGKILL) forceSignal(task, { signo: r.signo, errno: 0, code: SI.SI_KERNEL });
+    else forceSignal(task, info);
+  }
+};
