@@ -38,6 +38,8 @@ export interface Translation {
   readonly fn: number;
   /** Every page the region was made from. */
   readonly pages: readonly number[];
+  /** Regions made along with it, for the addresses that it calls. */
+  readonly callees?: readonly { readonly ip: number; readonly fn: number; readonly pages: readonly number[] }[];
 }
 
 export interface CodeCacheEnv {
@@ -232,10 +234,24 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     if (!env.translate) return;
     const [made] = env.translate([block], reader);
     if (!made) return;
-    for (const p of made.pages) {
+    adopt(block, made.fn, made.pages);
+    for (const c of made.callees ?? []) {
+      let callee = find(c.ip, block.exactFp);
+      if (callee && callee.region !== 0) continue;
+      if (!callee) {
+        const insns = predecode(c.ip);
+        if (insns === 'page') continue;
+        callee = build(c.ip, insns, block.exactFp);
+      }
+      adopt(callee, c.fn, c.pages);
+      enter(c.ip, c.fn, 0);
+    }
+  };
+  const adopt = (block: Block, fn: number, pages: readonly number[]): void => {
+    for (const p of pages) {
       if (!block.pages.includes(p)) hold(block, p, frameOf(p));
     }
-    block.region = made.fn;
+    block.region = fn;
     stats.regions++;
   };
 

@@ -7,24 +7,10 @@ import { ModuleBuilder } from '../wasm/module.ts';
 import { discover, type FetchInsn, REGION_LIMITS, type Region, type RegionLimits } from './region.ts';
 import { RegionEmit } from './region-emit.ts';
 
-export interface TranslateEnv {
-  /** Instruction at an address of the current space; null when it is not there. */
-  readonly fetch: FetchInsn;
-  readonly semantics: SemanticsTable;
-  helperNumber(name: string): number;
-  /** See `Emit.exactFp`. */
-  readonly exactFp: boolean;
-  /** Index in the code table where the functions go, one after the other, in the order of `Batch.regions`. */
-  readonly firstSlot: number;
-  /** True for an address that has a region already, outside of this batch: it is not translated again. */
-  has(ip: number): boolean;
-  readonly limits?: BatchLimits;
-}
-
 export interface BatchLimits extends RegionLimits {
   /** Regions in a batch: those asked for and their callees. */
   readonly regions: number;
-  /** Instructions in a batch. */
+  /** Instructions in a batch, roughly. */
   readonly batchInsns: number;
   /** How far callees of callees are followed. */
   readonly callDepth: number;
@@ -32,19 +18,21 @@ export interface BatchLimits extends RegionLimits {
 
 export const BATCH_LIMITS: BatchLimits = { ...REGION_LIMITS, regions: 24, batchInsns: 4000, callDepth: 3 };
 
-export interface TranslatedRegion {
-  readonly ip: number;
-  /** Index in the code table. */
-  readonly slot: number;
-  /** Guest page numbers that its code, or code it calls directly, was read from. */
-  readonly pages: readonly number[];
-  readonly insns: number;
+export interface TranslateEnv {
+  /** Instruction at an address of the current space; null when it is not there. */
+  readonly fetch: FetchInsn;
+  readonly semantics: SemanticsTable;
+  readonly helperNumber: (name: string) => number;
+  /** See `Emit.exactFp`. */
+  readonly exactFp: boolean;
+  readonly limits?: BatchLimits;
 }
 
 export interface Batch {
+  /** A module that imports `k.memory` and the core functions, and exports region n as `${n}`, (i32) -> i32. */
   readonly bytes: Uint8Array;
-  readonly regions: readonly TranslatedRegion[];
-  /** Pages of all regions: when one of them changes, the whole module is out of date. */
+  readonly regions: readonly Region[];
+  /** Guest pages of all regions, ascending: when one of them changes, the whole module is out of date. */
   readonly pages: readonly number[];
 }
 
@@ -56,7 +44,6 @@ export const translateBatch = (entries: readonly number[], env: TranslateEnv): B
   const queue = entries.map((ip) => ({ ip, depth: 0 }));
   for (const { ip, depth } of queue) {
     if (regions.has(ip) || regions.size >= limits.regions || insns >= limits.batchInsns) continue;
-    if (depth > 0 && env.has(ip)) continue;
     const region = discover(ip, env.fetch, limits);
     if (!region) continue;
     regions.set(ip, region);
@@ -67,11 +54,9 @@ export const translateBatch = (entries: readonly number[], env: TranslateEnv): B
 
   const mb = new ModuleBuilder();
   const core = importCore(mb);
-  const table = mb.importTable('k', 'table');
   const functions = new Map<number, number>();
   for (const ip of regions.keys()) functions.set(ip, mb.declare(['i32'], ['i32']));
   const pages = new Set<number>();
-  const out: TranslatedRegion[] = [];
   const options = {
     core,
     semantics: env.semantics,
@@ -79,11 +64,16 @@ export const translateBatch = (entries: readonly number[], env: TranslateEnv): B
     helperNumber: env.helperNumber,
     direct: (ip: number) => functions.get(ip),
   };
+  let n = 0;
   for (const [ip, region] of regions) {
-    mb.define(functions.get(ip) as number, new RegionEmit(region, options).emit());
+    const index = functions.get(ip) as number;
+    mb.define(index, new RegionEmit(region, options).emit());
+    mb.export(`${n++}`, index);
     for (const p of region.pages) pages.add(p);
-    out.push({ ip, slot: env.firstSlot + out.length, pages: region.pages, insns: region.insns });
   }
-  mb.element(table, env.firstSlot, [...functions.values()]);
-  return { bytes: mb.finish(), regions: out, pages: [...pages].sort((a, b) => a - b) };
+  return {
+    bytes: mb.finish(),
+    regions: [...regions.values()],
+    pages: [...pages].sort((a, b) => a - b),
+  };
 };
