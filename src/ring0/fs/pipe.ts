@@ -1,0 +1,314 @@
+// Pipes and FIFOs (pipe(7), fifo(7)): a ring of bytes with a count of readers and writers. Both the unnamed
+// ones of pipe2 and the named ones of mknod use it; the host's end of a program's standard streams, too.
+
+import { EAGAIN, ENOTTY, ENXIO, EPERM, EPIPE, EINVAL, EBUSY, EFAULT } from '../../abi/errno.ts';
+import { O_ACCMODE, O_NONBLOCK, O_RDONLY, O_WRONLY } from '../../abi/fcntl.ts';
+import { S_IFIFO } from '../../abi/stat.ts';
+import type { Kernel } from '../kernel.ts';
+import { kernelInfo, signalTask } from '../task/signals.ts';
+import type { Task } from '../task/types.ts';
+import { newFile } from '../vfs/file.ts';
+import { anonymousDev, now, vfsOf } from '../vfs/state.ts';
+import type { FileOps, FileSystem, Inode, InodeAttr, OpenFile } from '../vfs/types.ts';
+import { type Block, block, type WaitQueue, waitQueue, wake } from '../wait.ts';
+
+/** Writes of up to this many bytes are atomic. */
+export const PIPE_BUF = 4096;
+const DEFAULT_CAPACITY = 65536;
+const MAX_CAPACITY = 1 << 20;
+
+const POLLIN = 0x1;
+const POLLOUT = 0x4;
+const POLLERR = 0x8;
+const POLLHUP = 0x10;
+const POLLRDNORM = 0x40;
+const POLLWRNORM = 0x100;
+const SIGPIPE = 13;
+const FIONREAD = 0x541b;
+
+/** The state of one pipe. `data` grows up to `capacity`; the bytes are data[head, head + used) modulo its length. */
+export interface Pipe {
+  data: Uint8Array;
+  head: number;
+  used: number;
+  capacity: number;
+  readers: number;
+  writers: number;
+  /** Opens of either end so far: a FIFO's open waits for the other end to have come, even if it left again. */
+  readerOpens: number;
+  writerOpens: number;
+  /** Waiting for bytes or for the last writer to leave; for room or the last reader to leave. */
+  readonly toRead: WaitQueue;
+  readonly toWrite: WaitQueue;
+}
+
+export const newPipe = (): Pipe => ({
+  data: new Uint8Array(PIPE_BUF),
+  head: 0,
+  used: 0,
+  capacity: DEFAULT_CAPACITY,
+  readers: 0,
+  writers: 0,
+  readerOpens: 0,
+  writerOpens: 0,
+  toRead: waitQueue(),
+  toWrite: waitQueue(),
+});
+
+const resize = (p: Pipe, size: number): void => {
+  const next = new Uint8Array(size);
+  peek(p, next, 0, p.used);
+  p.data = next;
+  p.head = 0;
+};
+
+const peek = (p: Pipe, into: Uint8Array, at: number, n: number): void => {
+  const first = Math.min(n, p.data.length - p.head);
+  into.set(p.data.subarray(p.head, p.head + first), at);
+  if (n > first) into.set(p.data.subarray(0, n - first), at + first);
+};
+
+/** Takes up to n bytes out; wakes writers. */
+export const takeBytes = (p: Pipe, into: Uint8Array, at: number, n: number): number => {
+  const k = Math.min(n, p.used);
+  if (k === 1) into[at] = p.data[p.head] as number;
+  else peek(p, into, at, k);
+  p.used -= k;
+  p.head = p.used === 0 ? 0 : (p.head + k) % p.data.length;
+  if (p.toWrite.waiters.size > 0) wake(p.toWrite);
+  return k;
+};
+
+/** Puts up to n bytes in, as many as fit; wakes readers. */
+export const putBytes = (p: Pipe, from: Uint8Array, at: number, n: number): number => {
+  const k = Math.min(n, p.capacity - p.used);
+  if (k <= 0) return 0;
+  if (p.used + k > p.data.length) {
+    let size = p.data.length;
+    while (size < p.used + k) size *= 2;
+    resize(p, Math.min(size, p.capacity));
+  }
+  const tail = (p.head + p.used) % p.data.length;
+  if (k === 1) p.data[tail] = from[at] as number;
+  else {
+    const first = Math.min(k, p.data.length - tail);
+    p.data.set(from.subarray(at, at + first), tail);
+    if (k > first) p.data.set(from.subarray(at + first, at + k), 0);
+  }
+  p.used += k;
+  if (p.toRead.waiters.size > 0) wake(p.toRead);
+  return k;
+};
+
+const reads = (flags: number): boolean => (flags & O_ACCMODE) !== O_WRONLY;
+const writes = (flags: number): boolean => (flags & O_ACCMODE) !== O_RDONLY;
+
+export const addReader = (p: Pipe): void => {
+  p.readers++;
+  p.readerOpens++;
+  wake(p.toWrite);
+};
+export const addWriter = (p: Pipe): void => {
+  p.writers++;
+  p.writerOpens++;
+  wake(p.toRead);
+};
+export const dropReader = (p: Pipe): void => {
+  p.readers--;
+  wake(p.toWrite);
+};
+export const dropWriter = (p: Pipe): void => {
+  p.writers--;
+  wake(p.toRead);
+};
+
+/** Bytes already written by a write that had to wait for room. */
+interface WriteState {
+  readonly done: number;
+}
+
+/** Operations of a pipe's ends; which end a description is follows from its access mode. */
+export const pipeOps = (p: Pipe): FileOps => ({
+  read(_task, file, buf, at, n) {
+    if (n === 0) return 0;
+    if (p.used > 0) return takeBytes(p, buf, at, n);
+    if (p.writers === 0) return 0;
+    if (file.flags & O_NONBLOCK) return -EAGAIN;
+    return block([p.toRead], 'restart');
+  },
+  write(task, file, buf, at, n) {
+    const done = (task.resume as WriteState | undefined)?.done ?? 0;
+    if (p.readers === 0) {
+      if (done > 0) return done;
+      signalTask(task, kernelInfo(SIGPIPE));
+      return -EPIPE;
+    }
+    const room = p.capacity - p.used;
+    // Up to PIPE_BUF bytes go in whole or not at all.
+    const put = n <= PIPE_BUF && room < n ? 0 : putBytes(p, buf, at + done, n - done);
+    if (done + put === n) return n;
+    if (file.flags & O_NONBLOCK) return done + put > 0 ? done + put : -EAGAIN;
+    const state: WriteState = { done: done + put };
+    const wait = block([p.toWrite], 'restart', null, state);
+    return state.done > 0 ? { ...wait, partial: state.done } : wait;
+  },
+  poll(_task, file) {
+    let events = 0;
+    if (reads(file.flags)) {
+      if (p.used > 0) events |= POLLIN | POLLRDNORM;
+      if (p.writers === 0 && p.writerOpens > 0) events |= POLLHUP;
+    }
+    if (writes(file.flags)) {
+      if (p.capacity - p.used >= PIPE_BUF) events |= POLLOUT | POLLWRNORM;
+      if (p.readers === 0) events |= POLLERR;
+    }
+    return events;
+  },
+  pollQueues: (file) =>
+    reads(file.flags) && writes(file.flags) ? [p.toRead, p.toWrite] : reads(file.flags) ? [p.toRead] : [p.toWrite],
+  ioctl(task, _file, request, arg) {
+    if (request !== FIONREAD) return -ENOTTY;
+    return task.mm.writeU32(arg, p.used) ? 0 : -EFAULT;
+  },
+  release(file) {
+    if (reads(file.flags)) dropReader(p);
+    if (writes(file.flags)) dropWriter(p);
+  },
+});
+
+const pipes = new WeakMap<object, Pipe>();
+/** The pipe behind a description, for fcntl(F_SETPIPE_SZ) and splice; undefined for other files. */
+export const pipeOf = (file: OpenFile): Pipe | undefined => pipes.get(file.ops);
+
+/** fcntl(F_SETPIPE_SZ): the new capacity, or -errno. */
+export const setCapacity = (p: Pipe, bytes: number): number => {
+  if (bytes < 0 || bytes > 2 ** 31) return -EINVAL;
+  let size = PIPE_BUF;
+  while (size < bytes) size *= 2;
+  if (size > MAX_CAPACITY) return -EPERM;
+  if (size < p.used) return -EBUSY;
+  p.capacity = size;
+  if (p.data.length > size) resize(p, size);
+  wake(p.toWrite);
+  return size;
+};
+
+const opsFor = (p: Pipe): FileOps => {
+  const ops = pipeOps(p);
+  pipes.set(ops, p);
+  return ops;
+};
+
+/** The file system of unnamed pipes; its inodes have no names. */
+const pipeFs = (kernel: Kernel): FileSystem & { next: number } => {
+  const vfs = vfsOf(kernel) as ReturnType<typeof vfsOf> & { pipes?: FileSystem & { next: number } };
+  vfs.pipes ??= {
+    type: 'pipefs',
+    dev: anonymousDev(kernel),
+    readonly: false,
+    next: 1,
+    get root(): Inode {
+      throw new Error('pipefs has no root');
+    },
+    statfs: () => ({
+      type: 0x50495045,
+      bsize: 4096,
+      blocks: 0,
+      bfree: 0,
+      bavail: 0,
+      files: 0,
+      ffree: 0,
+      namelen: 255,
+      flags: 0,
+    }),
+  };
+  return vfs.pipes;
+};
+
+/** The two ends of a new pipe: [read end, write end]. `flags` may have O_NONBLOCK. */
+export const makePipe = (kernel: Kernel, uid: number, gid: number, flags = 0): [OpenFile, OpenFile, Pipe] => {
+  const fs = pipeFs(kernel);
+  const p = newPipe();
+  const t = now(kernel);
+  const attr: InodeAttr = {
+    ino: fs.next++,
+    mode: S_IFIFO | 0o600,
+    nlink: 1,
+    uid,
+    gid,
+    rdev: 0,
+    size: 0,
+    blocks: 0,
+    blksize: 4096,
+    atime: t,
+    mtime: t,
+    ctime: t,
+    btime: t,
+  };
+  const ops = opsFor(p);
+  const inode: Inode = {
+    fs,
+    attr: () => attr,
+    setattr(change) {
+      Object.assign(attr, change);
+      return 0;
+    },
+    // Opened again through /proc/self/fd/N.
+    open(_task, again) {
+      if (reads(again)) addReader(p);
+      if (writes(again)) addWriter(p);
+      return ops;
+    },
+  };
+  addReader(p);
+  addWriter(p);
+  const label = `pipe:[${attr.ino}]`;
+  return [
+    newFile(inode, null, ops, O_RDONLY | flags, label),
+    newFile(inode, null, ops, O_WRONLY | flags, label),
+    p,
+  ];
+};
+
+/** A FIFO's open waits for the other end; the state says how many opens of it there had been. */
+interface OpenState {
+  readonly seen: number;
+}
+
+const fifos = new WeakMap<Inode, Pipe>();
+
+const openFifo = (task: Task, inode: Inode, flags: number): FileOps | number | Block => {
+  let p = fifos.get(inode);
+  if (!p) {
+    p = newPipe();
+    fifos.set(inode, p);
+  }
+  const ops = opsFor(p);
+  const waited = task.resume as OpenState | undefined;
+  const r = reads(flags);
+  const w = writes(flags);
+  if (r && w) {
+    addReader(p);
+    addWriter(p);
+    return ops;
+  }
+  if (r) {
+    // The end counts from the start of the wait, so that both sides meet.
+    if (!waited) addReader(p);
+    if (p.writers > 0 || flags & O_NONBLOCK) return ops;
+    if (waited && p.writerOpens > waited.seen) return ops;
+    return block([p.toRead], 'restart', null, { seen: waited?.seen ?? p.writerOpens } satisfies OpenState);
+  }
+  if (!waited) {
+    if (p.readers === 0 && flags & O_NONBLOCK) return -ENXIO;
+    addWriter(p);
+  }
+  if (p.readers > 0 || (waited && p.readerOpens > waited.seen)) return ops;
+  return block([p.toWrite], 'restart', null, { seen: waited?.seen ?? p.readerOpens } satisfies OpenState);
+};
+
+/** Makes FIFOs openable on this machine. */
+export const registerFifos = (kernel: Kernel): void => {
+  vfsOf(kernel).fifo = (task, inode, flags) => openFifo(task, inode, flags);
+};
+

@@ -1,0 +1,50 @@
+// pipe(2), pipe2(2).
+
+import { EFAULT, EINVAL, EMFILE } from '../../abi/errno.ts';
+import { O_CLOEXEC, O_NONBLOCK, OPEN_FLAGS } from '../../abi/fcntl.ts';
+import { addr, flags } from '../../gate/codec.ts';
+import { type Row, syscall } from '../../gate/row.ts';
+import { makePipe } from '../fs/pipe.ts';
+import type { Task } from '../task/types.ts';
+import { closeFd, installOrRelease } from '../vfs/fdtable.ts';
+import { releaseFile } from '../vfs/file.ts';
+
+const O_DIRECT = 0o40000;
+
+const open = (task: Task, fds: number, options: number): number => {
+  const cloexec = (options & O_CLOEXEC) !== 0;
+  const [input, output] = makePipe(task.kernel, task.cred.fsuid, task.cred.fsgid, options & O_NONBLOCK);
+  const r = installOrRelease(task, input, cloexec);
+  if (r < 0) {
+    releaseFile(output);
+    return -EMFILE;
+  }
+  const w = installOrRelease(task, output, cloexec);
+  if (w < 0) {
+    closeFd(task, r);
+    return -EMFILE;
+  }
+  if (task.mm.writeU32(fds, r) && task.mm.writeU32(fds + 4, w)) return 0;
+  closeFd(task, r);
+  closeFd(task, w);
+  return -EFAULT;
+};
+
+export const pipe = syscall('pipe', [addr('fds')], { returns: 'int', family: 'desc' }, (task, fds) =>
+  open(task, fds, 0),
+);
+
+export const pipe2 = syscall(
+  'pipe2',
+  [addr('fds'), flags('flags', OPEN_FLAGS)],
+  {
+    returns: 'int',
+    family: 'desc',
+    support: 'partial',
+    note: 'O_DIRECT (packets) and notification pipes are refused with EINVAL',
+  },
+  (task, fds, options) =>
+    (options & ~(O_CLOEXEC | O_NONBLOCK)) !== 0 || (options & O_DIRECT) !== 0 ? -EINVAL : open(task, fds, options),
+);
+
+export const rows: readonly Row[] = [pipe, pipe2];
