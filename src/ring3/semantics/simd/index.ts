@@ -2,12 +2,15 @@
 
 import type { SemanticsTable } from '../../emit.ts';
 import type { HelperTable } from '../../helpers.ts';
+import { approximationSemantics } from './approx.ts';
 import { convertSemantics } from './convert.ts';
+import { cryptoHelpers, cryptoSemantics } from './crypto.ts';
 import { floatSemantics } from './float.ts';
 import { integerSemantics } from './integer.ts';
 import { moveSemantics } from './move.ts';
 import { shiftSemantics } from './shift.ts';
 import { shuffleSemantics } from './shuffle.ts';
+import { stringHelpers, stringSemantics } from './string-compare.ts';
 
 export { needsExactFp } from './mxcsr.ts';
 
@@ -18,6 +21,9 @@ export const simdSemantics: SemanticsTable = {
   ...shuffleSemantics,
   ...floatSemantics,
   ...convertSemantics,
+  ...approximationSemantics,
+  ...stringSemantics,
+  ...cryptoSemantics,
 };
 
-export const simdHelpers: HelperTable = {};
+export const simdHelpers: HelperTable = { ...stringHelpers, ...cryptoHelpers };
