@@ -104,7 +104,7 @@ export interface Insn {
   readonly segment: Segment;
   /**
    * Equal for two instructions exactly when one interpreter handler serves both: row, operand kinds and
-   * widths, lock, rep, address width, and the immediate where the row says so.
+   * widths, rep, address width, and the immediate where the row says so. Not lock: see form.ts.
    */
   readonly form: number;
 }

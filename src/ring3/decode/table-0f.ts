@@ -63,7 +63,6 @@ export const twoByte: readonly Section[] = [
       '0F A5 SHLD Ev,Gv,CL',
       '0F A8 PUSH GS d64 -> pushsreg',
       '0F A9 POP GS d64 -> popsreg',
-      '0F AA RSM -> undefined',
       '0F AB BTS Ev,Gv',
       '0F AC SHRD Ev,Gv,uIb',
       '0F AD SHRD Ev,Gv,CL',
@@ -139,5 +138,5 @@ export const twoByte: readonly Section[] = [
       '0F 18 /3 PREFETCHT2 Mb -> nop',
     ],
   },
-  { feature: 'sse2', rows: ['NP 0F AE /5 11B LFENCE', 'NP 0F AE /6 11B MFENCE', '0F C3 MOVNTI My,Gy'] },
+  { feature: 'sse2', rows: ['NP 0F AE /5 11B LFENCE', 'NP 0F AE /6 11B MFENCE', 'NP 0F C3 MOVNTI My,Gy'] },
 ];
