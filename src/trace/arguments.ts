@@ -1,0 +1,272 @@
+// How each type of argument (gate/codec.ts) is written. Output arguments are written once the handler has run,
+// as their address when the call failed.
+
+import { AT_FDCWD } from '../abi/fcntl.ts';
+import type { FieldType, Struct } from '../abi/struct.ts';
+import { TIMESPEC, TIMEVAL } from '../abi/time.ts';
+import { UNREADABLE } from '../gate/call.ts';
+import type { Codec, FlagTable } from '../gate/codec.ts';
+import { argNamed, type Context, descriptor, directory, failed, rawArg } from './context.ts';
+import {
+  device,
+  fileMode,
+  flagSet,
+  hex,
+  named,
+  octal,
+  pointer,
+  quote,
+  quoteHex,
+  quoteString,
+} from './print.ts';
+import { POLL_EVENTS } from './returns.ts';
+import { signal, signalSet, waitStatus } from './signals.ts';
+import { anyStruct, epollEvent, type Fields, fileTime, STRUCTS } from './structs.ts';
+
+/** Writes one argument. `v` is its decoded value; that of a pointer is the address. */
+type Printer = (ctx: Context, v: number, param: Codec<unknown>) => string;
+
+/** Arrays are cut like strings, after -s elements. */
+const list = (ctx: Context, count: number, one: (i: number) => string | null): string => {
+  const out: string[] = [];
+  for (let i = 0; i < count; i++) {
+    if (i >= ctx.options.maxString) {
+      out.push('...');
+      break;
+    }
+    const text = one(i);
+    if (text === null) {
+      out.push('...');
+      break;
+    }
+    out.push(text);
+  }
+  return `[${out.join(', ')}]`;
+};
+
+/** Bytes at an address, in quotes; the address when they cannot be read. */
+const bytesAt = (ctx: Context, addr: number, n: number, forceHex = false): string => {
+  if (addr === 0) return 'NULL';
+  const max = ctx.options.maxString;
+  const bytes = ctx.mm.read(addr, Math.min(n, max + 1));
+  if (bytes === null) return hex(addr);
+  return forceHex ? quoteHex(bytes, max) : quote(bytes, max);
+};
+
+const structAt = (ctx: Context, addr: number, s: Struct<Record<string, FieldType>>): string => {
+  if (addr === 0) return 'NULL';
+  const value = s.read(ctx.mm, addr);
+  return value === null ? hex(addr) : structText(ctx, s.name, value as Fields);
+};
+const structText = (ctx: Context, name: string, value: Fields): string =>
+  STRUCTS[name]?.(value, ctx) ?? anyStruct(value);
+
+/** How many bytes of a buffer the call has: an output's are those that the result says. */
+const lengthOf = (ctx: Context, param: Codec<unknown>): number => {
+  if (param.direction !== 'in') return ctx.result ?? 0;
+  const { length } = param.shape as { length: string | number };
+  return typeof length === 'number' ? length : argNamed(ctx, length);
+};
+const countOf = (ctx: Context, param: Codec<unknown>): number => {
+  const shape = param.shape as { count?: string } | null;
+  return shape?.count === undefined ? (ctx.result ?? 0) : argNamed(ctx, shape.count);
+};
+
+const iovec: Printer = (ctx, addr, param) => {
+  if (addr === 0) return 'NULL';
+  let left = param.direction === 'in' ? Number.POSITIVE_INFINITY : (ctx.result ?? 0);
+  return list(ctx, countOf(ctx, param), (i) => {
+    const base = ctx.mm.readU64(addr + 16 * i);
+    const length = ctx.mm.readU64(addr + 16 * i + 8);
+    if (base === null || length === null) return null;
+    const shown = Math.min(length, left);
+    left -= shown;
+    return `{iov_base=${bytesAt(ctx, base, shown)}, iov_len=${length}}`;
+  });
+};
+
+/** argv, whole; the environment only as a count. */
+const strings: Printer = (ctx, addr, param) => {
+  if (addr === 0) return 'NULL';
+  const at: number[] = [];
+  for (let i = 0; ; i++) {
+    const p = ctx.mm.readU64(addr + 8 * i);
+    if (p === null) return hex(addr);
+    if (p === 0) break;
+    at.push(p);
+  }
+  if (param.name.startsWith('env')) return `${hex(addr)} /* ${at.length} var${at.length === 1 ? '' : 's'} */`;
+  return list(ctx, at.length, (i) => {
+    const s = ctx.mm.readString(at[i] as number, 131072);
+    return typeof s === 'number' ? hex(at[i] as number) : quoteString(s, ctx.options.maxString);
+  });
+};
+
+const sigset: Printer = (ctx, addr) => {
+  if (addr === 0) return 'NULL';
+  const low = ctx.mm.readU32(addr);
+  const high = ctx.mm.readU32(addr + 4);
+  return low === null || high === null ? hex(addr) : signalSet(low, high);
+};
+
+const WORD = {
+  s32: (ctx: Context, a: number) => ctx.mm.readI32(a)?.toString() ?? null,
+  u32: (ctx: Context, a: number) => ctx.mm.readU32(a)?.toString() ?? null,
+  u64: (ctx: Context, a: number) => {
+    const v = ctx.mm.readU64(a);
+    return v === null ? null : pointer(v);
+  },
+} as const;
+const word: Printer = (ctx, addr, param) => {
+  if (addr === 0) return 'NULL';
+  const text = WORD[param.shape as keyof typeof WORD](ctx, addr);
+  return text === null ? hex(addr) : `[${text}]`;
+};
+
+const pollfds: Printer = (ctx, addr, param) => {
+  if (addr === 0) return 'NULL';
+  return list(ctx, countOf(ctx, param), (i) => {
+    const fd = ctx.mm.readI32(addr + 8 * i);
+    const events = ctx.mm.readU16(addr + 8 * i + 4);
+    if (fd === null || events === null) return null;
+    const name = fd < 0 ? String(fd) : descriptor(ctx, fd);
+    return fd < 0 ? `{fd=${name}}` : `{fd=${name}, events=${flagSet(events, POLL_EVENTS)}}`;
+  });
+};
+
+/** Members of an fd_set among the first n descriptors. */
+export const fdSetMembers = (ctx: Context, addr: number, n: number): number[] | null => {
+  const bytes = ctx.mm.read(addr, Math.ceil(Math.min(n, 1024) / 64) * 8);
+  if (bytes === null) return null;
+  const out: number[] = [];
+  for (let fd = 0; fd < Math.min(n, 1024); fd++) if (((bytes[fd >> 3] ?? 0) >> (fd & 7)) & 1) out.push(fd);
+  return out;
+};
+const fdset: Printer = (ctx, addr, param) => {
+  if (addr === 0) return 'NULL';
+  const members = fdSetMembers(ctx, addr, countOf(ctx, param));
+  return members === null ? hex(addr) : `[${members.map((fd) => descriptor(ctx, fd)).join(' ')}]`;
+};
+
+const epollEvents: Printer = (ctx, addr) =>
+  list(ctx, ctx.result ?? 0, (i) => {
+    const at = addr + 12 * i;
+    const [events, low, high] = [ctx.mm.readU32(at), ctx.mm.readU32(at + 4), ctx.mm.readU32(at + 8)];
+    return events === null || low === null || high === null ? null : epollEvent(events, low, high);
+  });
+
+const cpuset: Printer = (ctx, addr, param) => {
+  if (addr === 0) return 'NULL';
+  const bytes = ctx.mm.read(addr, Math.min(lengthOf(ctx, param), 128));
+  if (bytes === null) return hex(addr);
+  const cpus = Array.from({ length: bytes.length * 8 }, (_, i) => i).filter(
+    (i) => ((bytes[i >> 3] ?? 0) >> (i & 7)) & 1,
+  );
+  return `[${cpus.join(' ')}]`;
+};
+
+const times: Printer = (ctx, addr, param) => {
+  if (addr === 0) return 'NULL';
+  const nano = param.shape === 'timespec';
+  const one = (at: number): string | null => {
+    if (nano) {
+      const t = TIMESPEC.read(ctx.mm, at);
+      return t && fileTime(t.sec, t.nsec);
+    }
+    const t = TIMEVAL.read(ctx.mm, at);
+    return t && `{tv_sec=${t.sec}, tv_usec=${t.usec}}`;
+  };
+  const first = one(addr);
+  const second = one(addr + 16);
+  return first === null || second === null ? hex(addr) : `[${first}, ${second}]`;
+};
+
+/** Entries in a buffer of getdents64: each says its length at offset 16. */
+const dirents: Printer = (ctx, addr) => {
+  const bytes = ctx.mm.read(addr, ctx.result ?? 0);
+  if (bytes === null) return hex(addr);
+  let count = 0;
+  for (let at = 0; at + 18 < bytes.length; count++) {
+    const length = (bytes[at + 16] as number) | ((bytes[at + 17] as number) << 8);
+    if (length === 0) break;
+    at += length;
+  }
+  return `${pointer(addr)} /* ${count} entr${count === 1 ? 'y' : 'ies'} */`;
+};
+
+const PRINTERS: Readonly<Record<string, Printer>> = {
+  fd: descriptor,
+  dirfd: (ctx, v) => (v === AT_FDCWD ? directory(ctx, v) : descriptor(ctx, v)),
+  int: (_ctx, v) => String(v),
+  uint: (_ctx, v) => String(v),
+  long: (_ctx, v) => String(v),
+  ulong: (_ctx, v) => hex(v),
+  size: (_ctx, v) => String(v),
+  off: (_ctx, v) => String(v),
+  addr: (_ctx, v) => pointer(v),
+  pid: (_ctx, v) => String(v),
+  uid: (_ctx, v) => (v === 0xffffffff ? '-1' : String(v)),
+  mode: (_ctx, v) => octal(v),
+  signal: (_ctx, v) => signal(v),
+  filemode: (_ctx, v) => fileMode(v),
+  device: (_ctx, v) => device(v),
+  arg: (_ctx, v) => hex(v),
+  flags: (_ctx, v, p) => flagSet(v, p.shape as FlagTable),
+  choice: (_ctx, v, p) => {
+    const { values, unknown } = p.shape as { values: Readonly<Record<string, number>>; unknown: string };
+    return named(v, values, unknown);
+  },
+  bytes: (ctx, v, p) => bytesAt(ctx, v, lengthOf(ctx, p), ctx.call.row.name === 'getrandom'),
+  iovec,
+  strings,
+  struct: (ctx, v, p) => structAt(ctx, v, p.shape as Struct<Record<string, FieldType>>),
+  sigset,
+  word,
+  offset: (ctx, v) => {
+    if (v === 0) return 'NULL';
+    const at = ctx.mm.readI64(v);
+    return at === null ? hex(v) : `[${at}]`;
+  },
+  wstatus: (ctx, v) => {
+    const w = v === 0 || ctx.result === 0 ? null : ctx.mm.readU32(v);
+    return w === null ? pointer(v) : `[${waitStatus(w)}]`;
+  },
+  fdpair: (ctx, v) => {
+    const [a, b] = [ctx.mm.readI32(v), ctx.mm.readI32(v + 4)];
+    return a === null || b === null ? pointer(v) : `[${descriptor(ctx, a)}, ${descriptor(ctx, b)}]`;
+  },
+  stringOut: (ctx, v) => {
+    const s = ctx.mm.read(v, ctx.result ?? 0);
+    if (s === null) return pointer(v);
+    return quote(s.at(-1) === 0 ? s.subarray(0, -1) : s);
+  },
+  pollfds,
+  fdset,
+  epollEvents,
+  dirents,
+  cpuset,
+  ids: (ctx, v, p) => {
+    if (v === 0) return 'NULL';
+    return list(ctx, countOf(ctx, p), (i) => ctx.mm.readU32(v + 4 * i)?.toString() ?? null);
+  },
+  times,
+};
+
+/** True for arguments that can only be written after the handler. */
+export const isOutput = (param: Codec<unknown>): boolean => param.direction !== 'in';
+
+/** Writes argument i as strace does. */
+export const argument = (ctx: Context, i: number): string => {
+  const param = ctx.call.row.params[i];
+  const v = ctx.call.args[i];
+  if (param === undefined || v === UNREADABLE) return pointer(rawArg(ctx, i));
+  if (v === null) return 'NULL';
+  if (typeof v === 'string') return quoteString(v);
+  if (typeof v === 'object') {
+    const name = (param.shape as { name?: string } | null)?.name ?? '';
+    return structText(ctx, name, v as Fields);
+  }
+  const value = v as number;
+  if (isOutput(param) && (failed(ctx) || ctx.result === null)) return pointer(value);
+  return PRINTERS[param.type]?.(ctx, value, param) ?? hex(value);
+};

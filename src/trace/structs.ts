@@ -1,0 +1,250 @@
+// Structs as strace abbreviates them, by the name that abi/ declares them under. A struct that is not listed
+// prints all of its fields.
+
+import { CAP_NAMES } from '../abi/capability.ts';
+import { CLONE3_FLAGS } from '../abi/clone.ts';
+import { F_OWNER_TYPES, LOCK_TYPES, OPEN_FLAGS, RESOLVE_FLAGS, SEEK_WHENCE } from '../abi/fcntl.ts';
+import { SCHED } from '../abi/sched.ts';
+import { SA, SIG_DFL, SIG_IGN, SS_FLAGS } from '../abi/signal.ts';
+import { STATX_MASK, UTIME_NOW, UTIME_OMIT } from '../abi/stat.ts';
+import { SIGEV } from '../abi/time.ts';
+import type { FlagTable } from '../gate/codec.ts';
+import { type Context, rawArg } from './context.ts';
+import { dateTime, device, fileMode, flagSet, hex, named, octal, pointer, quote } from './print.ts';
+import { signal, signalSet } from './signals.ts';
+
+export type Fields = Readonly<Record<string, number | bigint | Uint8Array>>;
+type StructPrinter = (s: Fields, ctx: Context) => string;
+
+const num = (s: Fields, k: string): number => Number(s[k] ?? 0);
+const text = (s: Fields, k: string): string => {
+  const bytes = s[k];
+  if (!(bytes instanceof Uint8Array)) return '""';
+  const end = bytes.indexOf(0);
+  return quote(end < 0 ? bytes : bytes.subarray(0, end));
+};
+
+export const timespec = (sec: number, nsec: number): string => `{tv_sec=${sec}, tv_nsec=${nsec}}`;
+const timeval = (sec: number, usec: number): string => `{tv_sec=${sec}, tv_usec=${usec}}`;
+
+/** One of utimensat's two times, with its date as a comment. */
+export const fileTime = (sec: number, nsec: number): string => {
+  if (nsec === UTIME_NOW) return 'UTIME_NOW';
+  if (nsec === UTIME_OMIT) return 'UTIME_OMIT';
+  return `${timespec(sec, nsec)} /* ${dateTime(sec, nsec)} */`;
+};
+
+const INFINITY = 0xffffffffffffffffn;
+const limit = (v: bigint): string => {
+  if (v === INFINITY) return 'RLIM64_INFINITY';
+  return v > 1024n && v % 1024n === 0n ? `${v / 1024n}*1024` : String(v);
+};
+
+/** strace's order of sa_flags. */
+const SIGACTION_FLAGS: FlagTable = {
+  unknown: 'SA_???',
+  bits: {
+    SA_RESTORER: SA.SA_RESTORER,
+    SA_ONSTACK: SA.SA_ONSTACK,
+    SA_RESTART: SA.SA_RESTART,
+    SA_NODEFER: SA.SA_NODEFER,
+    SA_RESETHAND: SA.SA_RESETHAND,
+    SA_SIGINFO: SA.SA_SIGINFO,
+    SA_NOCLDSTOP: SA.SA_NOCLDSTOP,
+    SA_NOCLDWAIT: SA.SA_NOCLDWAIT,
+  },
+};
+const handler = (addr: number): string =>
+  addr === SIG_DFL ? 'SIG_DFL' : addr === SIG_IGN ? 'SIG_IGN' : hex(addr);
+
+const MAGIC_NAMES = {
+  EXT2_SUPER_MAGIC: 0xef53,
+  TMPFS_MAGIC: 0x01021994,
+  PROC_SUPER_MAGIC: 0x9fa0,
+  SYSFS_MAGIC: 0x62656572,
+  OVERLAYFS_SUPER_MAGIC: 0x794c7630,
+  DEVPTS_SUPER_MAGIC: 0x1cd1,
+  PIPEFS_MAGIC: 0x50495045,
+  SOCKFS_MAGIC: 0x534f434b,
+  ANON_INODE_FS_MAGIC: 0x09041934,
+} as const;
+const MOUNT_STATE: FlagTable = {
+  unknown: 'ST_???',
+  bits: {
+    ST_VALID: 0x20,
+    ST_RDONLY: 1,
+    ST_NOSUID: 2,
+    ST_NODEV: 4,
+    ST_NOEXEC: 8,
+    ST_SYNCHRONOUS: 0x10,
+    ST_MANDLOCK: 0x40,
+    ST_NOATIME: 0x400,
+    ST_NODIRATIME: 0x800,
+    ST_RELATIME: 0x1000,
+    ST_NOSYMFOLLOW: 0x2000,
+  },
+};
+
+const STATX_ATTRIBUTES: FlagTable = {
+  unknown: 'STATX_ATTR_???',
+  bits: {
+    STATX_ATTR_COMPRESSED: 0x4,
+    STATX_ATTR_IMMUTABLE: 0x10,
+    STATX_ATTR_APPEND: 0x20,
+    STATX_ATTR_NODUMP: 0x40,
+    STATX_ATTR_ENCRYPTED: 0x800,
+    STATX_ATTR_AUTOMOUNT: 0x1000,
+    STATX_ATTR_MOUNT_ROOT: 0x2000,
+    STATX_ATTR_VERITY: 0x100000,
+    STATX_ATTR_DAX: 0x200000,
+  },
+};
+
+export const EPOLL_EVENTS: FlagTable = {
+  unknown: 'EPOLL???',
+  bits: {
+    EPOLLIN: 0x1,
+    EPOLLPRI: 0x2,
+    EPOLLOUT: 0x4,
+    EPOLLRDNORM: 0x40,
+    EPOLLRDBAND: 0x80,
+    EPOLLWRNORM: 0x100,
+    EPOLLWRBAND: 0x200,
+    EPOLLMSG: 0x400,
+    EPOLLERR: 0x8,
+    EPOLLHUP: 0x10,
+    EPOLLRDHUP: 0x2000,
+    EPOLLEXCLUSIVE: 0x10000000,
+    EPOLLWAKEUP: 0x20000000,
+    EPOLLONESHOT: 0x40000000,
+    EPOLLET: 0x80000000,
+  },
+};
+/** struct epoll_event, packed: 12 bytes. */
+export const epollEvent = (events: number, low: number, high: number): string =>
+  `{events=${flagSet(events, EPOLL_EVENTS)}, data={u32=${low}, u64=${(BigInt(high) << 32n) | BigInt(low)}}}`;
+
+const capabilities = (v: number): string => {
+  const names = CAP_NAMES.flatMap((name, i) => (i < 32 && (v >>> i) & 1 ? [`1<<${name}`] : []));
+  return names.length === 0 ? '0' : names.join('|');
+};
+
+const sigevent: StructPrinter = (s) => {
+  const out: string[] = [];
+  const value = s.value;
+  const notify = num(s, 'notify');
+  if (typeof value === 'bigint' && value !== 0n) {
+    out.push(
+      `sigev_value={sival_int=${Number(BigInt.asIntN(32, value))}, sival_ptr=0x${value.toString(16)}}`,
+    );
+  }
+  out.push(`sigev_signo=${signal(num(s, 'signo'))}`, `sigev_notify=${named(notify, SIGEV, 'SIGEV_???')}`);
+  if (notify === SIGEV.SIGEV_THREAD_ID) out.push(`sigev_notify_thread_id=${num(s, 'tid')}`);
+  return `{${out.join(', ')}}`;
+};
+
+export const STRUCTS: Readonly<Record<string, StructPrinter>> = {
+  stat: (s) => {
+    const mode = num(s, 'st_mode');
+    const isDevice = [0o020000, 0o060000].includes(mode & 0o170000);
+    const size = isDevice ? `st_rdev=${device(num(s, 'st_rdev'))}` : `st_size=${num(s, 'st_size')}`;
+    return `{st_mode=${fileMode(mode)}, ${size}, ...}`;
+  },
+  statx: (s) => {
+    const mask = flagSet(num(s, 'stx_mask'), STATX_MASK);
+    const attributes = flagSet(num(s, 'stx_attributes'), STATX_ATTRIBUTES);
+    const mode = fileMode(num(s, 'stx_mode'));
+    return `{stx_mask=${mask}, stx_attributes=${attributes}, stx_mode=${mode}, stx_size=${num(s, 'stx_size')}, ...}`;
+  },
+  statfs: (s) => {
+    const f = (k: string): string => `${k}=${num(s, k)}`;
+    const id = `f_fsid={val=[${pid0(num(s, 'f_fsid0'))}, ${pid0(num(s, 'f_fsid1'))}]}`;
+    const numbers = ['f_bsize', 'f_blocks', 'f_bfree', 'f_bavail', 'f_files', 'f_ffree'].map(f).join(', ');
+    const type = named(num(s, 'f_type'), MAGIC_NAMES, 'FS_MAGIC_???').replace(/ \/\*.*/, '');
+    return `{f_type=${type}, ${numbers}, ${id}, ${f('f_namelen')}, ${f('f_frsize')}, f_flags=${flagSet(num(s, 'f_flags'), MOUNT_STATE)}}`;
+  },
+  timespec: (s) => timespec(num(s, 'sec'), num(s, 'nsec')),
+  timeval: (s) => timeval(num(s, 'sec'), num(s, 'usec')),
+  timezone: (s) => `{tz_minuteswest=${num(s, 'minuteswest')}, tz_dsttime=${num(s, 'dsttime')}}`,
+  itimerspec: (s) =>
+    `{it_interval=${timespec(num(s, 'intervalSec'), num(s, 'intervalNsec'))}, it_value=${timespec(num(s, 'valueSec'), num(s, 'valueNsec'))}}`,
+  itimerval: (s) =>
+    `{it_interval=${timeval(num(s, 'intervalSec'), num(s, 'intervalUsec'))}, it_value=${timeval(num(s, 'valueSec'), num(s, 'valueUsec'))}}`,
+  tms: (s) => `{${['utime', 'stime', 'cutime', 'cstime'].map((k) => `tms_${k}=${num(s, k)}`).join(', ')}}`,
+  rusage: (s) =>
+    `{ru_utime=${timeval(num(s, 'utimeSec'), num(s, 'utimeUsec'))}, ru_stime=${timeval(num(s, 'stimeSec'), num(s, 'stimeUsec'))}, ...}`,
+  rlimit64: (s) =>
+    `{rlim_cur=${limit(BigInt(s.soft as bigint))}, rlim_max=${limit(BigInt(s.hard as bigint))}}`,
+  utsname: (s) => `{sysname=${text(s, 'sysname')}, nodename=${text(s, 'nodename')}, ...}`,
+  sysinfo: (s) => {
+    const f = (k: string): string => `${k}=${num(s, k)}`;
+    const loads = `loads=[${num(s, 'load1')}, ${num(s, 'load5')}, ${num(s, 'load15')}]`;
+    const memory = ['totalram', 'freeram', 'sharedram', 'bufferram', 'totalswap', 'freeswap', 'procs'].map(f);
+    return `{${[f('uptime'), loads, ...memory, f('totalhigh'), f('freehigh'), `mem_unit=${num(s, 'memUnit')}`].join(', ')}}`;
+  },
+  sigaction: (s) => {
+    const flags = num(s, 'flags');
+
+    const mask = signalSet(num(s, 'maskLo'), num(s, 'maskHi'));
+    const restorer = flags & SA.SA_RESTORER ? `, sa_restorer=${pointer(num(s, 'restorer'))}` : '';
+
+    return `{sa_handler=${handler(num(s, 'handler'))}, sa_mask=${mask}, sa_flags=${flagSet(flags, SIGACTION_FLAGS)}${restorer}}`;
+  },
+  stack_t: (s) =>
+    `{ss_sp=${pointer(num(s, 'sp'))}, ss_flags=${flagSet(num(s, 'flags'), SS_FLAGS)}, ss_size=${num(s, 'size')}}`,
+  sigevent,
+  flock: (s, ctx) => {
+    const pid = rawArg(ctx, 1) === 5 || rawArg(ctx, 1) === 36 ? `, l_pid=${num(s, 'l_pid')}` : '';
+    const type = named(num(s, 'l_type'), LOCK_TYPES, 'F_???');
+    const whence = named(num(s, 'l_whence'), SEEK_WHENCE, 'SEEK_???');
+    return `{l_type=${type}, l_whence=${whence}, l_start=${num(s, 'l_start')}, l_len=${num(s, 'l_len')}${pid}}`;
+  },
+  f_owner_ex: (s) => `{type=${named(num(s, 'type'), F_OWNER_TYPES, 'F_OWNER_???')}, pid=${num(s, 'pid')}}`,
+  open_how: (s) => {
+    const flags = num(s, 'flags');
+    const mode = flags & 0o100 ? `, mode=${octal(num(s, 'mode'))}` : '';
+    return `{flags=${flagSet(flags, OPEN_FLAGS)}${mode}, resolve=${flagSet(num(s, 'resolve'), RESOLVE_FLAGS)}}`;
+  },
+  sched_param: (s) => `[${num(s, 'priority')}]`,
+  sched_attr: (s) => {
+    const policy = named(num(s, 'policy'), SCHED, 'SCHED_???');
+    const head = `size=${num(s, 'size')}, sched_policy=${policy}, sched_flags=${num(s, 'flags')}`;
+    const rest = ['nice', 'priority', 'runtime', 'deadline', 'period'].map((k) => `sched_${k}=${num(s, k)}`);
+    return `{${[head, ...rest].join(', ')}}`;
+  },
+  cap_user_header: (s) => {
+    const versions = {
+      _LINUX_CAPABILITY_VERSION_1: 0x19980330,
+      _LINUX_CAPABILITY_VERSION_2: 0x20071026,
+      _LINUX_CAPABILITY_VERSION_3: 0x20080522,
+    };
+    return `{version=${named(num(s, 'version'), versions, '_LINUX_CAPABILITY_VERSION_???')}, pid=${num(s, 'pid')}}`;
+  },
+  cap_user_data: (s) =>
+    `{${['effective', 'permitted', 'inheritable'].map((k) => `${k}=${capabilities(num(s, k))}`).join(', ')}}`,
+  clone_args: (s) => {
+    const out = [`flags=${flagSet(num(s, 'flags'), CLONE3_FLAGS)}`];
+    const optional: [string, string][] = [
+      ['pidfd', 'pidfd'],
+      ['childTid', 'child_tid'],
+      ['parentTid', 'parent_tid'],
+    ];
+    for (const [k, name] of optional) if (num(s, k) !== 0) out.push(`${name}=${hex(num(s, k))}`);
+    out.push(`exit_signal=${signal(num(s, 'exitSignal'))}`, `stack=${pointer(num(s, 'stack'))}`);
+    out.push(`stack_size=${num(s, 'stackSize') === 0 ? '0' : hex(num(s, 'stackSize'))}`);
+    if (num(s, 'tls') !== 0) out.push(`tls=${hex(num(s, 'tls'))}`);
+    return `{${out.join(', ')}}`;
+  },
+};
+
+const pid0 = (v: number): string => (v === 0 ? '0' : hex(v >>> 0));
+
+/** Any other struct: all its fields, bytes in quotes. */
+export const anyStruct = (s: Fields): string => {
+  const one = (v: number | bigint | Uint8Array): string =>
+    v instanceof Uint8Array ? quote(v, 32) : String(v);
+  return `{${Object.entries(s)
+    .filter(([k]) => !k.startsWith('_') && k !== 'pad')
+    .map(([k, v]) => `${k}=${one(v)}`)
+    .join(', ')}}`;
+};

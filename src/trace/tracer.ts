@@ -1,0 +1,220 @@
+// Listens at the gate and makes events of what passes. The arguments that go in are written when the call
+// enters, because the program's memory changes; the others when it leaves.
+
+import { errnoName } from '../abi/errno.ts';
+import { signalName } from '../abi/signal.ts';
+import type { Call, Tap } from '../gate/call.ts';
+import type { Gate } from '../gate/gate.ts';
+import type { Row } from '../gate/row.ts';
+import type { Kernel } from '../ring0/kernel.ts';
+import type { SigInfo, Task } from '../ring0/task/types.ts';
+import { argument, isOutput } from './arguments.ts';
+import { SPECIAL } from './commands.ts';
+import { type Context, type FormatOptions, rawArg } from './context.ts';
+import type { ExitEvent, ForkEvent, SignalEvent, StopEvent, SyscallEvent, TraceArgument } from './events.ts';
+import { hex } from './print.ts';
+import { resultText } from './returns.ts';
+import type { Wants } from './select.ts';
+import { siginfo } from './signals.ts';
+
+export interface TraceOptions extends FormatOptions {
+  /** -f: children and threads too. Without it only the first task. */
+  readonly follow: boolean;
+  readonly wants: Wants;
+  /** -e signal=: which signals are shown. */
+  readonly wantsSignal: (signo: number) => boolean;
+}
+
+/** A call under way: what of it can be written already. */
+export interface OpenCall {
+  readonly call: Call;
+  readonly tid: number;
+  readonly time: number;
+  /** Arguments written at the trap, joined; ends with a comma when more will follow. */
+  readonly early: string;
+}
+
+export interface TraceListener {
+  enter?(open: OpenCall): void;
+  /** `late` is what follows `early`, up to the closing parenthesis, which is not in it. */
+  leave?(open: OpenCall, late: string, event: SyscallEvent): void;
+  signal?(event: SignalEvent): void;
+  stop?(event: StopEvent): void;
+  exit?(event: ExitEvent): void;
+  fork?(event: ForkEvent): void;
+}
+
+export interface Tracer {
+  /** Reports the program that the machine started as the execve that it amounts to. */
+  program(task: Task, path: string, argv: readonly string[], envCount: number): void;
+  detach(): void;
+}
+
+/** How many arguments are written before the handler runs. */
+const earlyCount = (ctx: Context): number => {
+  const special = SPECIAL[ctx.call.row.name];
+  if (special !== undefined) return special.early(ctx);
+  const first = ctx.call.row.params.findIndex((p) => isOutput(p) && p.type !== 'offset');
+  return first < 0 ? Number.POSITIVE_INFINITY : first;
+};
+
+const texts = (ctx: Context, from: number, to: number): string[] => {
+  const { row } = ctx.call;
+  const special = SPECIAL[row.name];
+  if (special !== undefined) return special.write(ctx).slice(from, to);
+  // A row without parameters that is absent: the registers are all that is known.
+  if (row.params.length === 0 && row.meta.support === 'absent') {
+    return [0, 1, 2, 3, 4, 5].map((i) => hex(rawArg(ctx, i))).slice(from, to);
+  }
+  const out: string[] = [];
+  for (let i = from; i < Math.min(to, row.params.length); i++) out.push(argument(ctx, i));
+  return out;
+};
+
+const seconds = (kernel: Kernel): number => {
+  const { sec, nsec } = kernel.clock.realtime();
+  return sec + nsec / 1e9;
+};
+
+/** Attaches a tracer to a machine's gate and to its kernel's events. */
+export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listener: TraceListener): Tracer => {
+  let first: number | null = null;
+  const followed = new Set<number>();
+  const sees = (task: Task): boolean => {
+    if (options.follow) return true;
+    first ??= task.tid;
+    return task.tid === first || followed.has(task.tid);
+  };
+
+  const open = new Map<Call, { open: OpenCall; early: string[] }>();
+  const context = (call: Call, result: number | null): Context => ({
+    call,
+    task: call.task,
+    mm: call.task.mm,
+    options,
+    result,
+  });
+  const common = (task: Task): { pid: number; tid: number; time: number } => ({
+    pid: task.process.pid,
+    tid: task.tid,
+    time: seconds(kernel),
+  });
+
+  const total = (row: Row): number =>
+    row.params.length === 0 && row.meta.support === 'absent' ? 6 : row.params.length;
+
+  const tap: Tap = {
+    enter: (call) => {
+      if (!sees(call.task)) return;
+      const ctx = context(call, null);
+      const count = earlyCount(ctx);
+      const early = texts(ctx, 0, count);
+      const more = count < Number.POSITIVE_INFINITY && early.length < Math.max(total(call.row), early.length);
+      const text = early.join(', ') + (more && early.length > 0 ? ', ' : '');
+      const one: OpenCall = { call, tid: call.task.tid, time: seconds(kernel), early: text };
+      open.set(call, { open: one, early });
+      listener.enter?.(one);
+    },
+    leave: (call, result) => {
+      const entry = open.get(call);
+      if (entry === undefined) return;
+      open.delete(call);
+      const ctx = context(call, result);
+      // A call that never returns, or whose memory is gone after execve, has nothing more to show.
+      const late = texts(ctx, entry.early.length, Number.POSITIVE_INFINITY);
+      const all = [...entry.early, ...late];
+      const shown = resultText(ctx);
+      const event: SyscallEvent = {
+        kind: 'syscall',
+        pid: call.task.process.pid,
+        tid: entry.open.tid,
+        time: entry.open.time,
+        name: call.row.name,
+        number: call.number,
+        args: all.map((text, i) => traceArgument(call, i, text)),
+        result,
+        resultText: shown,
+        errno: result !== null && result < 0 ? (errnoName(-result) ?? null) : null,
+        durationNs: kernel.clock.monotonic() - call.startNs,
+      };
+      const separator =
+        entry.early.length > 0 && !entry.open.early.endsWith(', ') && late.length > 0 ? ', ' : '';
+      listener.leave?.(entry.open, separator + late.join(', '), event);
+    },
+  };
+  const removeTap = gate.attach(tap, options.wants);
+
+  const { events } = kernel;
+  const before = { ...events };
+  events.signal = (task: Task, info: SigInfo) => {
+    before.signal?.(task, info);
+    if (!sees(task) || !options.wantsSignal(info.signo)) return;
+    listener.signal?.({
+      kind: 'signal',
+      ...common(task),
+      signal: signalName(info.signo),
+      info: siginfo(info),
+    });
+  };
+  events.stop = (task: Task, signo: number) => {
+    before.stop?.(task, signo);
+    if (sees(task)) listener.stop?.({ kind: 'stop', ...common(task), signal: signalName(signo) });
+  };
+  events.exit = (task: Task, status: number, bySignal: number) => {
+    before.exit?.(task, status, bySignal);
+    if (!sees(task)) return;
+    const killed = bySignal !== 0;
+    listener.exit?.({
+      kind: 'exit',
+      ...common(task),
+      code: killed ? null : status,
+      signal: killed ? signalName(bySignal) : null,
+    });
+  };
+  events.fork = (parent: Task, child: Task) => {
+    before.fork?.(parent, child);
+    if (sees(parent)) listener.fork?.({ kind: 'fork', ...common(parent), child: child.tid });
+  };
+
+  return {
+    program: (task, path, argv, envCount) => {
+      if (!sees(task) || !options.wants(EXECVE)) return;
+      const quoted = (s: string): string => JSON.stringify(s);
+      const list = argv.map(quoted).join(', ');
+      const vars = `${hex(task.mm.layout.envStart)} /* ${envCount} var${envCount === 1 ? '' : 's'} */`;
+      const args = [quoted(path), `[${list}]`, vars];
+      const at = common(task);
+      const call = { task, row: EXECVE, number: 59 } as unknown as Call;
+      const one: OpenCall = { call, tid: task.tid, time: at.time, early: args.join(', ') };
+      listener.enter?.(one);
+      listener.leave?.(one, '', {
+        kind: 'syscall',
+        ...at,
+        name: 'execve',
+        number: 59,
+        args: args.map((text, i) => ({ name: ['filename', 'argv', 'envp'][i] as string, text })),
+        result: 0,
+        resultText: '0',
+        errno: null,
+        durationNs: 0,
+      });
+    },
+    detach: () => {
+      removeTap();
+      Object.assign(events, before);
+    },
+  };
+};
+
+const EXECVE = {
+  name: 'execve',
+  params: [],
+  meta: { returns: 'int', family: 'process' },
+  handler: () => 0,
+} as const satisfies Row;
+
+const traceArgument = (call: Call, i: number, text: string): TraceArgument => {
+  const name = call.row.params[i]?.name ?? `arg${i}`;
+  const value = call.args[i];
+  return typeof value === 'number' || typeof value === 'string' ? { name, text, value } : { name, text };
+};
