@@ -3,9 +3,9 @@
 // by stack position.
 
 import { CPU, OFF } from './layout.ts';
+import { MXCSR_MASK, restoredMxcsr } from './semantics/simd/mxcsr.ts';
 
-/** MXCSR bits that exist (SSE2 and later with DAZ). */
-export const MXCSR_MASK = 0xffff;
+export { MXCSR_MASK };
 
 export const writeFxsave = (u8: Uint8Array, dv: DataView, into: Uint8Array): void => {
   const out = new DataView(into.buffer, into.byteOffset, 512);
@@ -20,7 +20,7 @@ export const writeFxsave = (u8: Uint8Array, dv: DataView, into: Uint8Array): voi
   out.setUint16(6, dv.getUint16(CPU + OFF.fop, true), true);
   out.setBigUint64(8, dv.getBigUint64(CPU + OFF.fip, true), true);
   out.setBigUint64(16, dv.getBigUint64(CPU + OFF.fdp, true), true);
-  out.setUint32(24, dv.getUint32(CPU + OFF.mxcsr, true), true);
+  out.setUint32(24, dv.getUint32(CPU + OFF.mxcsr, true) & MXCSR_MASK, true);
   out.setUint32(28, MXCSR_MASK, true);
   for (let i = 0; i < 8; i++) {
     const reg = CPU + OFF.fpr + ((top + i) & 7) * 16;
@@ -47,7 +47,8 @@ export const readFxsave = (u8: Uint8Array, dv: DataView, from: Uint8Array): void
   dv.setUint16(CPU + OFF.fop, src.getUint16(6, true), true);
   dv.setBigUint64(CPU + OFF.fip, src.getBigUint64(8, true), true);
   dv.setBigUint64(CPU + OFF.fdp, src.getBigUint64(16, true), true);
-  dv.setUint32(CPU + OFF.mxcsr, src.getUint32(24, true) & MXCSR_MASK, true);
+  const field = CPU + OFF.mxcsr;
+  dv.setUint32(field, restoredMxcsr(dv.getUint32(field, true), src.getUint32(24, true)), true);
   const abridged = src.getUint8(4);
   let ftw = 0;
   for (let i = 0; i < 8; i++) {

@@ -72,6 +72,14 @@ export const createCpu = (options: CpuOptions): Cpu => {
     u32[at(off) + 1] = Math.floor(v / TWO32);
   };
 
+  /** Decides between fast and exact code by MXCSR; true when that changed. */
+  const chooseFp = (): boolean => {
+    const exact = options.needsExactFp?.(u32[at(OFF.mxcsr)] as number) ? 1 : 0;
+    if (exact === i32[at(OFF.exactFp)]) return false;
+    i32[at(OFF.exactFp)] = exact;
+    return true;
+  };
+
   const raise = (vector: number, errorCode = 0): number => {
     i32[at(OFF.vector)] = vector;
     i32[at(OFF.errorCode)] = errorCode;
@@ -353,6 +361,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
     },
     loadFpu(from) {
       readFxsave(u8, dv, from);
+      if (chooseFp()) moved = true;
     },
     get exception() {
       return {
@@ -372,11 +381,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
         let s = core.run();
         if (s === STATUS.smc) s = selfModified();
         if (s === STATUS.resync) {
-          const exact = options.needsExactFp?.(u32[at(OFF.mxcsr)] as number) ?? false;
-          if (exact !== (i32[at(OFF.exactFp)] !== 0)) {
-            i32[at(OFF.exactFp)] = exact ? 1 : 0;
-            current?.flushJumps();
-          }
+          if (chooseFp()) current?.flushJumps();
           continue;
         }
         if (s === STATUS.smc || s === STATUS.unwind || s === STATUS.next) {
