@@ -41,7 +41,7 @@ export const OFF = {
   /** i64 */ ccB: 0x0b0,
   /** i64 */ ccRes: 0x0b8,
   /** u32: the bits of RFLAGS that are neither arithmetic nor DF (AC, ID, NT ...), IF and bit 1 set */ rflagsRest: 0x0c0,
-  /** u32 */ mxcsr: 0x0c4,
+  /** u32; bit 16 is not the processor's: see semantics/simd/mxcsr.ts */ mxcsr: 0x0c4,
   /** u8[16][16] */ xmm: 0x100,
   /** x87 registers by physical number, 16 bytes apart: u64 significand, u16 sign and exponent */ fpr: 0x200,
   /** u16 */ fcw: 0x280,
