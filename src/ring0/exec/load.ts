@@ -2,8 +2,8 @@
 // load_elf_interp).
 
 import { EINVAL, ENOMEM } from '../../abi/errno.ts';
-import { MAP_DENYWRITE, PROT_WRITE } from '../../abi/mman.ts';
-import { PAGE, PIE_BASE, pageDown, pageUp, TASK_SIZE } from '../mm/layout.ts';
+import { PROT_WRITE } from '../../abi/mman.ts';
+import { PAGE, pageDown, pageUp, TASK_SIZE } from '../mm/layout.ts';
 import type { AddressSpace, Mapping } from '../mm/types.ts';
 import type { OpenFile, PageCache } from '../vfs/types.ts';
 import type { Image, Segment } from './elf.ts';
@@ -117,5 +117,3 @@ export const loadElf = (
   if (!(entry < TASK_SIZE)) return -EINVAL;
   return { bias, entry };
 };
-
-export { MAP_DENYWRITE, PIE_BASE };

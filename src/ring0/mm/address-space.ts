@@ -7,7 +7,7 @@ import { type Frames, type PageTable, PTE } from '../../ring3/cpu.ts';
 import { allowWrite, denyWrite } from '../vfs/file.ts';
 import type { OpenFile, PageCache } from '../vfs/types.ts';
 import { type Block, isBlock } from '../wait.ts';
-import { adviseRange } from './advise.ts';
+import { adviseRange, reflag } from './advise.ts';
 import { allowsMore, findMapping, resolveFault } from './fault.ts';
 import { isPageAligned, MAX_MAPPINGS, MMAP_MIN, PAGE, pageDown, pageUp, TASK_SIZE } from './layout.ts';
 import { indexAfter, overlaps, slice } from './mappings.ts';
@@ -162,7 +162,7 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
       return -ENOMEM;
 
     if (fixed === 'fixed') removeRange(this, start, start + size);
-    insert(this, { ...m, start, end: start + size });
+    insert(this, { ...m, flags: m.flags & ~MAP_32BIT, start, end: start + size });
     return start;
   }
 
@@ -197,6 +197,10 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
 
   advise(addr: number, length: number, advice: number): number {
     return adviseRange(this, addr, length, advice);
+  }
+
+  reflag(start: number, end: number, set: number, clear: number): void {
+    reflag(this, start, end, set, clear);
   }
 
   setBrk(addr: number): number {

@@ -9,7 +9,7 @@ import { dropRange, isolate, type MutableSpace, mergeRange } from './ranges.ts';
 import { type Mapping, VM } from './types.ts';
 
 /** Sets and clears flags of the mappings in a range. */
-const reflag = (
+export const reflag = (
   space: MutableSpace,
   start: number,
   end: number,

@@ -1,6 +1,7 @@
 // mprotect(2) and the rights of pages that are already there.
 
 import { EACCES, EINVAL, ENOMEM } from '../../abi/errno.ts';
+import { F_SEAL_FUTURE_WRITE, F_SEAL_WRITE, O_ACCMODE, O_RDONLY } from '../../abi/fcntl.ts';
 import {
   MAP_GROWSDOWN,
   PROT_EXEC,
@@ -20,7 +21,11 @@ import type { Mapping } from './types.ts';
 const PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM;
 
 /** Whether a mapping may ever be written: not if it shares a file that was opened for reading only. */
-const mayWrite = (m: Mapping): boolean => !m.shared || m.file === null || (m.file.flags & 3) !== 0;
+const mayWrite = ({ shared, file }: Mapping): boolean =>
+  !shared ||
+  file === null ||
+  ((file.flags & O_ACCMODE) !== O_RDONLY &&
+    ((file.inode.seals ?? 0) & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) === 0);
 
 /** Gives the present pages of a mapping its rights. Write access comes back by faults, which know about sharing. */
 const applyRights = (space: MutableSpace, m: Mapping): void => {

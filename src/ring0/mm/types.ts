@@ -89,6 +89,8 @@ export interface AddressSpace extends UserMemory, PageMapper {
   remap(addr: number, oldLength: number, newLength: number, flags: number, newAddr: number): number;
   advise(addr: number, length: number, advice: number): number;
   setBrk(addr: number): number;
+  /** Sets and clears flag bits of what is mapped in [start, end). */
+  reflag(start: number, end: number, set: number, clear: number): void;
   find(addr: number): Mapping | null;
   /**
    * A page fault of the CPU. 'resolved': try again; else the signal to raise with its si_code and address.

@@ -1,0 +1,99 @@
+// What msync, mincore, mlock and MAP_POPULATE do to a range of an address space, over its public interface.
+
+import { EFAULT, ENOMEM } from '../../abi/errno.ts';
+import { MAP_LOCKED, PROT_WRITE } from '../../abi/mman.ts';
+import { PTE } from '../../ring3/cpu.ts';
+import { PAGE } from './layout.ts';
+import { covers, indexAfter } from './mappings.ts';
+import type { AddressSpace, Mapping } from './types.ts';
+
+/** Calls visit for each part of a mapping in [start, end); stops when it returns an error. */
+const parts = (
+  mm: AddressSpace,
+  start: number,
+  end: number,
+  visit: (m: Mapping, from: number, to: number) => number,
+): number => {
+  const { mappings } = mm;
+  for (let i = indexAfter(mappings, start); i < mappings.length; i++) {
+    const m = mappings[i] as Mapping;
+    if (m.start >= end) break;
+    const r = visit(m, Math.max(m.start, start), Math.min(m.end, end));
+    if (r < 0) return r;
+  }
+  return 0;
+};
+
+/** Faults pages in: MAP_POPULATE, mlock. -ENOMEM when memory is out, -EFAULT where nothing can be read. */
+export const populateRange = (mm: AddressSpace, start: number, length: number, write: boolean): number =>
+  parts(mm, start, start + length, (m, from, to) => {
+    if ((m.prot & 7) === 0) return 0;
+    const how = write && m.prot & PROT_WRITE ? 'write' : 'read';
+    const need = how === 'write' ? PTE.write : PTE.read;
+    for (let at = from; at < to; at += PAGE) {
+      if (mm.pageTable.get(at / PAGE) & need) continue;
+      const r = mm.fault(at, how);
+      if (r !== 'resolved') return 'signo' in r && r.signo === 9 ? -ENOMEM : -EFAULT;
+    }
+    return 0;
+  });
+
+/**
+ * msync: stores to shared pages are told to their caches, which write them back when `sync`. Locked pages answer
+ * with `locked`. -ENOMEM for holes, after the rest was done.
+ */
+export const syncRange = (
+  mm: AddressSpace,
+  start: number,
+  end: number,
+  locked: number,
+  sync: boolean,
+): number => {
+  const whole = covers(mm.mappings, start, end);
+  const r = parts(mm, start, end, (m, from, to) => {
+    if (locked < 0 && m.flags & MAP_LOCKED) return locked;
+    const { pages } = m;
+    if (!m.shared || !pages) return 0;
+    const first = m.start / PAGE;
+    mm.pageTable.each(from / PAGE, to / PAGE, (page, frame, access) => {
+      if (!(access & PTE.write)) return;
+      pages.dirty(m.pageOffset + (page - first));
+      // Write-protected again, so that the next store is noticed.
+      mm.pageTable.set(page, frame, access & ~PTE.write);
+    });
+    const index = m.pageOffset + (from - m.start) / PAGE;
+    return sync ? (pages.writeback?.(index, index + (to - from) / PAGE) ?? 0) : 0;
+  });
+  return r < 0 ? r : whole ? 0 : -ENOMEM;
+};
+
+/** mincore: a byte for each page, 1 where it is in memory; null where nothing is mapped. */
+export const residentPages = (mm: AddressSpace, start: number, pages: number): Uint8Array | null => {
+  const end = start + pages * PAGE;
+  if (!covers(mm.mappings, start, end)) return null;
+  const out = new Uint8Array(pages);
+  const first = start / PAGE;
+  mm.pageTable.each(first, first + pages, (page) => {
+    out[page - first] = 1;
+  });
+  parts(mm, start, end, (m, from, to) => {
+    if (!m.pages?.peek) return 0;
+    for (let at = from; at < to; at += PAGE)
+      if (m.pages.peek(m.pageOffset + (at - m.start) / PAGE) > 0) out[at / PAGE - first] = 1;
+    return 0;
+  });
+  return out;
+};
+
+/** Marks a range locked or not. -ENOMEM where it has holes, unless those do not matter (mlockall). */
+export const lockRange = (
+  mm: AddressSpace,
+  start: number,
+  end: number,
+  locked: boolean,
+  holes = false,
+): number => {
+  const whole = holes || covers(mm.mappings, start, end);
+  mm.reflag(start, end, locked ? MAP_LOCKED : 0, locked ? 0 : MAP_LOCKED);
+  return whole ? 0 : -ENOMEM;
+};

@@ -1,0 +1,470 @@
+// The memory calls: mmap(2), munmap(2), mprotect(2), mremap(2), brk(2), madvise(2), msync(2), mincore(2), the
+// mlock(2) family, and access to the memory of other processes. The rules are in ring0/mm.
+
+import {
+  EACCES,
+  EAGAIN,
+  EBADF,
+  EBUSY,
+  EFAULT,
+  EINVAL,
+  ENODEV,
+  ENOMEM,
+  EOPNOTSUPP,
+  EPERM,
+  ESRCH,
+} from '../../abi/errno.ts';
+import { F_SEAL_FUTURE_WRITE, F_SEAL_WRITE } from '../../abi/fcntl.ts';
+import {
+  MADV,
+  MAP_32BIT,
+  MAP_ANONYMOUS,
+  MAP_DENYWRITE,
+  MAP_EXECUTABLE,
+  MAP_FIXED,
+  MAP_FIXED_NOREPLACE,
+  MAP_GROWSDOWN,
+  MAP_HUGETLB,
+  MAP_LOCKED,
+  MAP_NONBLOCK,
+  MAP_NORESERVE,
+  MAP_POPULATE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  MAP_SHARED_VALIDATE,
+  MAP_STACK,
+  MAP_SYNC,
+  MAP_TABLE,
+  MAP_TYPE,
+  MCL_CURRENT,
+  MCL_FUTURE,
+  MCL_ONFAULT,
+  MCL_TABLE,
+  MLOCK_ONFAULT,
+  MLOCK_TABLE,
+  MREMAP_TABLE,
+  MS_ASYNC,
+  MS_INVALIDATE,
+  MS_SYNC,
+  MSYNC_TABLE,
+  PROT_EXEC,
+  PROT_TABLE,
+  PROT_WRITE,
+} from '../../abi/mman.ts';
+import { addr, bytesOut, choice, fd, flags, int, off, pid, size, ulong } from '../../gate/codec.ts';
+import { syscall } from '../../gate/row.ts';
+import { anonymousPages } from '../mm/anonymous.ts';
+import { lockRange, populateRange, residentPages, syncRange } from '../mm/calls.ts';
+import { isPageAligned, PAGE, pageUp, TASK_SIZE } from '../mm/layout.ts';
+import { limitOf, memoryOf, RLIMIT_MEMLOCK } from '../mm/state.ts';
+import type { Mapping } from '../mm/types.ts';
+import type { Task } from '../task/types.ts';
+import { fileAt } from '../vfs/fdtable.ts';
+import { canRead, canWrite } from '../vfs/file.ts';
+import { capable } from '../vfs/perm.ts';
+
+type Fresh = Omit<Mapping, 'start' | 'end'>;
+
+/** Flags that a mapping remembers. */
+const KEPT = MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE;
+/** Flags that MAP_SHARED_VALIDATE lets through. */
+const KNOWN =
+  MAP_TYPE |
+  MAP_FIXED |
+  MAP_ANONYMOUS |
+  MAP_32BIT |
+  MAP_GROWSDOWN |
+  MAP_DENYWRITE |
+  MAP_EXECUTABLE |
+  MAP_LOCKED |
+  MAP_NORESERVE |
+  MAP_POPULATE |
+  MAP_NONBLOCK |
+  MAP_STACK |
+  MAP_HUGETLB |
+  MAP_FIXED_NOREPLACE;
+
+const CAP_IPC_LOCK = 14;
+
+/** Whether so many more bytes may be locked: 0, -EPERM when none may be at all, or `over`. */
+const mayLock = (task: Task, bytes: number, over: number): number => {
+  const limit = limitOf(memoryOf(task.kernel), RLIMIT_MEMLOCK);
+  if (capable(task.cred, CAP_IPC_LOCK)) return 0;
+  if (limit === 0) return -EPERM;
+  return task.mm.usage().lockedPages * PAGE + bytes > limit ? over : 0;
+};
+
+/** What a file mapping shows, or -errno. */
+const filePages = (
+  task: Task,
+  number: number,
+  how: number,
+  prot: number,
+  shared: boolean,
+): Fresh | number => {
+  const file = fileAt(task, number);
+  if (!file) return -EBADF;
+  if (!canRead(file)) return -EACCES;
+  if (shared && prot & PROT_WRITE && !canWrite(file)) return -EACCES;
+  if (prot & PROT_EXEC && memoryOf(task.kernel).isNoExec(file)) return -EPERM;
+  const pages = file.ops.mmapPages ? file.ops.mmapPages(file) : (file.inode.pages ?? -ENODEV);
+  if (typeof pages === 'number') return pages;
+  if (how & MAP_GROWSDOWN) return -EINVAL;
+  if (shared && prot & PROT_WRITE && (file.inode.seals ?? 0) & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+    return -EPERM;
+  return { prot, shared, pages, pageOffset: 0, file, name: '', flags: how & KEPT };
+};
+
+export const mmap = syscall(
+  'mmap',
+  [
+    addr('addr'),
+    size('length'),
+    flags('prot', PROT_TABLE),
+    flags('flags', MAP_TABLE),
+    fd('fd'),
+    off('offset'),
+  ],
+  { returns: 'addr', family: ['memory', 'desc'] },
+  (task, at, length, prot, how, number, offset) => {
+    if (!isPageAligned(offset)) return -EINVAL;
+    const anonymous = (how & MAP_ANONYMOUS) !== 0;
+    if (!anonymous && !fileAt(task, number)) return -EBADF;
+    // No huge pages are set aside in this machine.
+    if (how & MAP_HUGETLB) return anonymous ? -ENOMEM : -EINVAL;
+    if (length === 0) return -EINVAL;
+    const type = how & MAP_TYPE;
+    const shared = type === MAP_SHARED || type === MAP_SHARED_VALIDATE;
+    if (!shared && type !== MAP_PRIVATE) return -EINVAL;
+    if (type === MAP_SHARED_VALIDATE && how & ~KNOWN)
+      return how & MAP_SYNC || !anonymous ? -EOPNOTSUPP : -EINVAL;
+    if (type === MAP_SHARED_VALIDATE && anonymous) return -EINVAL;
+    if (how & MAP_LOCKED) {
+      const refused = mayLock(task, pageUp(length), -EAGAIN);
+      if (refused < 0) return refused;
+    }
+    const { mm } = task;
+    const bits = prot & 7;
+    let m: Fresh;
+    if (anonymous) {
+      if (how & MAP_GROWSDOWN && shared) return -EINVAL;
+      const pages = shared ? anonymousPages(memoryOf(task.kernel), length) : null;
+      m = {
+        prot: bits,
+        shared,
+        pages,
+        pageOffset: 0,
+        file: null,
+        name: shared ? '/dev/zero (deleted)' : '',
+        flags: how & KEPT,
+      };
+    } else {
+      const found = filePages(task, number, how, bits, shared);
+      if (typeof found === 'number') return found;
+      m = { ...found, pageOffset: offset / PAGE };
+    }
+    m.flags |= mm.lockFuture | (how & MAP_32BIT);
+    const fixed = how & MAP_FIXED_NOREPLACE ? 'noreplace' : how & MAP_FIXED ? 'fixed' : 'hint';
+    const r = mm.map(at, length, m, fixed);
+    if (r >= 0 && (how & MAP_POPULATE || m.flags & MAP_LOCKED) && !(how & MAP_NONBLOCK))
+      populateRange(mm, r, pageUp(length), (bits & PROT_WRITE) !== 0 && !shared);
+    return r;
+  },
+);
+
+export const munmap = syscall(
+  'munmap',
+  [addr('addr'), size('length')],
+  { returns: 'int', family: 'memory' },
+  (task, at, length) => task.mm.unmap(at, length),
+);
+
+export const mprotect = syscall(
+  'mprotect',
+  [addr('addr'), size('length'), flags('prot', PROT_TABLE)],
+  { returns: 'int', family: 'memory' },
+  (task, at, length, prot) => task.mm.protect(at, length, prot),
+);
+
+export const mremap = syscall(
+  'mremap',
+  [
+    addr('old_address'),
+    size('old_size'),
+    size('new_size'),
+    flags('flags', MREMAP_TABLE),
+    addr('new_address'),
+  ],
+  { returns: 'addr', family: 'memory' },
+  (task, at, oldSize, newSize, how, to) => task.mm.remap(at, oldSize, newSize, how, to),
+);
+
+export const brk = syscall('brk', [addr('addr')], { returns: 'addr', family: 'memory' }, (task, at) =>
+  task.mm.setBrk(at),
+);
+
+export const madvise = syscall(
+  'madvise',
+  [addr('addr'), size('length'), choice('advice', MADV, 'MADV_???')],
+  { returns: 'int', family: 'memory' },
+  (task, at, length, advice) => task.mm.advise(at, length, advice),
+);
+
+export const msync = syscall(
+  'msync',
+  [addr('addr'), size('length'), flags('flags', MSYNC_TABLE)],
+  { returns: 'int', family: 'memory' },
+  (task, at, length, how) => {
+    if (how & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || !isPageAligned(at)) return -EINVAL;
+    if (how & MS_ASYNC && how & MS_SYNC) return -EINVAL;
+    const end = at + pageUp(length);
+    if (!(end <= TASK_SIZE)) return -ENOMEM;
+    if (end === at) return 0;
+    return syncRange(task.mm, at, end, how & MS_INVALIDATE ? -EBUSY : 0, (how & MS_SYNC) !== 0);
+  },
+);
+
+export const mincore = syscall(
+  'mincore',
+  [addr('addr'), size('length'), bytesOut('vec', 0)],
+  { returns: 'int', family: 'memory' },
+  (task, at, length, vec) => {
+    if (!isPageAligned(at)) return -EINVAL;
+    if (!(at + length <= TASK_SIZE)) return -ENOMEM;
+    const pages = Math.ceil(length / PAGE);
+    const CHUNK = 65536;
+    for (let done = 0; done < pages; done += CHUNK) {
+      const n = Math.min(CHUNK, pages - done);
+      const bytes = residentPages(task.mm, at + done * PAGE, n);
+      if (bytes === null) return -ENOMEM;
+      if (!task.mm.write(vec + done, bytes)) return -EFAULT;
+    }
+    return 0;
+  },
+);
+
+const lock = (task: Task, at: number, length: number, onFault: boolean): number => {
+  const start = at - (at % PAGE);
+  const end = pageUp(at + length);
+  if (!(end <= TASK_SIZE)) return -EINVAL;
+  if (end === start) return 0;
+  const refused = mayLock(task, end - start, -ENOMEM);
+  if (refused < 0) return refused;
+  const r = lockRange(task.mm, start, end, true);
+  if (r < 0 || onFault) return r;
+  return populateRange(task.mm, start, end - start, false) === -ENOMEM ? -EAGAIN : 0;
+};
+
+const LOCKING = {
+  returns: 'int',
+  family: 'memory',
+  support: 'partial',
+  note: 'accounted and checked against the limits; nothing is ever swapped out',
+} as const;
+
+export const mlock = syscall('mlock', [addr('addr'), size('length')], LOCKING, (task, at, length) =>
+  lock(task, at, length, false),
+);
+
+export const mlock2 = syscall(
+  'mlock2',
+  [addr('addr'), size('length'), flags('flags', MLOCK_TABLE)],
+  LOCKING,
+  (task, at, length, how) =>
+    how & ~MLOCK_ONFAULT ? -EINVAL : lock(task, at, length, (how & MLOCK_ONFAULT) !== 0),
+);
+
+export const munlock = syscall('munlock', [addr('addr'), size('length')], LOCKING, (task, at, length) => {
+  const start = at - (at % PAGE);
+  const end = pageUp(at + length);
+  if (!(end <= TASK_SIZE)) return -EINVAL;
+  return end === start ? 0 : lockRange(task.mm, start, end, false);
+});
+
+export const mlockall = syscall('mlockall', [flags('flags', MCL_TABLE)], LOCKING, (task, how) => {
+  if (how === 0 || how & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || how === MCL_ONFAULT) return -EINVAL;
+  const { mm } = task;
+  const total = how & MCL_CURRENT ? (mm.usage().totalPages - mm.usage().lockedPages) * PAGE : 0;
+  const refused = mayLock(task, total, -ENOMEM);
+  if (refused < 0) return refused;
+  mm.lockFuture = how & MCL_FUTURE ? MAP_LOCKED : 0;
+  if (how & MCL_CURRENT) lockRange(mm, 0, TASK_SIZE, true, true);
+  return 0;
+});
+
+export const munlockall = syscall('munlockall', [], LOCKING, (task) => {
+  task.mm.lockFuture = 0;
+  lockRange(task.mm, 0, TASK_SIZE, false, true);
+  return 0;
+});
+
+export const remap_file_pages = syscall(
+  'remap_file_pages',
+  [addr('addr'), size('size'), int('prot'), size('pgoff'), int('flags')],
+  { returns: 'int', family: 'memory' },
+  (task, at, length, prot, pgoff) => {
+    const { mm } = task;
+    const start = at - (at % PAGE);
+    const bytes = length - (length % PAGE);
+    if (prot !== 0 || bytes === 0 || start + bytes > TASK_SIZE) return -EINVAL;
+    const m = mm.find(start);
+    if (!m?.shared || !m.pages || start + bytes > m.end) return -EINVAL;
+    const { start: _start, end: _end, ...same } = m;
+    const r = mm.map(start, bytes, { ...same, pageOffset: pgoff }, 'fixed');
+    return Math.min(r, 0);
+  },
+);
+
+const MEMBARRIER = {
+  MEMBARRIER_CMD_QUERY: 0,
+  MEMBARRIER_CMD_GLOBAL: 1,
+  MEMBARRIER_CMD_GLOBAL_EXPEDITED: 2,
+  MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED: 4,
+  MEMBARRIER_CMD_PRIVATE_EXPEDITED: 8,
+  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED: 16,
+  MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE: 32,
+  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE: 64,
+  MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ: 128,
+  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ: 256,
+  MEMBARRIER_CMD_GET_REGISTRATIONS: 512,
+} as const;
+const REGISTRATIONS = 4 | 16 | 64 | 256;
+/** Expedited commands and the registration that each needs. */
+const NEEDS: Readonly<Record<number, number>> = { 8: 16, 32: 64, 128: 256 };
+
+export const membarrier = syscall(
+  'membarrier',
+  [choice('cmd', MEMBARRIER, 'MEMBARRIER_CMD_???'), int('flags'), int('cpu_id')],
+  { returns: 'int', family: 'memory' },
+  (task, cmd, how) => {
+    // Only one guest thread runs at a time, so every barrier holds already; only the bookkeeping is left.
+    const { attributes } = task.process;
+    const known = attributes.get('membarrier') ?? 0;
+    if (how !== 0 && !(cmd === MEMBARRIER.MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ && how === 1)) return -EINVAL;
+    if (cmd === MEMBARRIER.MEMBARRIER_CMD_QUERY) return 1023;
+    if (cmd === MEMBARRIER.MEMBARRIER_CMD_GET_REGISTRATIONS) return known;
+    if (cmd === MEMBARRIER.MEMBARRIER_CMD_GLOBAL || cmd === MEMBARRIER.MEMBARRIER_CMD_GLOBAL_EXPEDITED)
+      return 0;
+    if (cmd > 0 && (cmd & REGISTRATIONS) === cmd) {
+      attributes.set('membarrier', known | cmd);
+      return 0;
+    }
+    const needed = NEEDS[cmd];
+    if (needed === undefined) return -EINVAL;
+    return known & needed ? 0 : -EPERM;
+  },
+);
+
+interface Span {
+  readonly base: number;
+  readonly length: number;
+}
+
+const IOV_MAX = 1024;
+
+const readSpans = (task: Task, at: number, count: number): Span[] | number => {
+  if (count > IOV_MAX) return -EINVAL;
+  const spans: Span[] = [];
+  for (let i = 0; i < count; i++) {
+    const base = task.mm.readU64(at + 16 * i);
+    const length = task.mm.readU64(at + 16 * i + 8);
+    if (base === null || length === null) return -EFAULT;
+    if (length >= 2 ** 63) return -EINVAL;
+    spans.push({ base, length });
+  }
+  return spans;
+};
+
+/** Copies between lists of spans of two address spaces until one ends or is bad; bytes, or -EFAULT for none. */
+const transfer = (task: Task, other: Task, local: Span[], remote: Span[], write: boolean): number => {
+  const CHUNK = 65536;
+  const buf = new Uint8Array(CHUNK);
+  let total = 0;
+  let l = 0;
+  let r = 0;
+  let lAt = 0;
+  let rAt = 0;
+  for (;;) {
+    const mine = local[l];
+    const theirs = remote[r];
+    if (!mine || !theirs) return total;
+    const n = Math.min(mine.length - lAt, theirs.length - rAt, CHUNK);
+    if (n > 0) {
+      const [from, fromAt, to, toAt] = write
+        ? [task.mm, mine.base + lAt, other.mm, theirs.base + rAt]
+        : [other.mm, theirs.base + rAt, task.mm, mine.base + lAt];
+      const got = from.readInto(fromAt, buf, 0, n);
+      const put = got > 0 ? to.writeSome(toAt, buf, 0, got) : 0;
+      total += put;
+      if (put < n) return total > 0 ? total : -EFAULT;
+      lAt += n;
+      rAt += n;
+    }
+    if (lAt >= mine.length) {
+      l++;
+      lAt = 0;
+    }
+    if (rAt >= theirs.length) {
+      r++;
+      rAt = 0;
+    }
+  }
+};
+
+/** PTRACE_MODE_ATTACH_REALCREDS, without Yama. */
+const mayAccess = (task: Task, other: Task): boolean => {
+  if (task.process === other.process) return true;
+  if (capable(task.cred, 19)) return true;
+  const { uid, gid } = task.cred;
+  const c = other.cred;
+  const same =
+    uid === c.uid && uid === c.euid && uid === c.suid && gid === c.gid && gid === c.egid && gid === c.sgid;
+  return same && other.process.attributes.get('dumpable') !== 0;
+};
+
+const processVm = (
+  task: Task,
+  target: number,
+  local: number,
+  locals: number,
+  remote: number,
+  remotes: number,
+  how: number,
+  write: boolean,
+): number => {
+  if (how !== 0) return -EINVAL;
+  const mine = readSpans(task, local, locals);
+  if (typeof mine === 'number') return mine;
+  const theirs = readSpans(task, remote, remotes);
+  if (typeof theirs === 'number') return theirs;
+  if (mine.every((s) => s.length === 0) || theirs.every((s) => s.length === 0)) return 0;
+  const other = task.kernel.tasks.get(target);
+  if (!other) return -ESRCH;
+  if (!mayAccess(task, other)) return -EPERM;
+  return transfer(task, other, mine, theirs, write);
+};
+
+const VM_PARAMS = [
+  pid('pid'),
+  addr('local_iov'),
+  ulong('liovcnt'),
+  addr('remote_iov'),
+  ulong('riovcnt'),
+  ulong('flags'),
+] as const;
+
+export const process_vm_readv = syscall(
+  'process_vm_readv',
+  VM_PARAMS,
+  { returns: 'size', family: 'process' },
+  (task, target, local, locals, remote, remotes, how) =>
+    processVm(task, target, local, locals, remote, remotes, how, false),
+);
+
+export const process_vm_writev = syscall(
+  'process_vm_writev',
+  VM_PARAMS,
+  { returns: 'size', family: 'process' },
+  (task, target, local, locals, remote, remotes, how) =>
+    processVm(task, target, local, locals, remote, remotes, how, true),
+);
