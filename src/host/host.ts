@@ -1,0 +1,20 @@
+// What a machine needs of the place it runs in. Node's implementation is node.ts; a browser's would be another.
+
+import type { Clock } from '../ring0/kernel.ts';
+import type { CoreImage } from '../ring3/processor.ts';
+import type { HostFiles } from '../ring0/fs/host.ts';
+
+export interface Host {
+  readonly clock: Clock;
+  entropy(into: Uint8Array): void;
+  /** The core module made at build time, if there is one. */
+  readonly core: CoreImage | null;
+  /** Host folders; null where there are none. */
+  readonly files: HostFiles | null;
+  /** Lets the host's event loop run once. */
+  turn(): Promise<void>;
+  /** Resolves after `ms`, or at once when `wake` is called. */
+  sleep(ms: number | null): { readonly done: Promise<void>; wake(): void };
+  /** Physical memory to give a machine by default, in bytes. */
+  readonly memoryBytes: number;
+}
