@@ -33,7 +33,9 @@ await build({ ...common, entryPoints: ['src/index.ts'], outfile: 'dist/index.js'
 
 // The core module comes out of the sources, too: bundle its generator, run it, and drop it.
 await build({ ...common, sourcemap: false, entryPoints: ['gen/core.ts'], outfile: 'dist/make-core.mjs' });
-const core = spawnSync(process.execPath, [`${dist}/make-core.mjs`, dist], { stdio: ['ignore', 'ignore', 'inherit'] });
+const core = spawnSync(process.execPath, [`${dist}/make-core.mjs`, dist], {
+  stdio: ['ignore', 'ignore', 'inherit'],
+});
 if (core.status !== 0) throw new Error('build: the core module could not be made');
 rmSync(`${dist}/make-core.mjs`);
 
