@@ -56,8 +56,14 @@ const writeBase =
     e.setField(field, v);
   };
 
-/** INT n: no gate of the descriptor table is open to user mode; the error code names the gate. */
-const int: Semantics = (e, i) => e.helper('int', low32(e.read(operand(i, 0))));
+/** INT n: the gates of 3 and 4 are open to user mode, the error code of the others names the gate. */
+const int: Semantics = (e, i) => {
+  const n = e.let(low32(e.read(operand(i, 0))));
+  e.if(i32.eq(n, i32.const(VECTOR.BP)), () => e.raise(VECTOR.BP, 0, 'after'));
+  e.if(i32.eq(n, i32.const(VECTOR.OF)), () => e.raise(VECTOR.OF, 0, 'after'));
+  e.helper('int', n);
+};
+
 
 const verify =
   (write: boolean): Semantics =>

@@ -1,0 +1,67 @@
+// Where the processor and Kanmon may differ: rows that cannot run in a test process or differ by design, each
+// with its reason, and results that the manual defines within an error bound only.
+
+import type { Row } from '../../src/ring3/decode/insn.ts';
+import type { Case } from './generate.ts';
+
+/** Meanings that are not compared with the processor. */
+const EXCLUDED: Readonly<Record<string, string>> = {
+  cpuid: 'says what Kanmon is, not what the host is',
+  rdtsc: 'the counter never reads the same twice',
+  rdtscp: 'the counter never reads the same twice',
+  rdpid: 'gives the processor the test happens to run on',
+  xgetbv: 'XCR0 of the host has more states than ours',
+  syscall: 'enters the host kernel; the gate has its own tests',
+  callf: 'far transfers need descriptors, which Kanmon does not have',
+  jmpf: 'far transfers need descriptors, which Kanmon does not have',
+  retf: 'far transfers need descriptors, which Kanmon does not have',
+  iret: 'far transfers need descriptors, which Kanmon does not have',
+  xsave: 'the host saves more components than ours',
+  xsavec: 'the host saves more components than ours',
+  xsaveopt: 'may leave out what has not changed since the last XRSTOR',
+};
+
+/** The same for single rows, by what their text contains. */
+const EXCLUDED_ROWS: readonly (readonly [RegExp, string])[] = [
+  [/ (SGDT|SIDT|SLDT|STR|SMSW) /, 'Linux emulates these for programs where UMIP forbids them; Kanmon raises #GP'],
+];
+
+/** Why a row is not compared, or null. */
+export const exclusion = (row: Row): string | null => {
+  const byName = EXCLUDED[row.semantics];
+  if (byName) return byName;
+  for (const [pattern, reason] of EXCLUDED_ROWS) if (pattern.test(row.text)) return reason;
+  return null;
+};
+
+const names = (list: string): ReadonlySet<string> => new Set(list.split(' '));
+
+/** Relative error at most 1.5 * 2^-12 (Intel SDM volume 2, RCPPS). */
+const RECIPROCALS = names('rcpps rcpss rsqrtps rsqrtss');
+/** Error below one unit in the last place (volume 1, section 8.3.10), the processor's own included. */
+const TRANSCENDENTAL = names('fsin fcos fsincos fptan fpatan f2xm1 fyl2x fyl2xp1');
+
+const uses = (c: Case, set: ReadonlySet<string>): boolean => c.steps.some((s) => set.has(s.insn.row.semantics));
+
+const close32 = (a: number, b: number): boolean =>
+  Object.is(a, b) || (Number.isNaN(a) && Number.isNaN(b)) || Math.abs(a - b) <= 2 * 1.5 * 2 ** -12 * Math.abs(a);
+
+/** Are two register values equal as far as the case's instructions define them? */
+export const approximate = (c: Case, kind: 'st' | 'xmm', native: Uint8Array, ours: Uint8Array): boolean => {
+  if (native.every((b, i) => b === ours[i])) return true;
+  const a = new DataView(native.buffer, native.byteOffset);
+  const b = new DataView(ours.buffer, ours.byteOffset);
+  if (kind === 'xmm' && uses(c, RECIPROCALS)) {
+    return [0, 4, 8, 12].every((at) => close32(a.getFloat32(at, true), b.getFloat32(at, true)));
+  }
+  if (kind === 'st' && uses(c, TRANSCENDENTAL)) {
+    const value = (v: DataView): bigint => (BigInt(v.getUint16(8, true) & 0x7fff) << 63n) + (v.getBigUint64(0, true) & ((1n << 63n) - 1n));
+    const distance = value(a) - value(b);
+    return a.getUint16(8, true) >> 15 === b.getUint16(8, true) >> 15 && distance <= 2n && distance >= -2n;
+  }
+  return false;
+};
+
+/** Instruction and operand pointers of the x87 are not kept. */
+const STORES_POINTERS = names('fnstenv fnsave fxsave');
+export const ignoresFpuPointers = (c: Case): boolean => uses(c, STORES_POINTERS);
