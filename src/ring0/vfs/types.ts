@@ -83,6 +83,8 @@ export interface Inode {
   lookup?(name: string): Inode | number | Block;
   create?(name: string, mode: number, uid: number, gid: number, rdev: number): Inode | number;
   symlink?(name: string, target: string, uid: number, gid: number): Inode | number;
+  /** A file without a name (O_TMPFILE); `linkable` unless O_EXCL. Absent: EOPNOTSUPP. */
+  tmpfile?(mode: number, uid: number, gid: number, linkable: boolean): Inode | number;
   link?(name: string, target: Inode): number;
   unlink?(name: string): number;
   rmdir?(name: string): number;

@@ -1,0 +1,199 @@
+// Host folders on Node, for ring0/fs/host.ts. Each call starts from an open descriptor and names one entry in
+// it through /proc/self/fd/N/NAME, which is what openat(2) would do; O_NOFOLLOW keeps links from being followed.
+
+import * as fs from 'node:fs';
+import { EACCES, EIO, ELOOP, ENOENT } from '../abi/errno.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../abi/stat.ts';
+import type { HostFiles, HostHandle, HostStat } from '../ring0/fs/host.ts';
+import type { TimeSpec } from '../ring0/vfs/types.ts';
+
+const { O_RDONLY, O_RDWR, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_CREAT, O_EXCL } = fs.constants;
+/** Not among Node's constants (fcntl.h). */
+const O_PATH = 0o10000000;
+const O_CLOEXEC = 0o2000000;
+
+const bytes = (s: string): Buffer => Buffer.from(s, 'latin1');
+const self = (h: HostHandle): string => `/proc/self/fd/${h}`;
+const at = (dir: HostHandle, name: string): Buffer => bytes(`/proc/self/fd/${dir}/${name}`);
+
+const errno = (e: unknown): number => {
+  const n = (e as NodeJS.ErrnoException).errno;
+  return typeof n === 'number' && n < 0 ? n : -EIO;
+};
+
+/** Runs an action of the host; its errors become negated errno. */
+const attempt = (act: () => number | undefined): number => {
+  try {
+    return act() ?? 0;
+  } catch (e) {
+    return errno(e);
+  }
+};
+
+const time = (ns: bigint): TimeSpec => {
+  const sec = Number(ns / 1000000000n);
+  const nsec = Number(ns % 1000000000n);
+  return nsec < 0 ? { sec: sec - 1, nsec: nsec + 1e9 } : { sec, nsec };
+};
+
+const INO_MASK = (1n << 52n) - 1n;
+
+const stat = (s: fs.BigIntStats): HostStat => ({
+  id: `${s.dev}:${s.ino}`,
+  ino: Number(s.ino & INO_MASK),
+  mode: Number(s.mode),
+  nlink: Number(s.nlink),
+  uid: Number(s.uid),
+  gid: Number(s.gid),
+  rdev: Number(s.rdev),
+  size: Number(s.size),
+  blocks: Number(s.blocks),
+  blksize: Number(s.blksize),
+  atime: time(s.atimeNs),
+  mtime: time(s.mtimeNs),
+  ctime: time(s.ctimeNs),
+  btime: time(s.birthtimeNs),
+});
+
+const contents = (how: 'read' | 'write'): number =>
+  (how === 'read' ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+
+export const nodeFiles = (): HostFiles => {
+  const files: HostFiles = {
+    root: (path) => attempt(() => fs.openSync(bytes(path), O_PATH | O_CLOEXEC)),
+
+    stat: (h) => {
+      try {
+        return stat(fs.fstatSync(h, { bigint: true }));
+      } catch (e) {
+        return errno(e);
+      }
+    },
+
+    lstat: (dir, name) => {
+      try {
+        const s = fs.lstatSync(at(dir, name), { bigint: true, throwIfNoEntry: false });
+        return s === undefined ? -ENOENT : stat(s);
+      } catch (e) {
+        return errno(e);
+      }
+    },
+
+    open: (dir, name, how) => {
+      const held = attempt(() => fs.openSync(at(dir, name), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+      if (held < 0 || how === 'path') return held;
+      const h = files.reopen(held, how);
+      fs.closeSync(held);
+      return h;
+    },
+
+    // What O_PATH holds is known not to be a device or FIFO before its contents are opened.
+    reopen: (h, how) =>
+      attempt(() => {
+        const kind = fs.fstatSync(h).mode & S_IFMT;
+        if (kind !== S_IFREG && kind !== S_IFDIR) return kind === 0o120000 ? -ELOOP : -EACCES;
+        return fs.openSync(self(h), contents(how));
+      }),
+
+    close: (h) => {
+      attempt(() => {
+        fs.closeSync(h);
+        return 0;
+      });
+    },
+
+    list: (h) => {
+      try {
+        return fs.readdirSync(self(h), { encoding: 'latin1' }).sort();
+      } catch (e) {
+        return errno(e);
+      }
+    },
+
+    readlink: (dir, name) => {
+      try {
+        return fs.readlinkSync(at(dir, name), { encoding: 'latin1' });
+      } catch (e) {
+        return errno(e);
+      }
+    },
+
+    read: (h, buf, from, n, pos) =>
+      attempt(() => {
+        let done = 0;
+        while (done < n) {
+          const k = fs.readSync(h, buf, from + done, n - done, pos + done);
+          if (k === 0) break;
+          done += k;
+        }
+        return done;
+      }),
+    write: (h, buf, from, n, pos) => attempt(() => fs.writeSync(h, buf, from, n, pos)),
+    truncate: (h, size) => attempt(() => void fs.ftruncateSync(h, size)),
+    sync: (h) => attempt(() => void fs.fsyncSync(h)),
+
+    create: (dir, name, mode) =>
+      attempt(() => {
+        const h = fs.openSync(at(dir, name), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600);
+        fs.fchmodSync(h, mode);
+        fs.closeSync(h);
+        return 0;
+      }),
+    mkdir: (dir, name, mode) =>
+      attempt(() => {
+        fs.mkdirSync(at(dir, name), 0o700);
+        const h = fs.openSync(at(dir, name), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        fs.fchmodSync(h, mode);
+        fs.closeSync(h);
+        return 0;
+      }),
+    symlink: (dir, name, target) => attempt(() => void fs.symlinkSync(bytes(target), at(dir, name))),
+    // linkat(2) does not follow a magic link without being asked to, so the name is found again.
+    link: (h, dir, name) =>
+      attempt(() => {
+        const from = fs.readlinkSync(self(h), { encoding: 'buffer' });
+        const wanted = fs.fstatSync(h, { bigint: true });
+        fs.linkSync(from, at(dir, name));
+        const made = fs.lstatSync(at(dir, name), { bigint: true });
+        if (made.ino === wanted.ino && made.dev === wanted.dev) return 0;
+        fs.unlinkSync(at(dir, name));
+        return -ENOENT;
+      }),
+    unlink: (dir, name) => attempt(() => void fs.unlinkSync(at(dir, name))),
+    rmdir: (dir, name) => attempt(() => void fs.rmdirSync(at(dir, name))),
+    rename: (dir, name, toDir, toName) =>
+      attempt(() => void fs.renameSync(at(dir, name), at(toDir, toName))),
+
+    chmod: (h, mode) => attempt(() => void fs.chmodSync(self(h), mode)),
+    chown: (h, uid, gid) => attempt(() => void fs.chownSync(self(h), uid, gid)),
+    utimes: (dir, name, t) =>
+      attempt(
+        () =>
+          void fs.lutimesSync(
+            at(dir, name),
+            t.atime.sec + t.atime.nsec / 1e9,
+            t.mtime.sec + t.mtime.nsec / 1e9,
+          ),
+      ),
+
+    statfs: (h) => {
+      try {
+        const s = fs.statfsSync(self(h));
+        return {
+          type: s.type,
+          bsize: s.bsize,
+          blocks: s.blocks,
+          bfree: s.bfree,
+          bavail: s.bavail,
+          files: s.files,
+          ffree: s.ffree,
+          namelen: 255,
+          flags: 0,
+        };
+      } catch (e) {
+        return errno(e);
+      }
+    },
+  };
+  return files;
+};

@@ -1,0 +1,449 @@
+// The in-memory file system: inodes are JavaScript objects, file contents are page-cache frames. tmpfs, /dev
+// and memfd_create are instances; the overlay builds on its classes. See tmpfs(5).
+
+import {
+  EEXIST,
+  EINVAL,
+  ENODATA,
+  ENOENT,
+  ENOSPC,
+  ENOTDIR,
+  ENOTEMPTY,
+  EXDEV,
+} from '../../abi/errno.ts';
+import { direntType } from '../../abi/dirent.ts';
+import { RENAME_EXCHANGE, RENAME_NOREPLACE, XATTR_CREATE, XATTR_REPLACE } from '../../abi/fcntl.ts';
+import { MAGIC, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../abi/stat.ts';
+import type { Frames } from '../../ring3/cpu.ts';
+import type { Kernel } from '../kernel.ts';
+import { type PagedInode, pagedOps } from '../vfs/file.ts';
+import { Pages } from '../vfs/pagecache.ts';
+import { anonymousDev, vfsOf } from '../vfs/state.ts';
+import type { DirEntry, FileOps, FileSystem, Inode, InodeAttr, StatFs, TimeSpec } from '../vfs/types.ts';
+
+export type AttrChange = Parameters<NonNullable<Inode['setattr']>>[0];
+
+/** tmpfs charges 20 bytes a directory entry (BOGO_DIRENT_SIZE of mm/shmem.c). */
+const DIRENT_SIZE = 20;
+const DAY = 86400;
+
+export interface MemFsOptions {
+  readonly type?: string;
+  readonly magic?: number;
+  /** Mode of the root directory, without its type. */
+  readonly mode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Number of the first inode made. */
+  readonly firstIno?: number;
+}
+
+export class MemFs implements FileSystem {
+  readonly type: string;
+  readonly dev: number;
+  readonly root: Inode;
+  readonly = false;
+  readonly frames: Frames;
+  readonly magic: number;
+  /** Files of O_TMPFILE that may still get a name. */
+  readonly linkable = new WeakSet<MemNode>();
+  readonly #kernel: Kernel;
+  #nextIno: number;
+  #reclaim: () => number;
+
+  constructor(kernel: Kernel, options: MemFsOptions = {}, root?: (fs: MemFs) => Inode) {
+    this.#kernel = kernel;
+    this.type = options.type ?? 'tmpfs';
+    this.magic = options.magic ?? MAGIC.tmpfs;
+    this.dev = anonymousDev(kernel);
+    this.frames = kernel.cpu.frames;
+    this.#nextIno = options.firstIno ?? 1;
+    const vfs = vfsOf(kernel);
+    this.#reclaim = () => {
+      let n = 0;
+      for (const f of vfs.reclaim) n += f();
+      return n;
+    };
+    const mode = S_IFDIR | (options.mode ?? 0o1777);
+    this.root = root?.(this) ?? new MemDir(this, mode, options.uid ?? 0, options.gid ?? 0);
+  }
+
+  now(): TimeSpec {
+    return this.#kernel.clock.realtime();
+  }
+
+  newIno(): number {
+    return this.#nextIno++;
+  }
+
+  newPages(): Pages {
+    return new Pages(this.frames, this.#reclaim);
+  }
+
+  statfs(): StatFs {
+    // As tmpfs by default: half of memory.
+    const blocks = Math.floor(this.frames.total / 2);
+    const bfree = Math.min(blocks, this.frames.free);
+    return {
+      type: this.magic,
+      bsize: 4096,
+      blocks,
+      bfree,
+      bavail: bfree,
+      files: blocks,
+      ffree: bfree,
+      namelen: 255,
+      flags: 0,
+    };
+  }
+}
+
+export const newAttr = (fs: MemFs, mode: number, uid: number, gid: number, rdev = 0): InodeAttr => {
+  const t = fs.now();
+  return {
+    ino: fs.newIno(),
+    mode,
+    nlink: (mode & S_IFMT) === S_IFDIR ? 2 : 1,
+    uid,
+    gid,
+    rdev,
+    size: 0,
+    blocks: 0,
+    blksize: 4096,
+    atime: t,
+    mtime: t,
+    ctime: t,
+    btime: t,
+  };
+};
+
+const notAfter = (a: TimeSpec, b: TimeSpec): boolean => a.sec < b.sec || (a.sec === b.sec && a.nsec <= b.nsec);
+
+/** What all kinds of in-memory inode share: attributes and extended attributes. */
+export class MemNode implements Inode {
+  readonly fs: MemFs;
+  protected a: InodeAttr;
+  #xattrs: Map<string, Uint8Array> | null = null;
+  holders = 0;
+  writers = 0;
+  locks = null;
+
+  constructor(fs: MemFs, attr: InodeAttr) {
+    this.fs = fs;
+    this.a = attr;
+  }
+
+  attr(): InodeAttr {
+    return this.a;
+  }
+
+  /** Called before anything of this inode changes; the overlay takes it over from its lower folder there. */
+  change(): void {}
+
+  /** Whether its directory keeps it although the lower folder may have changed (overlay). */
+  get settled(): boolean {
+    return true;
+  }
+
+  setattr(c: AttrChange): number {
+    this.change();
+    const { a } = this;
+    if (c.mode !== undefined) a.mode = (a.mode & S_IFMT) | (c.mode & 0o7777);
+    if (c.uid !== undefined) a.uid = c.uid;
+    if (c.gid !== undefined) a.gid = c.gid;
+    if (c.atime !== undefined) a.atime = c.atime;
+    if (c.mtime !== undefined) a.mtime = c.mtime;
+    a.ctime = c.ctime ?? this.fs.now();
+    return 0;
+  }
+
+  addLink(n: number): void {
+    this.change();
+    this.a.nlink += n;
+    this.a.ctime = this.fs.now();
+  }
+
+  /** rmdir, or a directory replaced by rename: all its links are gone. */
+  unlinkAll(): void {
+    this.change();
+    this.a.nlink = 0;
+    this.a.ctime = this.fs.now();
+  }
+
+  getxattr(name: string): Uint8Array | number {
+    return this.#xattrs?.get(name) ?? -ENODATA;
+  }
+
+  setxattr(name: string, value: Uint8Array, flags: number): number {
+    this.change();
+    this.#xattrs ??= new Map();
+    const has = this.#xattrs.has(name);
+    if (flags & XATTR_CREATE && has) return -EEXIST;
+    if (flags & XATTR_REPLACE && !has) return -ENODATA;
+    this.#xattrs.set(name, value);
+    this.a.ctime = this.fs.now();
+    return 0;
+  }
+
+  listxattr(): readonly string[] {
+    return this.#xattrs === null ? [] : [...this.#xattrs.keys()];
+  }
+
+  removexattr(name: string): number {
+    if (!this.#xattrs?.has(name)) return -ENODATA;
+    this.change();
+    this.#xattrs.delete(name);
+    this.a.ctime = this.fs.now();
+    return 0;
+  }
+}
+
+export class MemFile extends MemNode implements PagedInode {
+  readonly pages: Pages;
+  #ops: FileOps | null = null;
+  seals?: number;
+
+  constructor(fs: MemFs, attr: InodeAttr) {
+    super(fs, attr);
+    this.pages = fs.newPages();
+  }
+
+  override attr(): InodeAttr {
+    const { a, pages } = this;
+    a.size = pages.size();
+    a.blocks = pages.allocated / 512;
+    return a;
+  }
+
+  open(): FileOps | number {
+    this.#ops ??= pagedOps(this);
+    return this.#ops;
+  }
+
+  override setattr(c: AttrChange): number {
+    if (c.size !== undefined) {
+      this.change();
+      const r = this.pages.truncate(c.size);
+      if (r !== 0) return r;
+      this.modified();
+    }
+    return super.setattr(c);
+  }
+
+  accessed(): void {
+    const { a } = this;
+    if (!notAfter(a.atime, a.mtime) && !notAfter(a.atime, a.ctime)) {
+      const t = this.fs.now();
+      if (t.sec - a.atime.sec < DAY) return;
+    }
+    a.atime = this.fs.now();
+  }
+
+  modified(): void {
+    this.change();
+    const t = this.fs.now();
+    this.a.mtime = t;
+    this.a.ctime = t;
+  }
+
+  release(): void {
+    this.pages.free();
+  }
+}
+
+export class MemLink extends MemNode {
+  readonly target: string;
+
+  constructor(fs: MemFs, attr: InodeAttr, target: string) {
+    super(fs, attr);
+    this.target = target;
+    attr.size = target.length;
+  }
+
+  readlink(): string {
+    return this.target;
+  }
+}
+
+/** A device node, FIFO or socket: opened by the kernel's drivers (vfs/open.ts). */
+export class MemSpecial extends MemNode {}
+
+export class MemDir extends MemNode {
+  /** Null hides a name of the lower folder (a whiteout of the overlay). */
+  protected readonly entries = new Map<string, MemNode | null>();
+
+  constructor(fs: MemFs, mode: number, uid: number, gid: number, attr?: InodeAttr) {
+    super(fs, attr ?? newAttr(fs, mode, uid, gid));
+  }
+
+  override attr(): InodeAttr {
+    this.a.size = this.entries.size * DIRENT_SIZE;
+    return this.a;
+  }
+
+  /** The entry of that name, or -errno. */
+  find(name: string): MemNode | number {
+    return this.entries.get(name) ?? -ENOENT;
+  }
+
+  lookup(name: string): MemNode | number {
+    return this.find(name);
+  }
+
+  /** Names of all entries, in a stable order. */
+  names(): readonly string[] | number {
+    return [...this.entries.keys()];
+  }
+
+  /** Takes a name away. */
+  protected drop(name: string): void {
+    this.entries.delete(name);
+  }
+
+  protected touch(): void {
+    const t = this.fs.now();
+    this.a.mtime = t;
+    this.a.ctime = t;
+  }
+
+  /** A new, empty directory. */
+  protected newDir(mode: number, uid: number, gid: number): MemDir {
+    return new MemDir(this.fs, mode, uid, gid);
+  }
+
+  create(name: string, mode: number, uid: number, gid: number, rdev: number): MemNode | number {
+    const there = this.find(name);
+    if (there !== -ENOENT) return typeof there === 'number' ? there : -EEXIST;
+    if (this.fs.frames.free === 0) return -ENOSPC;
+    const kind = mode & S_IFMT;
+    let node: MemNode;
+    if (kind === S_IFDIR) node = this.newDir(mode, uid, gid);
+    else if (kind === S_IFREG || kind === 0) node = new MemFile(this.fs, newAttr(this.fs, mode | S_IFREG, uid, gid));
+    else node = new MemSpecial(this.fs, newAttr(this.fs, mode, uid, gid, rdev));
+    this.put(name, node);
+    return node;
+  }
+
+  symlink(name: string, target: string, uid: number, gid: number): MemNode | number {
+    const there = this.find(name);
+    if (there !== -ENOENT) return typeof there === 'number' ? there : -EEXIST;
+    const node = new MemLink(this.fs, newAttr(this.fs, S_IFLNK | 0o777, uid, gid), target);
+    this.put(name, node);
+    return node;
+  }
+
+  tmpfile(mode: number, uid: number, gid: number, linkable: boolean): MemNode {
+    const node = new MemFile(this.fs, newAttr(this.fs, mode, uid, gid));
+    node.addLink(-1);
+    if (linkable) this.fs.linkable.add(node);
+    return node;
+  }
+
+  link(name: string, target: Inode): number {
+    const there = this.find(name);
+    if (there !== -ENOENT) return typeof there === 'number' ? there : -EEXIST;
+    if (!(target instanceof MemNode) || target.fs !== this.fs) return -EXDEV;
+    // A deleted file cannot come back, except one made by O_TMPFILE.
+    if (target.attr().nlink === 0 && !this.fs.linkable.delete(target)) return -ENOENT;
+    target.addLink(1);
+    this.put(name, target);
+    return 0;
+  }
+
+  /** Enters a node (whose link count is right already). */
+  put(name: string, node: MemNode): void {
+    this.change();
+    this.entries.set(name, node);
+    if (node instanceof MemDir) this.a.nlink++;
+    this.touch();
+  }
+
+  /** Takes an entry out without touching its node's links. */
+  protected take(name: string, node: MemNode): void {
+    this.change();
+    this.drop(name);
+    if (node instanceof MemDir) this.a.nlink--;
+    this.touch();
+  }
+
+  unlink(name: string): number {
+    const node = this.find(name);
+    if (typeof node === 'number') return node;
+    this.take(name, node);
+    node.addLink(-1);
+    return 0;
+  }
+
+  rmdir(name: string): number {
+    const node = this.find(name);
+    if (typeof node === 'number') return node;
+    if (!(node instanceof MemDir)) return -ENOTDIR;
+    const inside = node.names();
+    if (typeof inside === 'number') return inside;
+    if (inside.length > 0) return -ENOTEMPTY;
+    this.take(name, node);
+    node.unlinkAll();
+    return 0;
+  }
+
+  rename(name: string, toDir: Inode, toName: string, flags: number): number {
+    if (!(toDir instanceof MemDir) || toDir.fs !== this.fs) return -EXDEV;
+    const node = this.find(name);
+    if (typeof node === 'number') return node;
+    const old = toDir.find(toName);
+    if (typeof old === 'number' && old !== -ENOENT) return old;
+    node.change();
+    if (flags & RENAME_EXCHANGE) {
+      if (typeof old === 'number') return old;
+      old.change();
+      this.take(name, node);
+      toDir.take(toName, old);
+      toDir.put(toName, node);
+      this.put(name, old);
+    } else {
+      if (typeof old !== 'number') {
+        if (flags & RENAME_NOREPLACE) return -EEXIST;
+        const inside = old instanceof MemDir ? old.names() : [];
+        if (typeof inside === 'number') return inside;
+        if (inside.length > 0) return -ENOTEMPTY;
+        toDir.take(toName, old);
+        if (old instanceof MemDir) old.unlinkAll();
+        else old.addLink(-1);
+      }
+      this.take(name, node);
+      toDir.put(toName, node);
+    }
+    // Renaming changes the moved inode's ctime.
+    node.addLink(0);
+    return 0;
+  }
+
+  readdir(): readonly DirEntry[] | number {
+    const names = this.names();
+    if (typeof names === 'number') return names;
+    const list: DirEntry[] = [];
+    for (const name of names) {
+      const node = this.find(name);
+      if (typeof node === 'number') continue;
+      const a = node.attr();
+      list.push({ name, ino: a.ino, type: direntType(a.mode) });
+    }
+    return list;
+  }
+}
+
+export const newTmpfs = (kernel: Kernel, options: MemFsOptions = {}): MemFs => new MemFs(kernel, options);
+
+/** For mount(2): size= and nr_inodes= are accepted; mode=, uid= and gid= apply. */
+export const tmpfsFromOptions = (kernel: Kernel, text: string): MemFs | number => {
+  const o: { mode?: number; uid?: number; gid?: number } = {};
+  for (const part of text.split(',')) {
+    const [key = '', value = ''] = part.split('=');
+    if (key === 'mode') o.mode = Number.parseInt(value, 8);
+    else if (key === 'uid' || key === 'gid') o[key] = Number.parseInt(value, 10);
+    else if (!['', 'size', 'nr_inodes', 'nr_blocks', 'huge', 'inode64', 'inode32', 'rw', 'noswap'].includes(key))
+      return -EINVAL;
+  }
+  for (const v of [o.mode, o.uid, o.gid]) if (v !== undefined && !(v >= 0)) return -EINVAL;
+  return newTmpfs(kernel, o);
+};

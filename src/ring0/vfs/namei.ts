@@ -1,0 +1,214 @@
+// Changing names: mknod, mkdir, symlink, link, unlink, rmdir, rename. These are the kernel's own entry points
+// (bind(2) of a socket uses `make` as mknod(2) does); the calls in sys/ only decode.
+
+import {
+  EBUSY,
+  EEXIST,
+  EINVAL,
+  EISDIR,
+  ENOENT,
+  ENOTDIR,
+  ENOTEMPTY,
+  EPERM,
+  EXDEV,
+} from '../../abi/errno.ts';
+import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT } from '../../abi/fcntl.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT, S_ISGID } from '../../abi/stat.ts';
+import type { Task } from '../task/types.ts';
+import type { Block, Result } from '../wait.ts';
+import { attach, detach, isInode, isUnder, moveDentry } from './dentry.ts';
+import { releaseIfGone } from './file.ts';
+import { CAP, capable, inGroup, inodePermission, MAY, mayCreate, mayDelete, mayLink, writableMount } from './perm.ts';
+import type { Dentry, Inode, Path } from './types.ts';
+import { isPath, isWalk, type Walk, walkParent } from './walk.ts';
+
+/** Owner and mode of a new file: set-group-id directories hand their group (and the bit) down. */
+export const creationIds = (
+  task: Task,
+  dir: Inode,
+  mode: number,
+): { mode: number; uid: number; gid: number } => {
+  const d = dir.attr();
+  const uid = task.cred.fsuid;
+  if (typeof d === 'number' || (d.mode & S_ISGID) === 0) return { mode, uid, gid: task.cred.fsgid };
+  if ((mode & S_IFMT) === S_IFDIR) return { mode: mode | S_ISGID, uid, gid: d.gid };
+  const strip =
+    (mode & (S_ISGID | 0o010)) === (S_ISGID | 0o010) && !inGroup(task.cred, d.gid) && !capable(task.cred, CAP.fsetid);
+  return { mode: strip ? mode & ~S_ISGID : mode, uid, gid: d.gid };
+};
+
+/** The directory for a new name: EEXIST when it is there, ENOENT with a slash after it unless a directory is made. */
+const forNew = (
+  task: Task,
+  dirfd: number,
+  path: string,
+  directory: boolean,
+): Walk | number | Block => {
+  const w = walkParent(task, dirfd, path);
+  if (!isWalk(w)) return w;
+  if (w.lastKind !== 'name') return -EEXIST;
+  const there = w.child();
+  if (isPath(there)) return -EEXIST;
+  if (there !== -ENOENT) return there;
+  if (w.slash && !directory) return -ENOENT;
+  if (w.dentry.unlinked) return -ENOENT;
+  return mayCreate(task, w.mount, w.dentry.inode) || w;
+};
+
+/** Makes a file, directory or special file; `mode` has the type, umask is applied. */
+export const make = (
+  task: Task,
+  dirfd: number,
+  path: string,
+  mode: number,
+  rdev: number,
+): Path | number | Block => {
+  const isDir = (mode & S_IFMT) === S_IFDIR;
+  const w = forNew(task, dirfd, path, isDir);
+  if (!isWalk(w)) return w;
+  const dir = w.dentry.inode;
+  const ids = creationIds(task, dir, mode & ~task.fs.umask);
+  const made = dir.create?.(w.last, ids.mode, ids.uid, ids.gid, rdev) ?? -EPERM;
+  if (!isInode(made)) return made;
+  return { mount: w.mount, dentry: attach(w.dentry, w.last, made) };
+};
+
+export const makeSymlink = (task: Task, target: string, dirfd: number, path: string): Result => {
+  if (target === '') return -ENOENT;
+  const w = forNew(task, dirfd, path, false);
+  if (!isWalk(w)) return w;
+  const dir = w.dentry.inode;
+  const ids = creationIds(task, dir, S_IFLNK | 0o777);
+  const made = dir.symlink?.(w.last, target, ids.uid, ids.gid) ?? -EPERM;
+  if (!isInode(made)) return made;
+  attach(w.dentry, w.last, made);
+  return 0;
+};
+
+export const makeLink = (task: Task, from: Path, dirfd: number, path: string): Result => {
+  const w = forNew(task, dirfd, path, false);
+  if (!isWalk(w)) return w;
+  if (from.mount !== w.mount) return -EXDEV;
+  const { inode } = from.dentry;
+  const attr = inode.attr();
+  if (typeof attr === 'number') return attr;
+  if ((attr.mode & S_IFMT) === S_IFDIR) return -EPERM;
+  const refused = mayLink(task, attr);
+  if (refused !== 0) return refused;
+  const r = w.dentry.inode.link?.(w.last, inode) ?? -EPERM;
+  if (r === 0) attach(w.dentry, w.last, inode);
+  return r;
+};
+
+/** unlink and rmdir. */
+export const remove = (task: Task, dirfd: number, path: string, directory: boolean): Result => {
+  const w = walkParent(task, dirfd, path);
+  if (!isWalk(w)) return w;
+  if (w.lastKind !== 'name') {
+    if (!directory) return -EISDIR;
+    return w.lastKind === 'dot' ? -EINVAL : w.lastKind === 'dotdot' ? -ENOTEMPTY : -EBUSY;
+  }
+  const found = w.child();
+  if (!isPath(found)) return found;
+  const dir = w.dentry.inode;
+  const victim = found.dentry.inode;
+  const attr = victim.attr();
+  if (typeof attr === 'number') return attr;
+  const isDir = (attr.mode & S_IFMT) === S_IFDIR;
+  if (!directory && w.slash) return isDir ? -EISDIR : -ENOTDIR;
+  if (found.mount !== w.mount) return mayDelete(task, w.mount, dir, victim) || -EBUSY;
+  const refused = mayDelete(task, w.mount, dir, victim);
+  if (refused !== 0) return refused;
+  if (directory && !isDir) return -ENOTDIR;
+  if (!directory && isDir) return -EISDIR;
+  if (isMountPoint(found.dentry)) return -EBUSY;
+  const r = (directory ? dir.rmdir?.(w.last) : dir.unlink?.(w.last)) ?? -EPERM;
+  if (r !== 0) return r;
+  detach(w.dentry, w.last);
+  releaseIfGone(victim);
+  return 0;
+};
+
+/** A dentry that something is mounted on, as seen from any mount. */
+const isMountPoint = (d: Dentry): boolean => (d.mounted?.length ?? 0) > 0;
+
+const typeOf = (inode: Inode): number => {
+  const a = inode.attr();
+  return typeof a === 'number' ? a : a.mode & S_IFMT;
+};
+
+/** renameat2(2). */
+export const rename = (
+  task: Task,
+  fromDir: number,
+  fromPath: string,
+  toDir: number,
+  toPath: string,
+  flags: number,
+): Result => {
+  if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) return -EINVAL;
+  if (flags & RENAME_EXCHANGE && flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) return -EINVAL;
+  if (flags & RENAME_WHITEOUT) return -EINVAL;
+  const from = walkParent(task, fromDir, fromPath);
+  if (!isWalk(from)) return from;
+  const to = walkParent(task, toDir, toPath);
+  if (!isWalk(to)) return to;
+  if (from.mount !== to.mount) return -EXDEV;
+  if (from.lastKind !== 'name') return -EBUSY;
+  if (to.lastKind !== 'name') return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+  const ro = writableMount(from.mount);
+  const source = from.child();
+  if (!isPath(source)) return source;
+  const target = to.child();
+  if (!isPath(target) && target !== -ENOENT) return target;
+  const replaced = isPath(target) ? target : null;
+  if (ro !== 0) return ro;
+  if (replaced !== null && flags & RENAME_NOREPLACE) return -EEXIST;
+  if (replaced === null && flags & RENAME_EXCHANGE) return -ENOENT;
+  const { dentry } = source;
+  const isDir = typeOf(dentry.inode) === S_IFDIR;
+  if (!isDir && (from.slash || (to.slash && !(flags & RENAME_EXCHANGE)))) return -ENOTDIR;
+  // Into itself, or over an ancestor.
+  if (isDir && isUnder(to.dentry, dentry)) return -EINVAL;
+  if (replaced !== null && isUnder(from.dentry, replaced.dentry))
+    return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
+  const refused = mayDelete(task, from.mount, from.dentry.inode, dentry.inode);
+  if (refused !== 0) return refused;
+  if (to.dentry.unlinked) return -ENOENT;
+  const intoRefused =
+    replaced === null
+      ? mayCreate(task, to.mount, to.dentry.inode)
+      : mayDelete(task, to.mount, to.dentry.inode, replaced.dentry.inode);
+  if (intoRefused !== 0) return intoRefused;
+  if (replaced !== null && !(flags & RENAME_EXCHANGE)) {
+    const overDir = typeOf(replaced.dentry.inode) === S_IFDIR;
+    if (isDir && !overDir) return -ENOTDIR;
+    if (!isDir && overDir) return -EISDIR;
+  }
+  if (source.mount !== from.mount || isMountPoint(dentry)) return -EBUSY;
+  if (replaced !== null && (replaced.mount !== to.mount || isMountPoint(replaced.dentry))) return -EBUSY;
+  // A directory's `..` changes: that is a write to it.
+  if (isDir && from.dentry !== to.dentry) {
+    const r = inodePermission(task, dentry.inode, MAY.write);
+    if (r !== 0) return r;
+  }
+  if (replaced !== null && replaced.dentry.inode === dentry.inode) return 0;
+  const r = from.dentry.inode.rename?.(from.last, to.dentry.inode, to.last, flags) ?? -EPERM;
+  if (r !== 0) return r;
+  if (flags & RENAME_EXCHANGE && replaced !== null) swapDentries(dentry, replaced.dentry);
+  else {
+    moveDentry(dentry, to.dentry, to.last);
+    if (replaced !== null) releaseIfGone(replaced.dentry.inode);
+  }
+  return 0;
+};
+
+const swapDentries = (a: Dentry, b: Dentry): void => {
+  const place = { parent: a.parent, name: a.name };
+  a.parent = b.parent;
+  a.name = b.name;
+  b.parent = place.parent;
+  b.name = place.name;
+  for (const d of [a, b]) d.parent?.children?.set(d.name, d);
+};
+

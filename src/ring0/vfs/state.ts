@@ -1,0 +1,57 @@
+// What the virtual file system of one machine keeps besides its mounts: who opens which device number, how a
+// FIFO is opened, and the counters for device numbers and mount ids.
+
+import { makedev } from '../../abi/stat.ts';
+import type { Kernel } from '../kernel.ts';
+import type { Task } from '../task/types.ts';
+import type { Block } from '../wait.ts';
+import type { FileOps, FileSystem, Inode, Path, TimeSpec } from './types.ts';
+
+/** Opens a special file: its operations, or -errno. */
+export type SpecialOpen = (
+  task: Task,
+  inode: Inode,
+  flags: number,
+  path: Path | null,
+) => FileOps | number | Block;
+
+/** Makes a file system for mount(2). */
+export type FileSystemMaker = (kernel: Kernel, source: string, options: string) => FileSystem | number;
+
+export interface Vfs {
+  /** By `c:major:minor` (or `b:`), else by `c:major` for a driver of the whole major number. */
+  readonly devices: Map<string, SpecialOpen>;
+  /** Opens a FIFO; absent: ENXIO. */
+  fifo: SpecialOpen | null;
+  /** What mount(2) knows, by type. */
+  readonly types: Map<string, FileSystemMaker>;
+  /** Minor number of the next anonymous device (st_dev of a file system without one). */
+  nextDev: number;
+  nextMountId: number;
+  /** Called when memory is short: frees clean pages of file caches, returns how many frames. */
+  readonly reclaim: Set<() => number>;
+  /** Raises a signal in the calling thread (SIGXFSZ); set by signal handling. */
+  raise: ((task: Task, signo: number) => void) | null;
+}
+
+export const newVfs = (): Vfs => ({
+  devices: new Map(),
+  fifo: null,
+  types: new Map(),
+  nextDev: 1,
+  nextMountId: 1,
+  reclaim: new Set(),
+  raise: null,
+});
+
+/** The machine's file system state, made on first use. */
+export const vfsOf = (kernel: Kernel): Vfs => {
+  kernel.vfs ??= newVfs();
+  return kernel.vfs;
+};
+
+/** A device number for a file system that has none: major 0, as Linux gives them. */
+export const anonymousDev = (kernel: Kernel): number => makedev(0, vfsOf(kernel).nextDev++);
+
+/** The time for inode time stamps. */
+export const now = (kernel: Kernel): TimeSpec => kernel.clock.realtime();
