@@ -9,7 +9,7 @@
 import type { DecodeError, Insn, Operand, Rep, Row, Segment, Width } from './insn.ts';
 import { COLUMN, GROUP, GROUPS, TOP } from './lookup.ts';
 import { highOperand, immOperand, KIND, memOperand, registerOperand, relOperand } from './operands.ts';
-import { METHOD, type OperandSpec, type TableRow, TYPE, WIDTHS as TYPE_WIDTHS } from './row.ts';
+import { METHOD, type OperandSpec, TYPE, WIDTHS as TYPE_WIDTHS } from './row.ts';
 import { rows } from './table.ts';
 
 /** Longest instruction in bytes. */
@@ -46,7 +46,7 @@ const prefixClass = Uint8Array.from({ length: 256 }, (_, b) => {
 const SIZE_RULE = { v: 0, d64: 1, f64: 2, mandatory: 3 } as const;
 /** Size index by rule << 2 | REX.W << 1 | 66. */
 const sizes = Uint8Array.of(1, 0, 2, 2, 2, 0, 2, 2, 2, 2, 2, 2, 1, 1, 2, 2);
-const sizeRule = Uint8Array.from(rows, (r) => (r.prefix === '66' ? SIZE_RULE.mandatory : SIZE_RULE[r.size]));
+const widths = Uint8Array.from(TYPE_WIDTHS);
 
 /** Bits of flags per row. */
 const F = {
@@ -59,44 +59,43 @@ const F = {
   repne: 64,
   moffs: 128,
 } as const;
-const rowFlags = Uint8Array.from(
-  rows,
-  (r) =>
-    (r.hasModrm ? F.modrm : 0) |
-    (r.mod === 'ignored' ? F.register : 0) |
-    (r.lockable ? F.lockable : 0) |
-    (r.implicitAddress ? F.implicit : 0) |
-    (r.immediateInForm ? F.imm : 0) |
-    (r.repeats === 'rep' ? F.rep : r.repeats === 'repne' ? F.repne : 0) |
-    (r.operands.some((o) => o.method === METHOD.O) ? F.moffs : 0),
-);
 
 /** Bytes of an immediate operand at an operand size index; MOV moffs is counted apart. */
 const immediateBytes = (o: OperandSpec, size: number): number => {
   if (o.method === METHOD.sI) return 1;
   if (o.method === METHOD.J) return o.type === TYPE.b ? 1 : 4;
   if (o.method !== METHOD.I && o.method !== METHOD.uI) return 0;
-  return (TYPE_WIDTHS[o.type * 3 + size] ?? 0) >> 3;
+  return (widths[o.type * 3 + size] as number) >> 3;
 };
 
-const immediates = Uint8Array.from({ length: rows.length * 3 }, (_, i) =>
-  rowAt((i / 3) | 0).operands.reduce((sum, o) => sum + immediateBytes(o, i % 3), 0),
-);
-
-function rowAt(id: number): TableRow {
-  const row = rows[id];
-  if (!row) throw new Error(`no row ${id}`);
-  return row;
-}
-
+const rowFlags = new Uint8Array(rows.length);
+const sizeRule = new Uint8Array(rows.length);
+/** TYPE of the width, times 3. */
+const widthTypes = new Uint8Array(rows.length);
+/** Bytes of immediates, by row * 3 + size. */
+const immediates = new Uint8Array(rows.length * 3);
 /** Operand specs, three a row: method | type << 5 | memType << 9 | reg << 13; 0 ends. */
-const specs = Int32Array.from({ length: rows.length * 3 }, (_, i) => {
-  const o = rowAt((i / 3) | 0).operands[i % 3];
-  return o ? o.method | (o.type << 5) | (o.memType << 9) | ((o.reg & 15) << 13) : 0;
-});
+const specs = new Int32Array(rows.length * 3);
 
-const widthTypes = Uint8Array.from(rows, (r) => r.widthType * 3);
-const widths = Uint8Array.from(TYPE_WIDTHS);
+for (const row of rows) {
+  let flags =
+    (row.hasModrm ? F.modrm : 0) |
+    (row.mod === 'ignored' ? F.register : 0) |
+    (row.lockable ? F.lockable : 0) |
+    (row.implicitAddress ? F.implicit : 0) |
+    (row.immediateInForm ? F.imm : 0) |
+    (row.repeats === 'rep' ? F.rep : row.repeats === 'repne' ? F.repne : 0);
+  row.operands.forEach((o, slot) => {
+    if (o.method === METHOD.O) flags |= F.moffs;
+    specs[row.id * 3 + slot] = o.method | (o.type << 5) | (o.memType << 9) | ((o.reg & 15) << 13);
+    for (let size = 0; size < 3; size++) {
+      immediates[row.id * 3 + size] = (immediates[row.id * 3 + size] as number) + immediateBytes(o, size);
+    }
+  });
+  rowFlags[row.id] = flags;
+  sizeRule[row.id] = row.prefix === '66' ? SIZE_RULE.mandatory : SIZE_RULE[row.size];
+  widthTypes[row.id] = row.widthType * 3;
+}
 
 /** Width index of the form by width >> 3. */
 const formWidth = Uint8Array.of(0, 0, 1, 0, 2, 0, 0, 0, 3);
@@ -239,7 +238,8 @@ export const decode = (bytes: Uint8Array, at: number, ip: number, available: num
   const rexW = (rex >> 3) & 1;
   const column = repeat !== COLUMN.NP ? repeat : size66;
   let id = TOP[(key << 3) | (column << 1) | rexW] as number;
-  if (key === 0x90 && (rex & 1) !== 0) id = XCHG_R8;
+  // F3 makes it PAUSE whatever REX.B says.
+  if (key === 0x90 && (rex & 1) !== 0 && repeat !== COLUMN.F3) id = XCHG_R8;
   if (id === -1) return UNDEFINED;
 
   let modrm = 0xc0;

@@ -145,7 +145,7 @@ const attempt = (row: TableRow, v: Variant, rng: Rng, opts: EncodeOptions): numb
     rex |= reg >> 3;
   }
   if (row.modrm >= 0) {
-    tail.push(row.text.includes('+i ') ? row.modrm + below(rng, 8) : row.modrm);
+    tail.push(row.stack ? row.modrm + below(rng, 8) : row.modrm);
   } else if (row.hasModrm) {
     const field = row.operands.find((o) => [METHOD.G, METHOD.V].includes(o.method as 2));
     const system = row.mod === 'ignored' || row.operands.some((o) => o.method === METHOD.S);

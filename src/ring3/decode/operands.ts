@@ -36,40 +36,42 @@ const record = (
     target,
   }) as Operand;
 
-/** Operands of one instruction, at most. */
-const SLOTS = 3;
+// The fields that may hold more than small integers do so from the start: a shape that changed later would
+// throw away the code optimised for it.
+const WIDE = 0x7fff_ffff_ffff;
+record('imm', 0, 64, -1, false, -1, -1, 0, WIDE, null, 64, false, 1n, WIDE);
+
 const KINDS = ['reg', 'xmm', 'mm', 'st', 'sreg', 'creg', 'dreg'] as const;
 /** Places of the kinds in the pool. */
 export const KIND = { reg: 0, xmm: 1, mm: 2, st: 3, sreg: 4, creg: 5, dreg: 6 } as const;
-const POOL_WIDTHS = [8, 16, 32, 64, 80, 128];
 
-const register = (kind: Operand['kind'], slot: number, width: number, reg: number, high = false): Operand =>
+const register = (kind: Operand['kind'], slot: number, width: number, reg: number, high: boolean): Operand =>
   record(kind, slot, width, reg, high, -1, -1, 0, 0, null, 64, false, 0, 0);
 
-/** Place of a width in the pool. */
-const widthIndex = (width: number): number =>
-  width === 8 ? 0 : width === 16 ? 1 : width === 32 ? 2 : width === 64 ? 3 : width === 80 ? 4 : 5;
-
-const pool: readonly Operand[] = KINDS.flatMap((kind) =>
-  Array.from({ length: SLOTS * POOL_WIDTHS.length * 16 }, (_, i) =>
-    register(
-      kind,
-      (i / (POOL_WIDTHS.length * 16)) | 0,
-      POOL_WIDTHS[(i >> 4) % POOL_WIDTHS.length] ?? 64,
-      i & 15,
-    ),
-  ),
-);
-const highPool: readonly Operand[] = Array.from({ length: SLOTS * 4 }, (_, i) =>
-  register('reg', i >> 2, 8, i & 3, true),
-);
+/** Register operands by kind << 12 | slot << 10 | high << 9 | width >> 3 << 4 | reg, made when first needed. */
+const pool: (Operand | undefined)[] = Array(KINDS.length << 12);
 
 /** A register operand. `kind`: KIND. */
-export const registerOperand = (kind: number, slot: number, width: number, reg: number): Operand =>
-  pool[((kind * SLOTS + slot) * 6 + widthIndex(width)) * 16 + reg] as Operand;
+export const registerOperand = (kind: number, slot: number, width: number, reg: number): Operand => {
+  const at = (kind << 12) | (slot << 10) | ((width >> 3) << 4) | reg;
+  let operand = pool[at];
+  if (operand === undefined) {
+    operand = register(KINDS[kind] ?? 'reg', slot, width, reg, false);
+    pool[at] = operand;
+  }
+  return operand;
+};
 
 /** AH, CH, DH, BH for 0..3. */
-export const highOperand = (slot: number, reg: number): Operand => highPool[slot * 4 + reg] as Operand;
+export const highOperand = (slot: number, reg: number): Operand => {
+  const at = (slot << 10) | (1 << 9) | reg;
+  let operand = pool[at];
+  if (operand === undefined) {
+    operand = register('reg', slot, 8, reg, true);
+    pool[at] = operand;
+  }
+  return operand;
+};
 
 export const memOperand = (
   slot: number,

@@ -86,6 +86,8 @@ export interface TableRow extends Row {
   readonly ext: number;
   /** The whole ModRM byte, or -1. With `ext` -1. */
   readonly modrm: number;
+  /** ModRM.rm is free: `C0+i`. */
+  readonly stack: boolean;
   readonly hasModrm: boolean;
   /** What ModRM.mod may be. `ignored`: always taken as 3. */
   readonly mod: 'any' | 'mem' | 'reg' | 'ignored';
@@ -187,7 +189,6 @@ const BYTE = /^[0-9A-F]{2}(\+[ri])?$/;
 /** Meanings that several mnemonics share, or that need a name apart from another instruction's. */
 const SEMANTICS: Readonly<Record<string, string>> = { sal: 'shl', movabs: 'mov' };
 
-const STRING = new Set(['movs', 'stos', 'lods', 'ins', 'outs', 'cmps', 'scas']);
 const IMPLICIT_ADDRESS = new Set(['xlat', 'loop', 'loope', 'loopne', 'jrcxz', 'maskmovq', 'maskmovdqu']);
 
 const LOCKABLE = new Set(
@@ -218,19 +219,14 @@ const flowOf = (semantics: string, operands: readonly OperandSpec[]): Flow => {
   return FLOWS[semantics] ?? 'next';
 };
 
-/** Family and code of a conditional mnemonic. */
-const conditional = (mnemonic: string): { semantics: string; cc: number } | null => {
-  for (const [stem, semantics] of [
-    ['J', 'jcc'],
-    ['SET', 'setcc'],
-    ['CMOV', 'cmovcc'],
-  ] as const) {
-    if (!mnemonic.startsWith(stem)) continue;
-    const cc = CONDITIONS.indexOf(mnemonic.slice(stem.length));
-    if (cc >= 0) return { semantics, cc };
-  }
-  return null;
-};
+/** Families and codes of the conditional mnemonics. */
+const CONDITIONAL: ReadonlyMap<string, { semantics: string; cc: number }> = new Map(
+  CONDITIONS.flatMap((c, cc) => [
+    [`J${c}`, { semantics: 'jcc', cc }],
+    [`SET${c}`, { semantics: 'setcc', cc }],
+    [`CMOV${c}`, { semantics: 'cmovcc', cc }],
+  ]),
+);
 
 /** The type that gives `Insn.width`: v or z if an operand has it, else y, else the first operand's. */
 const widthOf = (operands: readonly OperandSpec[]): number => {
@@ -245,20 +241,56 @@ const widthOf = (operands: readonly OperandSpec[]): number => {
 
 const WIDTH_WORDS: Readonly<Record<string, number>> = { b: TYPE.b, v: TYPE.v, y: TYPE.y, z: TYPE.z };
 
+/** What the operands of a row say; many rows have the same. */
+interface Pattern {
+  readonly operands: readonly OperandSpec[];
+  readonly string: boolean;
+  readonly widthType: number;
+  readonly usesModrm: boolean;
+  readonly mod: TableRow['mod'];
+}
+
+const parsePattern = (text: string, row: string): Pattern => {
+  const texts = text === '' ? [] : text.split(',');
+  const implied = texts.filter((t) => t.startsWith('X') || t.startsWith('Y'));
+  if (implied.length > 0) {
+    // The operands of string instructions are implied; only their size is taken from the row.
+    const type = typeOf(implied[0]?.slice(1) ?? '', row);
+    return { operands: [], string: true, widthType: type, usesModrm: false, mod: 'any' };
+  }
+  const operands = texts.map((t) => parseOperand(t, row));
+  const coded = texts.filter((t) => !(t in NAMED));
+  const some = (letters: RegExp): boolean => coded.some((t) => letters.test(t));
+  const mod = some(/^[CD]/) ? 'ignored' : some(/^[RUN][a-z]*$/) ? 'reg' : some(/^M/) ? 'mem' : 'any';
+  return {
+    operands,
+    string: false,
+    widthType: widthOf(operands),
+    usesModrm: texts.includes('STi') || some(/^[EGRMVWUPQNSCD]/),
+    mod,
+  };
+};
+
 /** Reads one line of the table. Throws on a line that breaks the notation. */
-export const parseRow = (id: number, text: string, feature: string | null): TableRow => {
+const parseRow = (
+  id: number,
+  text: string,
+  feature: string | null,
+  patternOf: (operands: string, row: string) => Pattern,
+): TableRow => {
   const words = text.split(' ');
   let at = 0;
   const prefix = (PREFIXES.has(words[0] ?? '') ? words[at++] : 'any') as PrefixRule;
 
-  const codes: string[] = [];
-  while (BYTE.test(words[at] ?? '')) codes.push(words[at++] ?? '');
-  const bytes = codes.map((c) => Number.parseInt(c, 16));
-  const map = bytes[0] !== 0x0f ? 0 : bytes[1] === 0x38 ? 2 : bytes[1] === 0x3a ? 3 : 1;
-  const last = map === 0 ? 0 : map === 1 ? 1 : 2;
-  const opcode = bytes[last];
-  if (opcode === undefined) throw new Error(`no opcode in row ${text}`);
-  const modrm = bytes[last + 1] ?? -1;
+  const first = at;
+  while (BYTE.test(words[at] ?? '')) at++;
+  const codes = words.slice(first, at);
+  const map = codes[0] !== '0F' ? 0 : codes[1] === '38' ? 2 : codes[1] === '3A' ? 3 : 1;
+  const last = map === 3 ? 2 : map;
+  const code = codes[last];
+  if (code === undefined) throw new Error(`no opcode in row ${text}`);
+  const modrmCode = codes[last + 1];
+  const modrm = modrmCode === undefined ? -1 : Number.parseInt(modrmCode, 16);
 
   let ext = -1;
   let regOnly = modrm >= 0;
@@ -273,7 +305,7 @@ export const parseRow = (id: number, text: string, feature: string | null): Tabl
   }
 
   const name = words[at++] ?? '';
-  let size: 'v' | 'd64' | 'f64' = 'v';
+  let size: TableRow['size'] = 'v';
   let widthType = -1;
   let semantics = '';
   let operandText = '';
@@ -284,33 +316,17 @@ export const parseRow = (id: number, text: string, feature: string | null): Tabl
     else if (word in WIDTH_WORDS) widthType = WIDTH_WORDS[word] ?? -1;
     else operandText = word;
   }
-  const texts = operandText === '' ? [] : operandText.split(',');
-  const string = texts.some((t) => t.startsWith('X') || t.startsWith('Y'));
-  // The operands of string instructions are implied; only their size is taken from the row.
-  const parsed = string
-    ? texts.filter((t) => /^[XY]/.test(t)).map((t) => spec(t, 0, typeOf(t.slice(1), text)))
-    : texts.map((t) => parseOperand(t, text));
-  const operands = string ? [] : parsed;
+  const { operands, string, usesModrm, ...pattern } = patternOf(operandText, text);
+  if (size !== 'v') widthType = TYPE.v;
+  else if (widthType < 0) widthType = pattern.widthType;
 
-  const letters = string ? '' : texts.map((t) => (t in NAMED ? '' : t[0])).join('');
-  const condition = conditional(name);
+  const condition = CONDITIONAL.get(name);
+  const cc = condition ? condition.cc : -1;
   const mnemonic = name.toLowerCase();
   if (semantics === '') {
     semantics = condition ? condition.semantics : (SEMANTICS[mnemonic] ?? mnemonic);
     if (semantics === 'imul' && operands.length === 1) semantics = 'imul1';
   }
-  if (widthType < 0) widthType = size !== 'v' && parsed.length === 0 ? TYPE.v : widthOf(parsed);
-  if (size !== 'v' && widthType !== TYPE.v) widthType = TYPE.v;
-
-  const cc = condition ? condition.cc : -1;
-  const rm = operands.some((o) => o.method === METHOD.STi) || /[EGRMVWUPQNSCD]/.test(letters);
-  const mod = /[CD]/.test(letters)
-    ? 'ignored'
-    : regOnly || /[RUN]/.test(texts.filter((t) => !t.includes('/') && !(t in NAMED)).join(''))
-      ? 'reg'
-      : /^M|,M/.test(operandText)
-        ? 'mem'
-        : 'any';
   const flags = flagsOf(semantics, cc, operands, string);
   return {
     id,
@@ -327,18 +343,36 @@ export const parseRow = (id: number, text: string, feature: string | null): Tabl
     immediateInForm: IMMEDIATE_IN_FORM.has(semantics) && operands.at(-1)?.method === METHOD.uI,
     prefix,
     map,
-    opcode,
-    plus: codes[last]?.endsWith('+r') ?? false,
+    opcode: Number.parseInt(code, 16),
+    plus: code.endsWith('+r'),
     ext,
     modrm,
-    hasModrm: modrm >= 0 || ext >= 0 || rm,
-    mod,
+    stack: modrmCode?.endsWith('+i') ?? false,
+    hasModrm: modrm >= 0 || ext >= 0 || usesModrm,
+    mod: regOnly ? 'reg' : pattern.mod,
     w,
     size,
     widthType,
     operands,
     implicitAddress: string || IMPLICIT_ADDRESS.has(semantics),
-    repeats:
-      !STRING.has(mnemonic) || !string ? 'no' : mnemonic === 'cmps' || mnemonic === 'scas' ? 'repne' : 'rep',
+    repeats: !string ? 'no' : mnemonic === 'cmps' || mnemonic === 'scas' ? 'repne' : 'rep',
   };
+};
+
+/** Reads the sections of the table; the ids of rows are their places. */
+export const parseRows = (sections: readonly Section[]): TableRow[] => {
+  const patterns = new Map<string, Pattern>();
+  const patternOf = (operands: string, row: string): Pattern => {
+    let pattern = patterns.get(operands);
+    if (!pattern) {
+      pattern = parsePattern(operands, row);
+      patterns.set(operands, pattern);
+    }
+    return pattern;
+  };
+  const rows: TableRow[] = [];
+  for (const section of sections) {
+    for (const text of section.rows) rows.push(parseRow(rows.length, text, section.feature, patternOf));
+  }
+  return rows;
 };

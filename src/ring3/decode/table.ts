@@ -1,6 +1,6 @@
 // The opcode map as one list of rows, and the names of meanings that the semantics tables have to cover.
 
-import { parseRow, type TableRow } from './row.ts';
+import { parseRows, type TableRow } from './row.ts';
 import { twoByte } from './table-0f.ts';
 import { oneByte } from './table-one-byte.ts';
 import { sse } from './table-sse.ts';
@@ -9,12 +9,10 @@ import { x87 } from './table-x87.ts';
 export type { TableRow } from './row.ts';
 
 /** Every instruction of 64-bit user mode that this processor knows; `rows[i].id === i`. */
-export const rows: readonly TableRow[] = [...oneByte, ...twoByte, ...sse, ...x87]
-  .flatMap(({ feature, rows }) => rows.map((text) => ({ text, feature })))
-  .map(({ text, feature }, id) => parseRow(id, text, feature));
+export const rows: readonly TableRow[] = parseRows([...oneByte, ...twoByte, ...sse, ...x87]);
 
 /** Distinct `Row.semantics`, with the operand patterns they occur with (as the rows write them). */
-export const semanticsNames: ReadonlyMap<string, readonly string[]> = (() => {
+export const semanticsNames = (): ReadonlyMap<string, readonly string[]> => {
   const names = new Map<string, string[]>();
   for (const row of rows) {
     const pattern = row.repeats === 'no' ? row.operands.map((o) => o.text).join(',') : '(string)';
@@ -23,4 +21,4 @@ export const semanticsNames: ReadonlyMap<string, readonly string[]> = (() => {
     names.set(row.semantics, patterns);
   }
   return names;
-})();
+};
