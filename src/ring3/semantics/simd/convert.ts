@@ -91,7 +91,7 @@ const packedToIntegers =
     const dst = operand(i, 0);
     let r: Val;
     if (e.exactFp) {
-      exact(e, i, 'toInt32', t, true, truncate ? 1 : 0);
+      exact(e, i, 'toInt32', t, true, (truncate ? 1 : 0) | (dst.kind === 'mm' ? 2 : 0));
       r = scratched('v128', 2);
     } else {
       const v = source(e, operand(i, 1));

@@ -22,7 +22,7 @@ export const EXACT_OPS = [
   /** Between the two formats; the format named is the source's. */ 'toFloat',
   /** From 32- and 64-bit integers in slot 1; the format named is the destination's. */ 'fromInt32',
   'fromInt64',
-  /** To 32- and 64-bit integers; the immediate is 1 to truncate. Scalar results are an i64 in slot 2. */ 'toInt32',
+  /** To 32- and 64-bit integers; bit 0 of the immediate truncates, bit 1 takes two lanes only. Scalar results are an i64 in slot 2. */ 'toInt32',
   'toInt64',
 ] as const;
 export type ExactOp = (typeof EXACT_OPS)[number];

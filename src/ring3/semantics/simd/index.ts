@@ -5,6 +5,7 @@ import type { HelperTable } from '../../helpers.ts';
 import { approximationSemantics } from './approx.ts';
 import { convertSemantics } from './convert.ts';
 import { cryptoHelpers, cryptoSemantics } from './crypto.ts';
+import { exactHelpers } from './exact.ts';
 import { floatSemantics } from './float.ts';
 import { integerSemantics } from './integer.ts';
 import { moveSemantics } from './move.ts';
@@ -26,4 +27,4 @@ export const simdSemantics: SemanticsTable = {
   ...cryptoSemantics,
 };
 
-export const simdHelpers: HelperTable = { ...stringHelpers, ...cryptoHelpers };
+export const simdHelpers: HelperTable = { ...stringHelpers, ...cryptoHelpers, ...exactHelpers };

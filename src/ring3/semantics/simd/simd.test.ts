@@ -64,7 +64,17 @@ const variants = (row: TableRow): Insn[] => {
 };
 
 test('each row of MMX to SSE4.2 has a meaning', () => {
-  const elsewhere = new Set(['crc32', 'popcnt', 'nop', 'lfence', 'mfence', 'sfence', 'fxsave', 'fxrstor', 'fisttp']);
+  const elsewhere = new Set([
+    'crc32',
+    'popcnt',
+    'nop',
+    'lfence',
+    'mfence',
+    'sfence',
+    'fxsave',
+    'fxrstor',
+    'fisttp',
+  ]);
   const missing = rows.filter(
     (r) => features.has(r.feature ?? '') && !(r.semantics in simdSemantics) && !elsewhere.has(r.semantics),
   );
