@@ -12,6 +12,7 @@ import { buildCoreModule, createHandlers } from './interp/handlers.ts';
 import { ARITH_FLAGS, CONTEXT_BYTES, CPU, FLAG, OFF, PAGE, STATUS, VECTOR } from './layout.ts';
 import { createFrames } from './mmu/frames.ts';
 import { createPageTable, type MmuTable } from './mmu/page-table.ts';
+import { createTranslator } from './translate/translator.ts';
 
 /** The core module made ahead of time: its bytes and the places of its handlers. */
 export interface CoreImage {
@@ -195,7 +196,10 @@ export const createCpu = (options: CpuOptions): Cpu => {
   for (const name of Object.keys(CORE_SIGNATURES)) {
     imports[name] = core[name as keyof typeof CORE_SIGNATURES] as unknown as WebAssembly.ExportValue;
   }
-  const translator = options.tier === 'interpreter' ? undefined : options.translator?.(imports);
+  const translator =
+    options.tier === 'interpreter'
+      ? undefined
+      : (options.translator ?? createTranslator(options.semantics, helperNames))(imports);
 
   const cache = createCodeCache({
     mem,
