@@ -102,6 +102,7 @@ export const createMachine = (tier: Exclude<Tier, 'mixed'>): Machine => {
     view.setBigUint64(OFF.gsBase, BigInt(state.gsBase), true);
     const mxcsr = new DataView(state.fx.buffer, state.fx.byteOffset).getUint32(24, true);
     const field = c.exactFp ? mxcsr | MXCSR_TRACKED : mxcsr;
+    view.setUint32(OFF.mxcsr, field, true);
     view.setInt32(OFF.exactFp, needsExactFp(field) ? 1 : 0, true);
     cpu.load(context);
     fxBytes.fill(0);
@@ -112,7 +113,14 @@ export const createMachine = (tier: Exclude<Tier, 'mixed'>): Machine => {
     for (const p of state.patches) setData(p.offset, p.bytes);
 
     called = false;
-    const status = cpu.run(BUDGET);
+    let status: number;
+    let thrown: string | null = null;
+    try {
+      status = cpu.run(BUDGET);
+    } catch (e) {
+      status = -1;
+      thrown = e instanceof Error ? e.message : String(e);
+    }
     const gpr = Array.from({ length: 16 }, (_, r) => cpu.gprBig(r));
     cpu.saveFpu(fxBytes);
     let changed = false;
@@ -136,6 +144,7 @@ export const createMachine = (tier: Exclude<Tier, 'mixed'>): Machine => {
       gsBase: Number(view.getBigUint64(OFF.gsBase, true)),
       fx: fxBytes.slice(0, FX_BYTES),
       ...memory,
+      thrown,
     };
   };
 

@@ -56,6 +56,8 @@ export interface Outcome {
   readonly differences: number;
   readonly hash: number;
   readonly memory: ReadonlyMap<number, bigint>;
+  /** What our side threw, which it never should. */
+  readonly thrown: string | null;
 }
 
 /** Address at which the case in a slot starts. */
@@ -133,6 +135,7 @@ export const readResult = (from: DataView, at: number): Outcome => {
     differences,
     hash: from.getUint32(tail + 4, true),
     memory,
+    thrown: null,
   };
 };
 

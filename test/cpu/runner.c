@@ -119,6 +119,8 @@ static void load(ucontext_t *uc) {
   for (int i = 0; i < 16; i++) uc->uc_mcontext.gregs[greg[i]] = t->gpr[i];
   uc->uc_mcontext.gregs[REG_RIP] = t->rip;
   uc->uc_mcontext.gregs[REG_EFL] = t->rflags;
+  // CS and SS: a case may have left 64-bit mode.
+  uc->uc_mcontext.gregs[REG_CSGSFS] = 0x33ull | 0x2bull << 48;
   copy(uc->uc_mcontext.fpregs, t->fx, sizeof t->fx);
   // The XSAVE header behind the legacy region: x87 and SSE state are present.
   *(volatile uint64_t *)((uint8_t *)uc->uc_mcontext.fpregs + 512) |= 3;

@@ -191,25 +191,25 @@ const enterNested = (cpu: CpuState, arg: number): number => {
   const rsp = Number(cpu.u64[gprAt(GPR.rsp)]);
   const rbp = Number(cpu.u64[gprAt(GPR.rbp)]);
   const frame = rsp - bytes;
-  // Every pointer of the display, the old frame pointer on top and the new one at the bottom.
-  const all = new Uint8Array(bytes * (level + 1));
-  const view = new DataView(all.buffer);
-  const put = (slot: number, v: bigint): void => {
-    const at = bytes * (level - slot);
-    if (bytes === 8) view.setBigUint64(at, v, true);
-    else view.setUint16(at, Number(v & 0xffffn), true);
+  const one = new Uint8Array(bytes);
+  let top = rsp;
+  const push = (v: number): boolean => {
+    new DataView(one.buffer).setUint16(0, v % 0x10000, true);
+    if (bytes === 8) new DataView(one.buffer).setBigUint64(0, BigInt(v), true);
+    top -= bytes;
+    return cpu.store(top, one);
   };
-  put(0, BigInt.asUintN(64, BigInt(rbp)));
+  if (!push(rbp)) return 1;
   for (let k = 1; k < level; k++) {
     const from = cpu.load(rbp - bytes * k, bytes);
     if (!from) return 1;
-    const v = new DataView(from.buffer, from.byteOffset, bytes);
-    put(k, bytes === 8 ? v.getBigUint64(0, true) : BigInt(v.getUint16(0, true)));
+    one.set(from);
+    top -= bytes;
+    if (!cpu.store(top, one)) return 1;
   }
-  put(level, BigInt(frame));
-  const bottom = frame - bytes * level;
-  if (!cpu.store(bottom, all)) return 1;
-  if (size > 0 && cpu.span(bottom - size, true) === 0) return 1;
+  if (!push(frame)) return 1;
+  if (size > 0 && cpu.span(top - size, true) === 0) return 1;
+  const bottom = top;
   cpu.u64[gprAt(GPR.rsp)] = BigInt(bottom - size);
   if (bytes === 8) cpu.u64[gprAt(GPR.rbp)] = BigInt(frame);
   else cpu.u16[gprAt(GPR.rbp) * 4] = frame & 0xffff;

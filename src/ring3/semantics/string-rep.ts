@@ -56,7 +56,8 @@ const step = (r: Run, n: number): void => {
 
 /** Writes the progress back; `failed` is what the helper returns. */
 const end = (r: Run, failed: 0 | 1, moves: 'both' | 'src' | 'dst'): number => {
-  if (r.done === 0) return failed;
+  // With 32-bit addresses a fault at the first element clears the upper halves already.
+  if (r.done === 0 && (failed === 0 || !r.a32)) return failed;
   const by = r.df * r.done * r.size;
   addTo(r.cpu, GPR.rcx, -r.done, r.a32);
   if (moves !== 'dst') addTo(r.cpu, GPR.rsi, by, r.a32);
@@ -218,19 +219,19 @@ const cmps: Helper = (cpu, arg) => {
     const n = Math.min(inPage(r, r.src), inPage(r, r.dst), r.left);
     let ended: boolean;
     if (n === 0) {
-      const x = cpu.load(r.src, size);
-      if (!x) return end(r, 1, 'both');
-      a = element(x, 0, size);
       const y = cpu.load(r.dst, size);
       if (!y) return end(r, 1, 'both');
       b = element(y, 0, size);
+      const x = cpu.load(r.src, size);
+      if (!x) return end(r, 1, 'both');
+      a = element(x, 0, size);
       ended = (a === b) === r.repne;
       step(r, 1);
     } else {
-      const x = cpu.span(r.src, false);
-      if (x === 0) return end(r, 1, 'both');
       const y = cpu.span(r.dst, false);
       if (y === 0) return end(r, 1, 'both');
+      const x = cpu.span(r.src, false);
+      if (x === 0) return end(r, 1, 'both');
       const by = df * size;
       const found = search(cpu.u8, r, x, by, y, by, n);
       a = element(cpu.u8, x + (found.count - 1) * by, size);

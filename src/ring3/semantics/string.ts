@@ -55,8 +55,9 @@ const compare = (e: Emit, w: Width, a: Val, b: Val): void =>
   e.flags('sub', w, a, b, e.let(clip(w, word(w).sub(a, b))));
 
 const cmps = string('cmps', (e, i) => {
-  const a = e.let(e.load(i.width, source(e, i)));
+  // The destination first, as processors do: it decides which of two faults is taken.
   const b = e.let(e.load(i.width, destination(e, i)));
+  const a = e.let(e.load(i.width, source(e, i)));
   advance(e, i, GPR.rsi, GPR.rdi);
   compare(e, i.width, a, b);
 });
