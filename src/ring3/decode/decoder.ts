@@ -33,14 +33,17 @@ const P = {
   ignored: 9,
 } as const;
 
-const prefixClass = Uint8Array.from({ length: 256 }, (_, b) => {
-  if (b >= 0x40 && b < 0x50) return P.rex;
-  const classes: Readonly<Record<number, number>> = {
-    ...{ 102: P.size, 103: P.address, 242: P.repne, 243: P.rep, 240: P.lock, 100: P.fs, 101: P.gs },
-    ...{ 38: P.ignored, 46: P.ignored, 54: P.ignored, 62: P.ignored },
-  };
-  return classes[b] ?? P.none;
-});
+const prefixClass = new Uint8Array(256);
+prefixClass.fill(P.rex, 0x40, 0x50);
+prefixClass[0x66] = P.size;
+prefixClass[0x67] = P.address;
+prefixClass[0xf2] = P.repne;
+prefixClass[0xf3] = P.rep;
+prefixClass[0xf0] = P.lock;
+prefixClass[0x64] = P.fs;
+prefixClass[0x65] = P.gs;
+// ES, CS, SS and DS mean nothing in 64-bit mode, and do not undo FS or GS.
+for (const segment of [0x26, 0x2e, 0x36, 0x3e]) prefixClass[segment] = P.ignored;
 
 // The rows as arrays. Operand size index: 0, 1, 2 for 16, 32, 64 bits.
 const SIZE_RULE = { v: 0, d64: 1, f64: 2, mandatory: 3 } as const;
@@ -68,6 +71,13 @@ const immediateBytes = (o: OperandSpec, size: number): number => {
   return (widths[o.type * 3 + size] as number) >> 3;
 };
 
+/** What the decoder keeps of a list of operands; rows with the same operands share the list. */
+const pack = (operands: readonly OperandSpec[]): { specs: number[]; bytes: number[]; flags: number } => ({
+  specs: operands.map((o) => o.method | (o.type << 5) | (o.memType << 9) | ((o.reg & 15) << 13)),
+  bytes: [0, 1, 2].map((size) => operands.reduce((sum, o) => sum + immediateBytes(o, size), 0)),
+  flags: operands.some((o) => o.method === METHOD.O) ? F.moffs : 0,
+});
+
 const rowFlags = new Uint8Array(rows.length);
 const sizeRule = new Uint8Array(rows.length);
 /** TYPE of the width, times 3. */
@@ -77,25 +87,29 @@ const immediates = new Uint8Array(rows.length * 3);
 /** Operand specs, three a row: method | type << 5 | memType << 9 | reg << 13; 0 ends. */
 const specs = new Int32Array(rows.length * 3);
 
-for (const row of rows) {
-  let flags =
-    (row.hasModrm ? F.modrm : 0) |
-    (row.mod === 'ignored' ? F.register : 0) |
-    (row.lockable ? F.lockable : 0) |
-    (row.implicitAddress ? F.implicit : 0) |
-    (row.immediateInForm ? F.imm : 0) |
-    (row.repeats === 'rep' ? F.rep : row.repeats === 'repne' ? F.repne : 0);
-  row.operands.forEach((o, slot) => {
-    if (o.method === METHOD.O) flags |= F.moffs;
-    specs[row.id * 3 + slot] = o.method | (o.type << 5) | (o.memType << 9) | ((o.reg & 15) << 13);
-    for (let size = 0; size < 3; size++) {
-      immediates[row.id * 3 + size] = (immediates[row.id * 3 + size] as number) + immediateBytes(o, size);
+const compile = (): void => {
+  const packed = new Map<readonly OperandSpec[], ReturnType<typeof pack>>();
+  for (const row of rows) {
+    let operands = packed.get(row.operands);
+    if (!operands) {
+      operands = pack(row.operands);
+      packed.set(row.operands, operands);
     }
-  });
-  rowFlags[row.id] = flags;
-  sizeRule[row.id] = row.prefix === '66' ? SIZE_RULE.mandatory : SIZE_RULE[row.size];
-  widthTypes[row.id] = row.widthType * 3;
-}
+    specs.set(operands.specs, row.id * 3);
+    immediates.set(operands.bytes, row.id * 3);
+    rowFlags[row.id] =
+      operands.flags |
+      (row.hasModrm ? F.modrm : 0) |
+      (row.mod === 'ignored' ? F.register : 0) |
+      (row.lockable ? F.lockable : 0) |
+      (row.implicitAddress ? F.implicit : 0) |
+      (row.immediateInForm ? F.imm : 0) |
+      (row.repeats === 'rep' ? F.rep : row.repeats === 'repne' ? F.repne : 0);
+    sizeRule[row.id] = row.prefix === '66' ? SIZE_RULE.mandatory : SIZE_RULE[row.size];
+    widthTypes[row.id] = row.widthType * 3;
+  }
+};
+compile();
 
 /** Width index of the form by width >> 3. */
 const formWidth = Uint8Array.of(0, 0, 1, 0, 2, 0, 0, 0, 3);

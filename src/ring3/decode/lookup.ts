@@ -6,15 +6,15 @@ import { rows } from './table.ts';
 /** Columns of the mandatory prefix. */
 export const COLUMN = { NP: 0, P66: 1, F3: 2, F2: 3 } as const;
 
-const COLUMNS: Readonly<Record<PrefixRule, readonly number[]>> = {
-  any: [COLUMN.NP, COLUMN.P66, COLUMN.F3, COLUMN.F2],
-  NFx: [COLUMN.NP, COLUMN.P66],
-  NP: [COLUMN.NP],
-  '66': [COLUMN.P66],
-  F3: [COLUMN.F3],
-  F2: [COLUMN.F2],
+/** Columns of `TOP` that a prefix rule allows, two bits a prefix: without and with REX.W. */
+const COLUMNS: Readonly<Record<PrefixRule, number>> = {
+  any: 0xff,
+  NFx: 0x0f,
+  NP: 0x03,
+  '66': 0x0c,
+  F3: 0x30,
+  F2: 0xc0,
 };
-
 /** Entries of a group: ModRM.reg and rm as they are, plus 64 when mod is 3. */
 export const GROUP = 128;
 
@@ -28,16 +28,6 @@ const exactness = (row: TableRow): number =>
 /** Does ModRM decide whether it is this row? */
 const selects = (row: TableRow): boolean =>
   row.hasModrm && (row.mod === 'mem' || row.mod === 'reg' || row.ext >= 0 || row.modrm >= 0);
-
-/** The columns of `top`, prefix * 2 + REX.W, that a row may be in. */
-const columnsOf = (row: TableRow): number[] => {
-  const columns: number[] = [];
-  for (const prefix of COLUMNS[row.prefix]) {
-    if (row.w !== 1) columns.push(prefix * 2);
-    if (row.w !== 0) columns.push(prefix * 2 + 1);
-  }
-  return columns;
-};
 
 /** Enters a row in the group that starts at `from`. */
 const fill = (groups: Int16Array, from: number, row: TableRow): void => {
@@ -61,10 +51,10 @@ const build = (): { top: Int16Array; groups: Int16Array } => {
   const groups = new Int16Array(MAX_GROUPS * GROUP);
   let count = 0;
 
-  /** The group that the row is entered in, in place of what `columns` held. */
-  const regroup = (row: TableRow, base: number, old: number, columns: readonly number[]): number => {
+  /** Enters a row that ModRM selects in the columns that hold `old`, of those in `mask`. */
+  const regroup = (row: TableRow, base: number, old: number, mask: number): void => {
     let elsewhere = false;
-    for (let c = 0; c < 8; c++) if (top[base + c] === old && !columns.includes(c)) elsewhere = true;
+    for (let c = 0; c < 8; c++) if (top[base + c] === old && (mask & (1 << c)) === 0) elsewhere = true;
     let group = -2 - old;
     if (old > -2 || elsewhere) {
       if (count === MAX_GROUPS) throw new Error('too many groups of opcodes');
@@ -73,28 +63,32 @@ const build = (): { top: Int16Array; groups: Int16Array } => {
       else groups.copyWithin(group * GROUP, (-2 - old) * GROUP, (-1 - old) * GROUP);
     }
     fill(groups, group * GROUP, row);
-    return -2 - group;
+    for (let c = 0; c < 8; c++)
+      if (top[base + c] === old && (mask & (1 << c)) !== 0) top[base + c] = -2 - group;
   };
 
-  const place = (row: TableRow, opcode: number): void => {
-    const base = ((row.map << 8) | opcode) << 3;
-    const columns = columnsOf(row);
-    const done: number[] = [];
-    for (const column of columns) {
-      const old = top[base + column] as number;
-      if (!selects(row)) top[base + column] = row.id;
-      else if (!done.includes(old)) {
-        const now = regroup(row, base, old, columns);
-        for (const c of columns) if (top[base + c] === old) top[base + c] = now;
-        done.push(now);
-      }
+  const place = (row: TableRow): void => {
+    const base = ((row.map << 8) | row.opcode) << 3;
+    const mask = COLUMNS[row.prefix] & (row.w < 0 ? 0xff : row.w === 0 ? 0x55 : 0xaa);
+    if (!selects(row)) {
+      // Rows with the register in the opcode are of all columns.
+      if (mask === 0xff) top.fill(row.id, base, base + (row.plus ? 64 : 8));
+      else for (let c = 0; c < 8; c++) if ((mask & (1 << c)) !== 0) top[base + c] = row.id;
+      return;
+    }
+    let left = mask;
+    while (left !== 0) {
+      const old = top[base + 31 - Math.clz32(left)] as number;
+      let same = 0;
+      for (let c = 0; c < 8; c++) if ((left & (1 << c)) !== 0 && top[base + c] === old) same |= 1 << c;
+      regroup(row, base, old, mask);
+      left &= ~same;
     }
   };
 
-  const ordered = rows.map((row) => exactness(row) * rows.length + row.id).sort((a, b) => a - b);
+  const ordered = Int32Array.from(rows, (row) => exactness(row) * rows.length + row.id).sort();
   for (const key of ordered) {
-    const row = rows[key % rows.length] as TableRow;
-    for (let r = 0; r < (row.plus ? 8 : 1); r++) place(row, row.opcode + r);
+    place(rows[key % rows.length] as TableRow);
   }
   return { top, groups: groups.slice(0, count * GROUP) };
 };

@@ -48,12 +48,19 @@ export const KIND = { reg: 0, xmm: 1, mm: 2, st: 3, sreg: 4, creg: 5, dreg: 6 } 
 const register = (kind: Operand['kind'], slot: number, width: number, reg: number, high: boolean): Operand =>
   record(kind, slot, width, reg, high, -1, -1, 0, 0, null, 64, false, 0, 0);
 
-/** Register operands by kind << 12 | slot << 10 | high << 9 | width >> 3 << 4 | reg, made when first needed. */
-const pool: (Operand | undefined)[] = Array(KINDS.length << 12);
+/** Operands of one instruction, at most. */
+const SLOTS = 3;
+/** Places of widths in the pool, by width >> 3; the high-byte registers have one of their own. */
+const widthPlace = Uint8Array.of(0, 0, 1, 0, 2, 0, 0, 0, 3, 0, 4, 0, 0, 0, 0, 0, 5);
+const HIGH = 6;
+const PLACES = 7;
+
+/** Register operands by kind, slot, place of the width and number, made when first needed. */
+const pool: (Operand | undefined)[] = Array(KINDS.length * SLOTS * PLACES * 16);
 
 /** A register operand. `kind`: KIND. */
 export const registerOperand = (kind: number, slot: number, width: number, reg: number): Operand => {
-  const at = (kind << 12) | (slot << 10) | ((width >> 3) << 4) | reg;
+  const at = ((kind * SLOTS + slot) * PLACES + (widthPlace[width >> 3] as number)) * 16 + reg;
   let operand = pool[at];
   if (operand === undefined) {
     operand = register(KINDS[kind] ?? 'reg', slot, width, reg, false);
@@ -64,7 +71,7 @@ export const registerOperand = (kind: number, slot: number, width: number, reg: 
 
 /** AH, CH, DH, BH for 0..3. */
 export const highOperand = (slot: number, reg: number): Operand => {
-  const at = (slot << 10) | (1 << 9) | reg;
+  const at = (slot * PLACES + HIGH) * 16 + reg;
   let operand = pool[at];
   if (operand === undefined) {
     operand = register('reg', slot, 8, reg, true);

@@ -184,7 +184,13 @@ const parseOperand = (text: string, row: string): OperandSpec => {
 };
 
 const PREFIXES = new Set(['NP', 'NFx', '66', 'F3', 'F2']);
-const BYTE = /^[0-9A-F]{2}(\+[ri])?$/;
+
+/** Two capital hexadecimal digits, and perhaps `+r` or `+i`? */
+const isByte = (word: string | undefined): boolean => {
+  if (word === undefined || (word.length !== 2 && word[2] !== '+')) return false;
+  return isDigit(word.charCodeAt(0)) && isDigit(word.charCodeAt(1));
+};
+const isDigit = (c: number): boolean => (c >= 0x30 && c <= 0x39) || (c >= 0x41 && c <= 0x46);
 
 /** Meanings that several mnemonics share, or that need a name apart from another instruction's. */
 const SEMANTICS: Readonly<Record<string, string>> = { sal: 'shl', movabs: 'mov' };
@@ -283,7 +289,7 @@ const parseRow = (
   const prefix = (PREFIXES.has(words[0] ?? '') ? words[at++] : 'any') as PrefixRule;
 
   const first = at;
-  while (BYTE.test(words[at] ?? '')) at++;
+  while (isByte(words[at])) at++;
   const codes = words.slice(first, at);
   const map = codes[0] !== '0F' ? 0 : codes[1] === '38' ? 2 : codes[1] === '3A' ? 3 : 1;
   const last = map === 3 ? 2 : map;
@@ -316,7 +322,8 @@ const parseRow = (
     else if (word in WIDTH_WORDS) widthType = WIDTH_WORDS[word] ?? -1;
     else operandText = word;
   }
-  const { operands, string, usesModrm, ...pattern } = patternOf(operandText, text);
+  const pattern = patternOf(operandText, text);
+  const { operands, string } = pattern;
   if (size !== 'v') widthType = TYPE.v;
   else if (widthType < 0) widthType = pattern.widthType;
 
@@ -348,7 +355,7 @@ const parseRow = (
     ext,
     modrm,
     stack: modrmCode?.endsWith('+i') ?? false,
-    hasModrm: modrm >= 0 || ext >= 0 || usesModrm,
+    hasModrm: modrm >= 0 || ext >= 0 || pattern.usesModrm,
     mod: regOnly ? 'reg' : pattern.mod,
     w,
     size,
