@@ -80,9 +80,14 @@ const dotProduct = (cpu: CpuState, f: Format, env: Env, imm: number): void => {
     (imm >> (4 + k)) & 1 ? soft.mul(f, load(cpu, A, f, k), load(cpu, B, f, k), env) : 0n,
   );
   const at = (k: number): bigint => products[k] ?? 0n;
-  const low = soft.add(f, at(0), at(1), env);
-  const sum = n === 2 ? low : soft.add(f, low, soft.add(f, at(2), at(3), env), env);
-  for (let k = 0; k < n; k++) store(cpu, f, k, (imm >> k) & 1 ? sum : 0n);
+  for (let k = 0; k < n; k++) {
+    // Operand order, which decides among NaNs, as in float.ts.
+    const sum =
+      n === 2
+        ? soft.add(f, at(k), at(k ^ 1), env)
+        : soft.add(f, soft.add(f, at(k ^ 1), at(k), env), soft.add(f, at(k ^ 3), at(k ^ 2), env), env);
+    store(cpu, f, k, (imm >> k) & 1 ? sum : 0n);
+  }
 };
 
 const toIntegers = (

@@ -19,7 +19,7 @@ import {
   setLowFloat,
 } from './common.ts';
 import { type ExactOp, exactCode } from './exact-ops.ts';
-import { V } from './opcodes.ts';
+import { F32, F64, V } from './opcodes.ts';
 
 const { op } = v128;
 const scalarOps = { f32, f64 } as const;
@@ -201,10 +201,12 @@ const dotProduct =
         : each64(...[0, 1].map((k) => ((bits >> k) & 1 ? 0xffffffffffffffffn : 0n)));
     const b = e.let(e.readX(operand(i, 1)));
     const products = e.let(op(V.and, op(lane[t].mul, e.readX(operand(i, 0)), b), mask(imm >> 4)));
-    let sum = e.let(
-      op(lane[t].add, products, pick(products, products, size[t], 16, t === 'f32' ? [1, 0, 3, 2] : [1, 0])),
-    );
-    if (t === 'f32') sum = op(lane.f32.add, sum, pick(sum, sum, 4, 16, [2, 3, 0, 1]));
+    // The order of the operands decides which NaN survives; it differs between the two on the processor.
+    let sum =
+      t === 'f32'
+        ? e.let(op(F32.add, pick(products, products, 4, 16, [1, 0, 3, 2]), products))
+        : op(F64.add, products, pick(products, products, 8, 16, [1, 0]));
+    if (t === 'f32') sum = op(F32.add, sum, pick(sum, sum, 4, 16, [2, 3, 0, 1]));
     e.writeX(operand(i, 0), op(V.and, sum, mask(imm)));
   };
 

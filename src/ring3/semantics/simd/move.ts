@@ -32,6 +32,8 @@ const moveLow: Semantics = (e, i) => {
   else if (dst.kind === 'mm') writeMmx(e, dst, wide());
   else {
     const v = e.let(low64Of(e, src));
+    // A store that faults leaves TOP at 0 but the tags alone (seen on the processor).
+    if (src.kind === 'mm') e.setField('fsw', i32.and(e.field('fsw'), i32.const(0xc7ff)));
     e.write(dst, dst.width === 64 ? v : i32.wrap(v));
     if (src.kind === 'mm') e.enterMmx();
   }
@@ -75,7 +77,6 @@ const signMask =
 
 /**
  * MASKMOVQ, MASKMOVDQU: bytes whose mask has bit 7 set go to rdi, one store each; nothing else is touched.
- * A fault half-way leaves bytes that the restarted instruction writes again.
  */
 const maskedMove: Semantics = (e, i) => {
   const a = operand(i, 0);
@@ -86,6 +87,10 @@ const maskedMove: Semantics = (e, i) => {
   e.scratch(0, vector(a));
   const mask = e.variable('i32');
   e.set(mask, i32.and(v128.test(I8.bitmask, vector(b)), i32.const((1 << count) - 1)));
+  if (a.kind === 'mm') e.enterMmx();
+  // Faults are those of whole quadwords, the upper one first, whatever the mask (seen on the processor).
+  if (count === 16) e.probeWrite(8, i64.add(at, i64.const(8)));
+  e.probeWrite(8, at);
   e.loop((l) => {
     e.if(i32.eqz(mask), () => l.leave());
     const k = e.let(i32.ctz(mask));
@@ -93,7 +98,6 @@ const maskedMove: Semantics = (e, i) => {
     e.store(8, i64.add(at, i64.extendU(k)), loadAt('i32', 0x2d, k, CPU + OFF.scratch));
     l.again();
   });
-  if (a.kind === 'mm') e.enterMmx();
 };
 
 const ldmxcsr: Semantics = (e, i) => {
@@ -144,7 +148,10 @@ export const moveSemantics: SemanticsTable = {
   },
   maskmovq: maskedMove,
   maskmovdqu: maskedMove,
-  emms: (e) => e.setField('ftw', i32.const(0xffff)),
+  emms: (e) => {
+    e.enterMmx();
+    e.setField('ftw', i32.const(0xffff));
+  },
   ldmxcsr,
   stmxcsr: (e, i) => e.write(operand(i, 0), i32.and(e.field('mxcsr'), i32.const(MXCSR_MASK))),
 };
