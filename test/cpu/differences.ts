@@ -25,7 +25,10 @@ const EXCLUDED: Readonly<Record<string, string>> = {
 /** The same for single rows, by what their text contains. */
 const EXCLUDED_ROWS: readonly (readonly [RegExp, string])[] = [
   [/ SYSENTER/, 'enters the host kernel for 32-bit programs'],
-  [/ (SGDT|SIDT|SLDT|STR|SMSW) /, 'Linux emulates these for programs where UMIP forbids them; Kanmon raises #GP'],
+  [
+    / (SGDT|SIDT|SLDT|STR|SMSW) /,
+    'Linux emulates these for programs where UMIP forbids them; Kanmon raises #GP',
+  ],
 ];
 
 /** Why a row is not compared, or null. */
@@ -43,10 +46,13 @@ const RECIPROCALS = names('rcpps rcpss rsqrtps rsqrtss');
 /** Error below one unit in the last place (volume 1, section 8.3.10), the processor's own included. */
 const TRANSCENDENTAL = names('fsin fcos fsincos fptan fpatan f2xm1 fyl2x fyl2xp1');
 
-const uses = (c: Case, set: ReadonlySet<string>): boolean => c.steps.some((s) => set.has(s.insn.row.semantics));
+const uses = (c: Case, set: ReadonlySet<string>): boolean =>
+  c.steps.some((s) => set.has(s.insn.row.semantics));
 
 const close32 = (a: number, b: number): boolean =>
-  Object.is(a, b) || (Number.isNaN(a) && Number.isNaN(b)) || Math.abs(a - b) <= 2 * 1.5 * 2 ** -12 * Math.abs(a);
+  Object.is(a, b) ||
+  (Number.isNaN(a) && Number.isNaN(b)) ||
+  Math.abs(a - b) <= 2 * 1.5 * 2 ** -12 * Math.abs(a);
 
 /** Are two register values equal as far as the case's instructions define them? */
 export const approximate = (c: Case, kind: 'st' | 'xmm', native: Uint8Array, ours: Uint8Array): boolean => {
@@ -57,7 +63,8 @@ export const approximate = (c: Case, kind: 'st' | 'xmm', native: Uint8Array, our
     return [0, 4, 8, 12].every((at) => close32(a.getFloat32(at, true), b.getFloat32(at, true)));
   }
   if (kind === 'st' && uses(c, TRANSCENDENTAL)) {
-    const value = (v: DataView): bigint => (BigInt(v.getUint16(8, true) & 0x7fff) << 63n) + (v.getBigUint64(0, true) & ((1n << 63n) - 1n));
+    const value = (v: DataView): bigint =>
+      (BigInt(v.getUint16(8, true) & 0x7fff) << 63n) + (v.getBigUint64(0, true) & ((1n << 63n) - 1n));
     const distance = value(a) - value(b);
     return a.getUint16(8, true) >> 15 === b.getUint16(8, true) >> 15 && distance <= 2n && distance >= -2n;
   }
@@ -75,3 +82,10 @@ const TRANSFERS = names('jmp call ret');
  */
 export const jumpsAstray = (c: Case, native: Outcome, ours: Outcome): boolean =>
   native.vector === 13 && ours.vector === 13 && uses(c, TRANSFERS) && ours.rip >= 2 ** 47;
+
+/** A non-canonical address is #SS with a stack pointer as its base; here it is #GP, and both end a program. */
+export const vectorOf = (o: Outcome): number => (o.vector === 12 ? 13 : o.vector);
+
+/** An MMX store that faults has set TOP to 0 already on the processor; here nothing has happened. */
+export const entersMmxBeforeFault = (c: Case, native: Outcome): boolean =>
+  native.vector !== 3 && c.steps.some((s) => s.insn.operands.some((o) => o.kind === 'mm'));

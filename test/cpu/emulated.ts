@@ -1,10 +1,10 @@
 // Our processor as a function from cases to outcomes: a bare Cpu over the same code and data pages, in one of
 // the tiers, without a kernel.
 
-import { createCpu } from '../../src/ring3/processor.ts';
 import { type Cpu, PTE, type Tier } from '../../src/ring3/cpu.ts';
 import type { Insn } from '../../src/ring3/decode/insn.ts';
 import { CONTEXT_BYTES, CPU, OFF, PAGE, STATUS } from '../../src/ring3/layout.ts';
+import { createCpu } from '../../src/ring3/processor.ts';
 import { helpers, semantics } from '../../src/ring3/semantics/index.ts';
 import { MXCSR_TRACKED, needsExactFp } from '../../src/ring3/semantics/simd/mxcsr.ts';
 import {

@@ -56,7 +56,8 @@ class Draft {
     const kind = rng.below(100);
     if (kind < 70) return DATA + 512 + 16 * rng.below((WRITABLE - 1024 - bytes) / 16);
     if (kind < 85) return DATA + 512 + rng.below(WRITABLE - 1024 - bytes);
-    if (kind < 93) return DATA + 0x1000 * (1 + rng.below(2)) - rng.below(Math.max(2, bytes)) - (bytes > 1 ? 0 : 1);
+    if (kind < 93)
+      return DATA + 0x1000 * (1 + rng.below(2)) - rng.below(Math.max(2, bytes)) - (bytes > 1 ? 0 : 1);
     // Read-only, below the pages, at their end, and not canonical.
     if (kind < 96) return DATA + WRITABLE + rng.below(0x1000 - bytes) - (rng.chance(0.3) ? bytes : 0);
     if (kind < 98) return DATA - rng.below(24);
@@ -109,7 +110,9 @@ class Draft {
   }
   /** For 32-bit addresses the upper half of a register does not count. */
   garbage(bits: number, v: bigint): bigint {
-    return bits === 64 ? v : BigInt.asUintN(32, v) | (this.rng.chance(0.5) ? 0n : BigInt(this.rng.u32()) << 32n);
+    return bits === 64
+      ? v
+      : BigInt.asUintN(32, v) | (this.rng.chance(0.5) ? 0n : BigInt(this.rng.u32()) << 32n);
   }
   effective(o: MemOperand): number {
     let a = BigInt(o.disp);
@@ -172,7 +175,8 @@ const loadedImage = (d: Draft, name: string, bytes: number): Uint8Array | null =
     return image;
   }
   if (name === 'fldcw') return Uint8Array.of(0x7f, rng.below(16));
-  if (name === 'ldmxcsr') return Uint8Array.of(0x80 | (rng.u32() & 0x7f), 0x1f | (rng.u32() & 0xe0), rng.chance(0.1) ? 1 : 0, 0);
+  if (name === 'ldmxcsr')
+    return Uint8Array.of(0x80 | (rng.u32() & 0x7f), 0x1f | (rng.u32() & 0xe0), rng.chance(0.1) ? 1 : 0, 0);
   if (name === 'popf' || name === 'iret') {
     const flags = rng.u32() & ~(FLAG.TF | FLAG.AC);
     return Uint8Array.of(flags, flags >> 8, flags >> 16, flags >> 24, 0, 0, 0, 0);
@@ -195,11 +199,16 @@ const prepare = (d: Draft, insn: Insn): void => {
     const bits = insn.addressWidth;
     d.offer(GPR.rsi, d.garbage(bits, BigInt(source)));
     const near = rng.chance(0.3);
-    d.offer(GPR.rdi, d.garbage(bits, BigInt(near ? source + d.segment(insn.segment) + rng.below(33) - 16 : d.place(32))));
+    d.offer(
+      GPR.rdi,
+      d.garbage(bits, BigInt(near ? source + d.segment(insn.segment) + rng.below(33) - 16 : d.place(32))),
+    );
     if (bits === 32 && rng.chance(0.5)) d.gpr[GPR.rcx] = (d.gpr[GPR.rcx] ?? 0n) | (BigInt(rng.u32()) << 32n);
     // Equal stretches, so that comparisons get somewhere.
     if ((name === 'cmps' || name === 'scas') && rng.chance(0.7)) {
-      const same = new Uint8Array(64).fill(rng.chance(0.5) ? Number(BigInt.asUintN(8, d.gpr[GPR.rax] ?? 0n)) : 0x41);
+      const same = new Uint8Array(64).fill(
+        rng.chance(0.5) ? Number(BigInt.asUintN(8, d.gpr[GPR.rax] ?? 0n)) : 0x41,
+      );
       if (rng.chance(0.6)) same[rng.below(40)] = 0x42;
       if (name === 'scas' && rng.chance(0.7)) d.offer(GPR.rax, rng.chance(0.5) ? 0x4141414141414141n : 0x42n);
       d.patch(Number(BigInt.asUintN(32, d.gpr[GPR.rdi] ?? 0n)), same);
@@ -207,24 +216,37 @@ const prepare = (d: Draft, insn: Insn): void => {
     }
     return;
   }
-  if (name === 'xlat') d.offer(GPR.rbx, d.garbage(insn.addressWidth, BigInt(d.place(1) - d.segment(insn.segment)) - (d.gpr[0] ?? 0n) % 256n));
+  if (name === 'xlat')
+    d.offer(
+      GPR.rbx,
+      d.garbage(insn.addressWidth, BigInt(d.place(1) - d.segment(insn.segment)) - ((d.gpr[0] ?? 0n) % 256n)),
+    );
   if (name === 'maskmovq' || name === 'maskmovdqu') {
     d.offer(GPR.rdi, d.garbage(insn.addressWidth, BigInt(d.place(16) - d.segment(insn.segment))));
   }
-  if (name === 'jrcxz' || name.startsWith('loop')) d.offer(GPR.rcx, rng.chance(0.7) ? BigInt(rng.below(3)) : 0x100000000n);
+  if (name === 'jrcxz' || name.startsWith('loop'))
+    d.offer(GPR.rcx, rng.chance(0.7) ? BigInt(rng.below(3)) : 0x100000000n);
   if (name === 'leave') d.offer(GPR.rbp, BigInt(d.place(8)));
   if (name === 'enter') d.offer(GPR.rbp, BigInt(d.place(64)));
   if (name.startsWith('bt') && insn.operands[1]?.kind === 'reg') {
     const { reg, width } = insn.operands[1];
     if (mem) {
       const offset = BigInt.asUintN(64, BigInt(rng.below(8000) - 4000));
-      d.offer(reg, width === 64 ? offset : (offset & ((1n << BigInt(width)) - 1n)) | (rng.u64() & ~((1n << BigInt(width)) - 1n)));
+      d.offer(
+        reg,
+        width === 64
+          ? offset
+          : (offset & ((1n << BigInt(width)) - 1n)) | (rng.u64() & ~((1n << BigInt(width)) - 1n)),
+      );
     }
   }
   if ((name === 'div' || name === 'idiv') && rng.chance(0.7)) {
     const k = rng.below(4);
     const rax = d.gpr[GPR.rax] ?? 0n;
-    d.offer(GPR.rdx, k === 0 ? 0n : k === 1 ? BigInt(rng.below(1000)) : BigInt.asUintN(64, BigInt.asIntN(64, rax) >> 63n));
+    d.offer(
+      GPR.rdx,
+      k === 0 ? 0n : k === 1 ? BigInt(rng.below(1000)) : BigInt.asUintN(64, BigInt.asIntN(64, rax) >> 63n),
+    );
     if (insn.width === 8) d.gpr[GPR.rax] = rng.chance(0.5) ? BigInt(rng.below(3000)) : rax;
   }
 
@@ -233,6 +255,8 @@ const prepare = (d: Draft, insn: Insn): void => {
     const bytes = operandBytes(insn, mem);
     let target = d.place(bytes);
     if (bytes >= 512 && rng.chance(0.9)) target -= target % 64;
+    // Linux slows programs down that lock across a cache line.
+    if (insn.lock || name === 'xchg') target -= target % 16;
     at = d.aim(mem, target);
     const content = new Uint8Array(Math.min(64, Math.max(16, bytes)));
     fillData(rng, content);
@@ -258,7 +282,8 @@ const prepare = (d: Draft, insn: Insn): void => {
   }
   const selectorSource = ['lss', 'lfs', 'lgs'].includes(name)
     ? 'far'
-    : ['verr', 'verw', 'lar', 'lsl'].includes(name) || (name === 'movsreg' && insn.operands[0]?.kind === 'sreg')
+    : ['verr', 'verw', 'lar', 'lsl'].includes(name) ||
+        (name === 'movsreg' && insn.operands[0]?.kind === 'sreg')
       ? 'operand'
       : name === 'popsreg'
         ? 'stack'
@@ -290,7 +315,8 @@ export const variants = (row: Row, rng: Rng): Uint8Array[] => {
     address32: rng.chance(0.3),
   };
   return instances(row, unit, wanted).map(({ bytes, insn }) => {
-    const addresses = insn.operands.some((o) => o.kind === 'mem') || STRINGS.has(row.semantics) || row.semantics === 'xlat';
+    const addresses =
+      insn.operands.some((o) => o.kind === 'mem') || STRINGS.has(row.semantics) || row.semantics === 'xlat';
     if (!addresses || !rng.chance(0.12) || bytes.length >= 14) return bytes;
     return Uint8Array.of(rng.chance(0.5) ? 0x64 : 0x65, ...bytes);
   });

@@ -28,7 +28,11 @@ const FLAGS = [
 /** Path of the compiled runner; null where there is no x86-64 Linux with a C compiler. */
 export const buildRunner = (): string | null => {
   if (process.arch !== 'x64' || process.platform !== 'linux') return null;
-  const key = createHash('sha256').update(readFileSync(source)).update(FLAGS.join()).digest('hex').slice(0, 16);
+  const key = createHash('sha256')
+    .update(readFileSync(source))
+    .update(FLAGS.join())
+    .digest('hex')
+    .slice(0, 16);
   const path = join(tmpdir(), `kanmon-cpu-runner-${key}`);
   if (existsSync(path)) return path;
   const draft = `${path}.${process.pid}`;

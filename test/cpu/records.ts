@@ -96,7 +96,11 @@ export const writeTest = (out: DataView, at: number, slot: number, code: Uint8Ar
   p += 8;
   for (const [n, patch] of s.patches.entries()) {
     const q = p + n * (8 + PATCH_BYTES);
-    if (patch.bytes.length > PATCH_BYTES || patch.offset < 0 || patch.offset + patch.bytes.length > WRITABLE) {
+    if (
+      patch.bytes.length > PATCH_BYTES ||
+      patch.offset < 0 ||
+      patch.offset + patch.bytes.length > WRITABLE
+    ) {
       throw new Error('patch outside of the data pages');
     }
     out.setUint32(q, patch.offset, true);

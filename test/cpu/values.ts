@@ -40,8 +40,20 @@ const EDGES: readonly bigint[] = [
   ...[0n, 1n, 2n, 7n, 8n, 15n, 16n, 31n, 32n, 33n, 63n, 64n, 65n, 0x7fn, 0x80n, 0xffn, 0x100n],
   ...[0x7fffn, 0x8000n, 0xffffn, 0x10000n, 0x7fffffffn, 0x80000000n, 0xffffffffn, 0x100000000n],
   ...[0x7fffffffffffffffn, 0x8000000000000000n, 0xffffffffffffffffn, 0xfffffffffffffffen],
-  ...[0xffffffff80000000n, 0xffffffffffff8000n, 0xffffffffffffff80n, 0x0123456789abcdefn, 0x8080808080808080n],
-  ...[0x5555555555555555n, 0xaaaaaaaaaaaaaaaan, 0x7f7f7f7f7f7f7f7fn, 0xff00ff00ff00ff00n, 0x8000800080008000n],
+  ...[
+    0xffffffff80000000n,
+    0xffffffffffff8000n,
+    0xffffffffffffff80n,
+    0x0123456789abcdefn,
+    0x8080808080808080n,
+  ],
+  ...[
+    0x5555555555555555n,
+    0xaaaaaaaaaaaaaaaan,
+    0x7f7f7f7f7f7f7f7fn,
+    0xff00ff00ff00ff00n,
+    0x8000800080008000n,
+  ],
 ];
 
 export const integer = (rng: Rng): bigint => {
@@ -60,8 +72,19 @@ const F32: readonly number[] = [
 ];
 const F64: readonly number[] = [
   ...[0, -0, 1, -1, 0.5, 1.5, 2.5, -2.5, -0.5, 3, 1e10, 2147483647.5, 2147483648, -2147483648.5, 4294967296],
-  ...[9223372036854775807, -9223372036854775808, 18446744073709551616, 2.2250738585072014e-308, 5e-324, -5e-324],
-  ...[1.7976931348623157e308, Infinity, -Infinity, NaN, 0.1, 1 / 3, 1e-200, 1e200, 3.4028235677973366e38, 1e-45],
+  ...[2 ** 63 - 1024, 2 ** 63, -(2 ** 63), 2 ** 64, 2.2250738585072014e-308, 5e-324, -5e-324],
+  ...[
+    1.7976931348623157e308,
+    Infinity,
+    -Infinity,
+    NaN,
+    0.1,
+    1 / 3,
+    1e-200,
+    1e200,
+    3.4028235677973366e38,
+    1e-45,
+  ],
 ];
 
 const scratch = new DataView(new ArrayBuffer(16));
@@ -112,9 +135,15 @@ export const float80 = (rng: Rng, any = false): { significand: bigint; high: num
     case 6:
       return { significand: integerBit | rng.u64(), high: sign | (0x3fff - 40 + rng.below(110)) };
     case 7:
-      return { significand: integerBit | (rng.u64() << BigInt(rng.below(63))), high: sign | (0x3fff - 3 + rng.below(6)) };
+      return {
+        significand: integerBit | (rng.u64() << BigInt(rng.below(63))),
+        high: sign | (0x3fff - 3 + rng.below(6)),
+      };
     case 8:
-      return { significand: integerBit | rng.u64(), high: sign | rng.pick([1, 2, 0x3fff - 1023, 0x3fff + 1023, 0x7ffe]) };
+      return {
+        significand: integerBit | rng.u64(),
+        high: sign | rng.pick([1, 2, 0x3fff - 1023, 0x3fff + 1023, 0x7ffe]),
+      };
     case 9:
       return { significand: integerBit | rng.u64(), high: sign | (1 + rng.below(0x7ffe)) };
     default:

@@ -95,8 +95,9 @@ const enter: Semantics = (e, i) => {
     () => {
       const frame = e.let(i64.sub(sp(e), i64.const(w / 8)));
       const top = e.let(i64.sub(frame, i64.extendU(size)));
-      e.probeWrite(w / 8, top);
+      // The frame pointer is stored before the bottom of the frame is found missing; doing it twice is harmless.
       e.store(w, frame, e.gpr(GPR.rbp, w));
+      e.probeWrite(w / 8, top);
       e.setGpr(GPR.rsp, 64, top);
       e.setGpr(GPR.rbp, w, w === 64 ? frame : clip(16, i32.wrap(frame)));
     },

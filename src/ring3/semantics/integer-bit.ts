@@ -28,8 +28,15 @@ const bitTest =
       const offset = e.let(e.readSigned(s));
       const log = w === 16 ? 4 : w === 32 ? 5 : 6;
       const bytes = i64.shl(i64.shrS(offset, i64.const(log)), i64.const(log - 3));
-      const sum = i64.add(e.address(d), bytes);
-      const at = e.let(d.addressWidth === 32 ? i64.and(sum, i64.const(0xffffffff)) : sum);
+      // 32-bit addresses wrap before the segment base is added.
+      const at = e.let(
+        d.addressWidth === 64
+          ? i64.add(e.address(d), bytes)
+          : i64.add(
+              i64.and(i64.add(e.lea(d), bytes), i64.const(0xffffffff)),
+              i64.sub(e.address(d), e.lea(d)),
+            ),
+      );
       const n = e.let(zero(w, i32.and(i32.wrap(offset), i32.const(w - 1))));
       const x = e.let(change === 'none' ? e.load(w, at) : e.loadForWrite(w, at));
       if (change !== 'none') e.store(w, at, changed(w, change, x, mask(n)));

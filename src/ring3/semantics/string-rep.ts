@@ -56,10 +56,10 @@ const step = (r: Run, n: number): void => {
 
 /** Writes the progress back; `failed` is what the helper returns. */
 const end = (r: Run, failed: 0 | 1, moves: 'both' | 'src' | 'dst'): number => {
-  // With 32-bit addresses a fault at the first element clears the upper halves already.
-  if (r.done === 0 && (failed === 0 || !r.a32)) return failed;
-  const by = r.df * r.done * r.size;
+  // With 32-bit addresses the count is cut to 32 bits even when it is zero, as processors do.
   addTo(r.cpu, GPR.rcx, -r.done, r.a32);
+  if (r.done === 0) return failed;
+  const by = r.df * r.done * r.size;
   if (moves !== 'dst') addTo(r.cpu, GPR.rsi, by, r.a32);
   if (moves !== 'src') addTo(r.cpu, GPR.rdi, by, r.a32);
   return failed;
@@ -91,9 +91,15 @@ const copyUp = (u8: Uint8Array, to: number, from: number, n: number, size: numbe
   for (let k = 0; k < n; k += size) u8.copyWithin(to + k, from + k, from + k + size);
 };
 
+/** MOVS and STOS cut 32-bit addresses before they begin, as processors do. */
+const cutPointers = (cpu: CpuState, ...regs: number[]): void => {
+  for (const reg of regs) addTo(cpu, reg, 0, true);
+};
+
 const movs: Helper = (cpu, arg) => {
   const r = begin(cpu, arg);
   const { size } = r;
+  if (r.a32) cutPointers(cpu, GPR.rsi, GPR.rdi);
   while (r.left > 0) {
     const n = Math.min(inPage(r, r.src), inPage(r, r.dst), r.left);
     if (n === 0) {
@@ -122,6 +128,7 @@ const stos: Helper = (cpu, arg) => {
   const bytes = cpu.u8.slice(rax, rax + size);
   const first = bytes[0] ?? 0;
   const uniform = bytes.every((b) => b === first);
+  if (r.a32) cutPointers(cpu, GPR.rdi);
   while (r.left > 0) {
     const n = Math.min(inPage(r, r.dst), r.left);
     if (n === 0) {
@@ -241,7 +248,7 @@ const cmps: Helper = (cpu, arg) => {
     }
     if (ended || r.left === 0) return compared(r, a, b, 'both');
   }
-  return 0;
+  return end(r, 0, 'both');
 };
 
 const scas: Helper = (cpu, arg) => {
@@ -273,7 +280,7 @@ const scas: Helper = (cpu, arg) => {
     }
     if (ended || r.left === 0) return compared(r, a, b, 'dst');
   }
-  return 0;
+  return end(r, 0, 'dst');
 };
 
 /** By name: `rep_` and the string instruction; the argument is said at repArgument in string.ts. */

@@ -64,7 +64,6 @@ const int: Semantics = (e, i) => {
   e.helper('int', n);
 };
 
-
 const verify =
   (write: boolean): Semantics =>
   (e, i) => {
