@@ -86,7 +86,10 @@ export const openExecutable = (
   if ((attr.mode & S_IFMT) !== S_IFREG) return -EACCES;
   if (where && (where.mount.flags ?? 0) & MS_NOEXEC) return -EACCES;
   const refused = permission(task.cred, attr, MAY.exec);
-  return refused !== 0 ? refused : newFile(inode, where, pathOnlyOps, O_RDONLY);
+  if (refused !== 0) return refused;
+  // Opening is when a file of the host is looked at anew.
+  const ops = where && inode.open ? inode.open(task, O_RDONLY, where) : pathOnlyOps;
+  return typeof ops === 'number' || 'blocked' in ops ? ops : newFile(inode, where, ops, O_RDONLY);
 };
 
 /** Reads a file's bytes by way of its page cache. */
@@ -287,21 +290,22 @@ export const prepareExec = (task: Task, req: ExecRequest): PreparedExec | number
   const found = findProgram(task, req, filename);
   if (typeof found === 'number' || 'blocked' in found) return found;
 
-  let interpreter: Interpreter | number | Block | null = null;
+  let interpreter: Interpreter | null = null;
   const result = ((): PreparedExec | number | Block => {
     const grown = checkArguments(state, filename, found.argv, req.envp);
     if (grown < 0) return grown;
     const image = parseElf(found.head, reader(state, found.pages));
     if (typeof image === 'number' || 'blocked' in image) return image;
     if (image.interpreter !== null) {
-      interpreter = openInterpreter(task, image.interpreter);
-      if (typeof interpreter === 'number' || isBlock(interpreter as never))
-        return interpreter as number | Block;
+      const opened = openInterpreter(task, image.interpreter);
+      if (typeof opened === 'number' || 'blocked' in opened) return opened;
+      interpreter = opened;
     }
-    return build(task, found, image, interpreter as Interpreter | null, filename, req);
+    return build(task, found, image, interpreter, filename, req);
   })();
   releaseFile(found.file);
-  const opened = interpreter as Interpreter | number | Block | null;
-  if (opened !== null && typeof opened === 'object' && 'file' in opened) releaseFile(opened.file);
+  // The closure above assigns it, which the compiler does not follow.
+  const held = interpreter as Interpreter | null;
+  if (held !== null) releaseFile(held.file);
   return result;
 };

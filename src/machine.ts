@@ -1,0 +1,282 @@
+// One machine: the rings wired together, and the loop that gives tasks the CPU between the host's events.
+// Everything outside talks to it through `Machine`; the public API (index.ts) wraps it in streams.
+
+import { EACCES, EAGAIN, ENOENT, ENOMEM, ENOTDIR } from './abi/errno.ts';
+import type { Host } from './host/host.ts';
+import { type Gate, openGate } from './gate/gate.ts';
+import { sealTable } from './gate/table.ts';
+import { startProgram } from './ring0/exec/exec.ts';
+import { dropReader, dropWriter, makePipe, type Pipe, putBytes, registerFifos, takeBytes } from './ring0/fs/pipe.ts';
+import { createKernel, type Kernel } from './ring0/kernel.ts';
+import { createAddressSpace } from './ring0/mm/address-space.ts';
+import { memoryOf } from './ring0/mm/state.ts';
+import { ROWS } from './ring0/sys/index.ts';
+import { exitGroup } from './ring0/task/exit.ts';
+import { createInitProcess, credentialsOf } from './ring0/task/fork.ts';
+import { nextWake, park, runSlice, work } from './ring0/task/scheduler.ts';
+import { signalProcess } from './ring0/task/signals.ts';
+import type { Task } from './ring0/task/types.ts';
+import { installFile, newTable } from './ring0/vfs/fdtable.ts';
+import type { Path } from './ring0/vfs/types.ts';
+import { buildRoot, findPath, type RootOptions } from './ring0/fs/root.ts';
+import type { Tier } from './ring3/cpu.ts';
+import { createCpu } from './ring3/processor.ts';
+import { helpers, semantics } from './ring3/semantics/index.ts';
+import { needsExactFp } from './ring3/semantics/simd/mxcsr.ts';
+import { createTranslator } from './ring3/translate/translator.ts';
+
+export interface MachineOptions extends Omit<RootOptions, 'files'> {
+  /** Physical memory in bytes; default: the host's choice, at most 4 GiB. */
+  readonly memoryBytes?: number;
+  /** How programs are executed; default: mixed. */
+  readonly tier?: Tier;
+  /** Executions of a block before it is translated, in mixed mode. */
+  readonly threshold?: number;
+  /** Most tasks at a time. */
+  readonly tasks?: number;
+}
+
+/** Where the bytes of an output stream go. Returns a promise to ask for a pause until it resolves. */
+export type Sink = (chunk: Uint8Array) => void | Promise<void>;
+
+export interface StartOptions {
+  /** Environment; default: PATH, HOME and HOSTNAME as docker sets them. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly user?: { readonly uid: number; readonly gid: number; readonly groups?: readonly number[] };
+  readonly stdout?: Sink;
+  readonly stderr?: Sink;
+}
+
+/** How a program ended: exactly one of the two is set. */
+export interface Ended {
+  readonly exitCode: number | null;
+  readonly signal: number | null;
+}
+
+export interface Started {
+  readonly pid: number;
+  /** Feeds standard input; resolves when the pipe has taken everything (or nobody reads any more). */
+  write(chunk: Uint8Array): Promise<void>;
+  /** End of standard input. */
+  end(): void;
+  kill(signo: number): void;
+  /** Resolves when the program has ended and its output has been handed over. */
+  readonly ended: Promise<Ended>;
+}
+
+export interface Machine {
+  readonly kernel: Kernel;
+  readonly gate: Gate;
+  /** Where the root directory is. */
+  readonly root: Path;
+  /** Starts a program; a negative errno when it cannot be. argv[0] without a slash is looked up in PATH. */
+  start(argv: readonly string[], options?: StartOptions): Started | number;
+  /** Ends every process and stops the loop. */
+  close(): Promise<void>;
+}
+
+const latin1 = (s: string): string => {
+  let out = '';
+  for (const b of new TextEncoder().encode(s)) out += String.fromCharCode(b);
+  return out;
+};
+
+/** Slice of host time that tasks run before the host's events are looked at, ms. */
+const SLICE_MS = 10;
+
+export const createMachine = (host: Host, options: MachineOptions = {}): Machine => {
+  let gate: Gate | null = null;
+  const cpu = createCpu({
+    memoryBytes: options.memoryBytes ?? host.memoryBytes,
+    tier: options.tier ?? 'mixed',
+    semantics,
+    helpers,
+    ...(host.core ? { core: host.core } : {}),
+    ...(options.threshold === undefined ? {} : { threshold: options.threshold }),
+    translator: createTranslator(semantics, Object.keys(helpers)),
+    needsExactFp,
+    tsc: () => BigInt(host.clock.monotonic()),
+    hooks: {
+      syscall: () => (gate as Gate).enter(),
+      pageFault: (address, access) => kernel.current?.mm.fault(address, access) === 'resolved',
+    },
+  });
+  const kernel = createKernel({
+    cpu,
+    clock: host.clock,
+    entropy: host.entropy,
+    ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
+    limits: options.tasks === undefined ? {} : { tasks: options.tasks },
+  });
+  gate = openGate(kernel, sealTable('x86_64', ROWS), { park, work });
+  kernel.gate = gate;
+  registerFifos(kernel);
+  const { root, cwd, hosts } = buildRoot(kernel, { ...options, files: host.files });
+
+  let running = false;
+  let closed = false;
+  let nap: { wake(): void } | null = null;
+  const loop = async (): Promise<void> => {
+    if (running) return;
+    running = true;
+    await null;
+    while (!closed) {
+      const state = runSlice(kernel, SLICE_MS);
+      if (state === 'done') break;
+      if (state === 'busy') {
+        await host.turn();
+        continue;
+      }
+      const next = nextWake(kernel);
+      const ms = next === null ? null : Math.max(0, (next - host.clock.monotonic()) / 1e6);
+      const sleep = host.sleep(ms);
+      nap = sleep;
+      await sleep.done;
+      nap = null;
+    }
+    running = false;
+  };
+  /** Something outside changed: tasks may be able to run. */
+  const poke = (): void => {
+    nap?.wake();
+    void loop();
+  };
+
+  /** Drains a pipe that a program writes into, as fast as the sink takes it. */
+  const drain = (pipe: Pipe, sink: Sink): Promise<void> =>
+    new Promise((resolve) => {
+      let paused = false;
+      const waiter = {
+        wake(): void {
+          while (!paused && pipe.used > 0) {
+            const chunk = new Uint8Array(pipe.used);
+            takeBytes(pipe, chunk, 0, chunk.length);
+            const wait = sink(chunk);
+            if (wait) {
+              paused = true;
+              void wait.then(() => {
+                paused = false;
+                poke();
+                waiter.wake();
+              });
+            }
+          }
+          if (pipe.used === 0 && pipe.writers === 0) {
+            dropReader(pipe);
+            resolve();
+          } else if (!paused) pipe.toRead.waiters.add(waiter);
+        },
+      };
+      pipe.toRead.waiters.add(waiter);
+    });
+
+  const start = (argv: readonly string[], o: StartOptions = {}): Started | number => {
+    const name = argv[0] ?? '';
+    const env = o.env ?? {
+      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      HOSTNAME: kernel.hostname.node,
+      HOME: '/root',
+    };
+    const user = o.user ?? { uid: 0, gid: 0 };
+    const at = o.cwd === undefined ? cwd : findPath(root, latin1(o.cwd));
+    if (!at) return -ENOENT;
+    const mm = createAddressSpace(memoryOf(kernel));
+    if (!mm) return -ENOMEM;
+    const cred = credentialsOf(user.uid, user.gid, user.groups ?? [user.gid]);
+    const files = newTable();
+    const status: { resolve(s: number): void } = { resolve: () => {} };
+    const exited = new Promise<number>((resolve) => {
+      status.resolve = resolve;
+    });
+    const task = createInitProcess(kernel, {
+      mm,
+      files,
+      fs: { cwd: at, root, umask: 0o022, refs: 1 },
+      cred,
+      comm: name,
+      onExit: (s) => status.resolve(s),
+    });
+    // The host's ends have no descriptions in the guest: it works on the pipes themselves.
+    const [inRead, , stdin] = makePipe(kernel, user.uid, user.gid);
+    const [, outWrite, stdout] = makePipe(kernel, user.uid, user.gid);
+    const [, errWrite, stderr] = makePipe(kernel, user.uid, user.gid);
+    for (const f of [inRead, outWrite, errWrite]) installFile(task, f, false);
+
+    const r = launch(kernel, task, name, argv, env);
+    if (r < 0) {
+      exitGroup(task, 0);
+      return r;
+    }
+    const drained = [drain(stdout, o.stdout ?? (() => {})), drain(stderr, o.stderr ?? (() => {}))];
+    kernel.ready(task);
+    void loop();
+    let ended = false;
+    return {
+      pid: task.tid,
+      write: (chunk) =>
+        new Promise((resolve) => {
+          let at = 0;
+          const waiter = {
+            wake(): void {
+              at += ended || stdin.readers === 0 ? chunk.length - at : putBytes(stdin, chunk, at, chunk.length - at);
+              poke();
+              if (at >= chunk.length) resolve();
+              else stdin.toWrite.waiters.add(waiter);
+            },
+          };
+          waiter.wake();
+        }),
+      end() {
+        if (ended) return;
+        ended = true;
+        dropWriter(stdin);
+        poke();
+      },
+      kill(signo) {
+        signalProcess(task.process, { signo, errno: 0, code: 0, pid: 0, uid: 0 });
+        poke();
+      },
+      ended: exited.then(async (s) => {
+        await Promise.all(drained);
+        return (s & 0x7f) === 0
+          ? { exitCode: (s >> 8) & 0xff, signal: null }
+          : { exitCode: null, signal: s & 0x7f };
+      }),
+    };
+  };
+
+  return {
+    kernel,
+    gate,
+    root,
+    start,
+    async close() {
+      closed = true;
+      nap?.wake();
+      for (const h of hosts) h.close();
+    },
+  };
+};
+
+/** Finds the program in PATH, as execvp(3) does, and loads it. 0 or -errno. */
+const launch = (
+  kernel: Kernel,
+  task: Task,
+  name: string,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+): number => {
+  const args = argv.map(latin1);
+  const environment = Object.entries(env).map(([k, v]) => latin1(`${k}=${v}`));
+  const search = (env.PATH ?? '/usr/bin:/bin').split(':').map((d) => `${d === '' ? '.' : d}/`);
+  let error = -ENOENT;
+  kernel.current = task;
+  for (const dir of name.includes('/') ? [''] : search) {
+    const r = startProgram(kernel, task, latin1(dir + name), args, environment);
+    error = typeof r === 'number' ? r : -EAGAIN;
+    if (error !== -ENOENT && error !== -ENOTDIR && error !== -EACCES) break;
+  }
+  kernel.current = null;
+  return error;
+};
