@@ -1,16 +1,18 @@
 // The address space: a sorted list of mappings over a page table of ring 3, and the memory calls on it. The
 // rules are those of the kernel's mm/mmap.c; man mmap(2), munmap(2), brk(2) name the errors.
 
-import { EEXIST, EINVAL, ENOMEM, EOVERFLOW, EPERM } from '../../abi/errno.ts';
+import { EINVAL, ENOMEM, EOVERFLOW } from '../../abi/errno.ts';
 import { MAP_32BIT, MAP_GROWSDOWN, MAP_LOCKED, MAP_NORESERVE, PROT_WRITE } from '../../abi/mman.ts';
 import { type Frames, type PageTable, PTE } from '../../ring3/cpu.ts';
 import { allowWrite, denyWrite } from '../vfs/file.ts';
+import { capable } from '../vfs/perm.ts';
 import type { OpenFile, PageCache } from '../vfs/types.ts';
 import { type Block, isBlock } from '../wait.ts';
 import { adviseRange, reflag } from './advise.ts';
+import { checkFixed } from './calls.ts';
 import { allowsMore, findMapping, resolveFault } from './fault.ts';
 import { isPageAligned, MAX_MAPPINGS, MMAP_MIN, PAGE, pageDown, pageUp, TASK_SIZE } from './layout.ts';
-import { indexAfter, overlaps, slice } from './mappings.ts';
+import { indexAfter, slice } from './mappings.ts';
 import { choose, chooseForImage, guardedStart, isFree } from './place.ts';
 import { protectRange } from './protect.ts';
 import { attach, detach, dropRange, insert, type MutableSpace, removeRange } from './ranges.ts';
@@ -19,7 +21,7 @@ import { holdFrame, limitOf, type MemoryState, RLIMIT_DATA, releaseFrame } from 
 import { type Access, type AddressSpace, type FaultResult, type Mapping, VM } from './types.ts';
 import { PagedMemory } from './user-memory.ts';
 
-const CAP_SYS_RAWIO = 2 ** 17;
+const CAP_SYS_RAWIO = 17;
 
 type Layout = AddressSpace['layout'];
 
@@ -105,6 +107,11 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
     return this.state.isNoExec(file);
   }
 
+  private mayMapLow(): boolean {
+    const task = this.state.current();
+    return task !== null && capable(task.cred, CAP_SYS_RAWIO);
+  }
+
   /** Where a mapping without a fixed address goes, or -1. */
   private place(hint: number, length: number, m: Omit<Mapping, 'start' | 'end'>): number {
     if (hint > 0) return this.placeHint(hint, length);
@@ -138,14 +145,8 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
       start = this.place(addr, size, m);
       if (start < 0) return -ENOMEM;
     } else {
-      if (!isPageAligned(addr)) return -EINVAL;
-      if (!(addr >= 0 && addr <= TASK_SIZE - size)) return -ENOMEM;
-      if (
-        addr < MMAP_MIN &&
-        !((this.state.current()?.cred.capEffective ?? 0) % (2 * CAP_SYS_RAWIO) >= CAP_SYS_RAWIO)
-      )
-        return -EPERM;
-      if (fixed === 'noreplace' && overlaps(this.list, addr, addr + size)) return -EEXIST;
+      const wrong = checkFixed(this, addr, length, fixed === 'noreplace', this.mayMapLow());
+      if (wrong < 0) return wrong;
     }
     if (!allowsMore(this, size - this.mappedWithin(start, size))) return -ENOMEM;
     const accountable = !m.shared && (m.prot & PROT_WRITE) !== 0;

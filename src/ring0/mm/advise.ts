@@ -2,9 +2,11 @@
 
 import { EACCES, EBADF, EFAULT, EINVAL, ENOMEM, EOPNOTSUPP, EPERM } from '../../abi/errno.ts';
 import { MADV, MAP_LOCKED, PROT_WRITE } from '../../abi/mman.ts';
-import { resolveFault } from './fault.ts';
+import { PTE } from '../../ring3/cpu.ts';
+import { findMapping, resolveFault } from './fault.ts';
 import { isPageAligned, PAGE, pageUp, TASK_SIZE } from './layout.ts';
 import { covers, indexAfter } from './mappings.ts';
+import { mayWrite } from './protect.ts';
 import { dropRange, isolate, type MutableSpace, mergeRange } from './ranges.ts';
 import { type Mapping, VM } from './types.ts';
 
@@ -47,18 +49,19 @@ const visit = (
   return 0;
 };
 
-/** Faults every page in, as MAP_POPULATE does; stops at the first that cannot be had. */
-export const populate = (space: MutableSpace, start: number, end: number, write: boolean): number =>
-  visit(space, start, end, (m, from, to) => {
-    if ((m.prot & 7) === 0 || (write && !(m.prot & PROT_WRITE))) return -EFAULT;
-    for (let at = from; at < to; at += PAGE) {
-      const entry = space.pageTable.get(at / PAGE);
-      if (entry !== 0 && (!write || entry & 2)) continue;
-      const r = resolveFault(space, at, write ? 'write' : 'read');
-      if (r !== 'resolved') return 'signo' in r && r.signo === 9 ? -ENOMEM : -EFAULT;
-    }
-    return 0;
-  });
+/** Faults every page in, in order; stops at the first hole (ENOMEM) or mapping that forbids it (EINVAL). */
+const populate = (space: MutableSpace, start: number, end: number, write: boolean): number => {
+  for (let at = start; at < end; at += PAGE) {
+    const m = findMapping(space.list, at);
+    if (!m) return -ENOMEM;
+    if (!(m.prot & (write ? PROT_WRITE : 7))) return -EINVAL;
+    const entry = space.pageTable.get(at / PAGE);
+    if (entry & (write ? PTE.write : PTE.read)) continue;
+    const r = resolveFault(space, at, write ? 'write' : 'read');
+    if (r !== 'resolved') return 'signo' in r && r.signo === 9 ? -ENOMEM : -EFAULT;
+  }
+  return 0;
+};
 
 const dontNeed = (space: MutableSpace, start: number, end: number, lockedToo: boolean): number =>
   visit(space, start, end, (m, from, to) => {
@@ -70,8 +73,8 @@ const dontNeed = (space: MutableSpace, start: number, end: number, lockedToo: bo
 const remove = (space: MutableSpace, start: number, end: number): number =>
   visit(space, start, end, (m, from, to) => {
     if (m.flags & MAP_LOCKED) return -EINVAL;
-    if (!m.pages || !m.shared) return -EINVAL;
-    if (!(m.prot & PROT_WRITE)) return -EACCES;
+    if (!m.pages) return -EINVAL;
+    if (!m.shared || !mayWrite(m)) return -EACCES;
     const first = m.pageOffset + (from - m.start) / PAGE;
     return m.pages.punch?.(first, first + (to - from) / PAGE) ?? -EOPNOTSUPP;
   });
@@ -111,14 +114,11 @@ export const adviseRange = (space: MutableSpace, addr: number, length: number, a
       case MADV.MADV_DODUMP:
         return reflag(space, addr, end, 0, VM.dontDump);
       case MADV.MADV_WILLNEED:
-        return visit(space, addr, end, (m) => (m.pages ? 0 : -EBADF));
+        return 0;
       case MADV.MADV_POPULATE_READ:
-      case MADV.MADV_POPULATE_WRITE: {
-        const write = advice === MADV.MADV_POPULATE_WRITE;
-        if (!covers(space.list, addr, end)) return -ENOMEM;
-        const wrong = visit(space, addr, end, (m) => (m.prot & (write ? PROT_WRITE : 7) ? 0 : -EINVAL));
-        return wrong < 0 ? wrong : populate(space, addr, end, write);
-      }
+        return populate(space, addr, end, false);
+      case MADV.MADV_POPULATE_WRITE:
+        return populate(space, addr, end, true);
       default:
         return 0;
     }

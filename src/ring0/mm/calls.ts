@@ -1,11 +1,26 @@
 // What msync, mincore, mlock and MAP_POPULATE do to a range of an address space, over its public interface.
 
-import { EFAULT, ENOMEM } from '../../abi/errno.ts';
+import { EEXIST, EFAULT, EINVAL, ENOMEM, EPERM } from '../../abi/errno.ts';
 import { MAP_LOCKED, PROT_WRITE } from '../../abi/mman.ts';
 import { PTE } from '../../ring3/cpu.ts';
-import { PAGE } from './layout.ts';
-import { covers, indexAfter } from './mappings.ts';
+import { isPageAligned, MMAP_MIN, PAGE, pageUp, TASK_SIZE } from './layout.ts';
+import { covers, holeAfter, indexAfter, overlaps } from './mappings.ts';
 import type { AddressSpace, Mapping } from './types.ts';
+
+/** Whether a fixed mapping may lie there: 0 or -errno. Checked before anything about the file. */
+export const checkFixed = (
+  mm: AddressSpace,
+  addr: number,
+  length: number,
+  noReplace: boolean,
+  lowToo: boolean,
+): number => {
+  if (!isPageAligned(addr)) return -EINVAL;
+  const size = pageUp(length);
+  if (!(addr >= 0 && addr <= TASK_SIZE - size)) return -ENOMEM;
+  if (addr < MMAP_MIN && !lowToo) return -EPERM;
+  return noReplace && overlaps(mm.mappings, addr, addr + size) ? -EEXIST : 0;
+};
 
 /** Calls visit for each part of a mapping in [start, end); stops when it returns an error. */
 const parts = (
@@ -27,7 +42,7 @@ const parts = (
 /** Faults pages in: MAP_POPULATE, mlock. -ENOMEM when memory is out, -EFAULT where nothing can be read. */
 export const populateRange = (mm: AddressSpace, start: number, length: number, write: boolean): number =>
   parts(mm, start, start + length, (m, from, to) => {
-    if ((m.prot & 7) === 0) return 0;
+    if ((m.prot & 7) === 0) return -EFAULT;
     const how = write && m.prot & PROT_WRITE ? 'write' : 'read';
     const need = how === 'write' ? PTE.write : PTE.read;
     for (let at = from; at < to; at += PAGE) {
@@ -93,7 +108,8 @@ export const lockRange = (
   locked: boolean,
   holes = false,
 ): number => {
-  const whole = holes || covers(mm.mappings, start, end);
-  mm.reflag(start, end, locked ? MAP_LOCKED : 0, locked ? 0 : MAP_LOCKED);
-  return whole ? 0 : -ENOMEM;
+  // Up to the first hole, like the kernel's apply_vma_lock_flags.
+  const until = holes ? end : Math.min(end, holeAfter(mm.mappings, start));
+  mm.reflag(start, until, locked ? MAP_LOCKED : 0, locked ? 0 : MAP_LOCKED);
+  return until < end ? -ENOMEM : 0;
 };

@@ -39,16 +39,19 @@ export const continues = (a: Mapping, b: Mapping): boolean =>
   a.name === b.name &&
   (a.pages === null || a.pageOffset + (a.end - a.start) / PAGE === b.pageOffset);
 
-/** Whether [start, end) is mapped without a hole. */
-export const covers = (list: readonly Mapping[], start: number, end: number): boolean => {
+/** The first address at or after start that is not mapped. */
+export const holeAfter = (list: readonly Mapping[], start: number): number => {
   let at = start;
-  for (let i = indexAfter(list, start); at < end; i++) {
+  for (let i = indexAfter(list, start); ; i++) {
     const m = list[i];
-    if (!m || m.start > at) return false;
+    if (!m || m.start > at) return at;
     at = m.end;
   }
-  return true;
 };
+
+/** Whether [start, end) is mapped without a hole. */
+export const covers = (list: readonly Mapping[], start: number, end: number): boolean =>
+  start >= end || holeAfter(list, start) >= end;
 
 export const overlaps = (list: readonly Mapping[], start: number, end: number): boolean => {
   const m = list[indexAfter(list, start)];

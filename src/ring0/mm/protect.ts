@@ -21,7 +21,7 @@ import type { Mapping } from './types.ts';
 const PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM;
 
 /** Whether a mapping may ever be written: not if it shares a file that was opened for reading only. */
-const mayWrite = ({ shared, file }: Mapping): boolean =>
+export const mayWrite = ({ shared, file }: Mapping): boolean =>
   !shared ||
   file === null ||
   ((file.flags & O_ACCMODE) !== O_RDONLY &&

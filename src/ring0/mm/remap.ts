@@ -67,6 +67,53 @@ const move = (
   return to;
 };
 
+/** Whether a mapping has the part that is to be resized: 0 or -errno (vma_to_resize of the kernel). */
+const resizable = (m: Mapping, addr: number, oldLength: number, flags: number): number => {
+  if (oldLength === 0 && !m.shared) return -EINVAL;
+  if (flags & MREMAP_DONTUNMAP && oldLength === 0) return -EINVAL;
+  return oldLength > m.end - addr ? -EFAULT : 0;
+};
+
+/** MREMAP_FIXED and MREMAP_DONTUNMAP. */
+const remapTo = (
+  space: MutableSpace,
+  m: Mapping,
+  addr: number,
+  oldLength: number,
+  newLength: number,
+  flags: number,
+  newAddr: number,
+): number => {
+  const wrong = resizable(m, addr, oldLength, flags);
+  if (wrong < 0) return wrong;
+  let to = newAddr;
+  if (flags & MREMAP_FIXED) removeRange(space, newAddr, newAddr + newLength);
+  let length = oldLength;
+  if (oldLength > newLength) {
+    removeRange(space, addr + newLength, addr + oldLength);
+    length = newLength;
+  }
+  const extra = flags & MREMAP_DONTUNMAP ? newLength : newLength - length;
+  const denied = extra > 0 ? mayGrow(space, m, extra) : 0;
+  if (denied < 0) return denied;
+  if (!(flags & MREMAP_FIXED)) {
+    to = newAddr === 0 ? choose(space.list, newLength, false) : space.placeHint(newAddr, newLength);
+    if (to < 0) return -ENOMEM;
+  }
+  return length === 0
+    ? duplicate(space, m, addr, to, newLength)
+    : move(space, addr, length, to, newLength, (flags & MREMAP_DONTUNMAP) !== 0);
+};
+
+/** With an old size of 0, a second mapping of the same shared pages is made. */
+const duplicate = (space: MutableSpace, m: Mapping, addr: number, to: number, length: number): number => {
+  const copy = slice(m, addr, m.end);
+  copy.start = to;
+  copy.end = to + length;
+  insert(space, copy);
+  return to;
+};
+
 export const remapRange = (
   space: MutableSpace,
   addr: number,
@@ -78,10 +125,10 @@ export const remapRange = (
   const known = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
   if (flags & ~known || !isPageAligned(addr)) return -EINVAL;
   if (flags & MREMAP_FIXED && !(flags & MREMAP_MAYMOVE)) return -EINVAL;
-  if (flags & MREMAP_DONTUNMAP && (!(flags & MREMAP_MAYMOVE) || oldSize !== newSize)) return -EINVAL;
   const oldLength = pageUp(oldSize);
   const newLength = pageUp(newSize);
   if (newLength === 0) return -EINVAL;
+  if (flags & MREMAP_DONTUNMAP && (!(flags & MREMAP_MAYMOVE) || oldLength !== newLength)) return -EINVAL;
 
   if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
     if (!isPageAligned(newAddr) || newLength > TASK_SIZE || newAddr > TASK_SIZE - newLength) return -EINVAL;
@@ -90,41 +137,22 @@ export const remapRange = (
   }
   const m = findMapping(space.list, addr);
   if (!m) return -EFAULT;
-  if (oldLength === 0 && !m.shared) return -EINVAL;
-  if (flags & MREMAP_DONTUNMAP && oldLength === 0) return -EINVAL;
-  if (oldLength > m.end - addr) return -EFAULT;
+  if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
+    return remapTo(space, m, addr, oldLength, newLength, flags, newAddr);
 
-  const grow = newLength - oldLength;
-  if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
-    const extra = flags & MREMAP_DONTUNMAP ? newLength : Math.max(0, grow);
-    const denied = extra > 0 ? mayGrow(space, m, extra) : 0;
-    if (denied < 0) return denied;
-    let to = newAddr;
-    if (flags & MREMAP_FIXED) removeRange(space, newAddr, newAddr + newLength);
-    else {
-      to = newAddr === 0 ? choose(space.list, newLength, false) : space.placeHint(newAddr, newLength);
-      if (to < 0) return -ENOMEM;
-    }
+  // Shrinking is nothing but an munmap, whatever lies there.
+  if (oldLength >= newLength) {
     if (oldLength > newLength) removeRange(space, addr + newLength, addr + oldLength);
-    return move(space, addr, Math.min(oldLength, newLength), to, newLength, (flags & MREMAP_DONTUNMAP) !== 0);
+    return addr;
   }
-
-  // With an old size of 0 a second mapping of the same shared pages is made.
+  const wrong = resizable(m, addr, oldLength, flags);
+  if (wrong < 0) return wrong;
+  const grow = newLength - oldLength;
   if (oldLength === 0) {
     if (!(flags & MREMAP_MAYMOVE)) return -EINVAL;
-    const denied = mayGrow(space, m, newLength);
-    if (denied < 0) return denied;
+    const refused = mayGrow(space, m, newLength);
     const to = choose(space.list, newLength, false);
-    if (to < 0) return -ENOMEM;
-    const copy = slice(m, addr, m.end);
-    copy.start = to;
-    copy.end = to + newLength;
-    insert(space, copy);
-    return to;
-  }
-  if (grow <= 0) {
-    if (grow < 0) removeRange(space, addr + newLength, addr + oldLength);
-    return addr;
+    return refused < 0 ? refused : to < 0 ? -ENOMEM : duplicate(space, m, addr, to, newLength);
   }
   const denied = mayGrow(space, m, grow);
   if (denied < 0) return denied;

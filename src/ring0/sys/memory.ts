@@ -54,7 +54,7 @@ import {
 import { addr, bytesOut, choice, fd, flags, int, off, pid, size, ulong } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { anonymousPages } from '../mm/anonymous.ts';
-import { lockRange, populateRange, residentPages, syncRange } from '../mm/calls.ts';
+import { checkFixed, lockRange, populateRange, residentPages, syncRange } from '../mm/calls.ts';
 import { isPageAligned, PAGE, pageUp, TASK_SIZE } from '../mm/layout.ts';
 import { limitOf, memoryOf, RLIMIT_MEMLOCK } from '../mm/state.ts';
 import type { Mapping } from '../mm/types.ts';
@@ -85,6 +85,7 @@ const KNOWN =
   MAP_FIXED_NOREPLACE;
 
 const CAP_IPC_LOCK = 14;
+const CAP_SYS_RAWIO = 17;
 
 /** Whether so many more bytes may be locked: 0, -EPERM when none may be at all, or `over`. */
 const mayLock = (task: Task, bytes: number, over: number): number => {
@@ -145,6 +146,11 @@ export const mmap = syscall(
     }
     const { mm } = task;
     const bits = prot & 7;
+    const fixed = how & MAP_FIXED_NOREPLACE ? 'noreplace' : how & MAP_FIXED ? 'fixed' : 'hint';
+    if (fixed !== 'hint') {
+      const wrong = checkFixed(mm, at, length, fixed === 'noreplace', capable(task.cred, CAP_SYS_RAWIO));
+      if (wrong < 0) return wrong;
+    }
     let m: Fresh;
     if (anonymous) {
       if (how & MAP_GROWSDOWN && shared) return -EINVAL;
@@ -164,7 +170,6 @@ export const mmap = syscall(
       m = { ...found, pageOffset: offset / PAGE };
     }
     m.flags |= mm.lockFuture | (how & MAP_32BIT);
-    const fixed = how & MAP_FIXED_NOREPLACE ? 'noreplace' : how & MAP_FIXED ? 'fixed' : 'hint';
     const r = mm.map(at, length, m, fixed);
     if (r >= 0 && (how & MAP_POPULATE || m.flags & MAP_LOCKED) && !(how & MAP_NONBLOCK))
       populateRange(mm, r, pageUp(length), (bits & PROT_WRITE) !== 0 && !shared);
@@ -252,7 +257,8 @@ const lock = (task: Task, at: number, length: number, onFault: boolean): number 
   if (refused < 0) return refused;
   const r = lockRange(task.mm, start, end, true);
   if (r < 0 || onFault) return r;
-  return populateRange(task.mm, start, end - start, false) === -ENOMEM ? -EAGAIN : 0;
+  const populated = populateRange(task.mm, start, end - start, true);
+  return populated === -ENOMEM ? -EAGAIN : populated < 0 ? -ENOMEM : 0;
 };
 
 const LOCKING = {
