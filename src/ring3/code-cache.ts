@@ -30,6 +30,8 @@ export interface Block {
 export interface CodeReader {
   /** The instruction at ip; null where no code can be read or the bytes are no instruction. */
   insn(ip: number): Insn | null;
+  /** The 32-bit word of data at an address, unsigned; null where none is mapped for reading. */
+  word(address: number): number | null;
 }
 
 /** What tier-up needs: makes a region for a block, or null if it has to stay interpreted. */
@@ -115,6 +117,10 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     insn(ip) {
       const i = decodeAt(ip);
       return typeof i === 'string' ? null : i;
+    },
+    word(address) {
+      const e = address % 4 === 0 ? env.table().get(Math.floor(address / PAGE)) : 0;
+      return (e & 1) === 0 ? null : (u32[(Math.floor(e / 8) * PAGE + (address % PAGE)) >>> 2] as number);
     },
   };
 

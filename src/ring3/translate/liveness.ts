@@ -3,6 +3,7 @@
 // frame or the interpreter will show them.
 
 import type { Insn } from '../decode/insn.ts';
+import { insnFlags } from '../decode/row-flags.ts';
 import { ARITH_FLAGS } from '../layout.ts';
 import type { Region } from './region.ts';
 import type { Structure } from './structure.ts';
@@ -15,11 +16,10 @@ const QUIET = new Set(
     'shr shrd sub test tzcnt lzcnt xchg xor lahf'
   ).split(' '),
 );
-/** Instructions that overwrite what `Row.flagsWritten` names whatever their operands are. */
-const DEFINITE = new Set('adc add and cmp dec imul inc mul imul1 neg or sbb sub test xor'.split(' '));
 
 export const canLeave = (i: Insn): boolean =>
-  !QUIET.has(i.row.semantics) || (i.row.semantics !== 'lea' && i.operands.some((o) => o.kind === 'mem'));
+  !QUIET.has(i.row.semantics) ||
+  (i.row.semantics !== 'lea' && i.row.semantics !== 'nop' && i.operands.some((o) => o.kind === 'mem'));
 
 /** Wanted flags behind every instruction, by block and place in the block. */
 export const flagLiveness = (region: Region, s: Structure): readonly Uint16Array[] => {
@@ -28,7 +28,9 @@ export const flagLiveness = (region: Region, s: Structure): readonly Uint16Array
   const after = blocks.map((b) => new Uint16Array(b.insns.length));
   const atEnd = (index: number): number => {
     const b = blocks[index] as (typeof blocks)[number];
-    const last = b.insns[b.insns.length - 1] as Insn;
+    const last = b.insns[b.insns.length - 1];
+    // A dispatch block leaves for addresses that it does not know.
+    if (!last) return ARITH_FLAGS;
     const { flow } = last.row;
     if (flow !== 'next' && flow !== 'jump' && flow !== 'branch') return ARITH_FLAGS;
     const ways = flow === 'branch' ? 2 : 1;
@@ -46,8 +48,8 @@ export const flagLiveness = (region: Region, s: Structure): readonly Uint16Array
     for (let k = b.insns.length - 1; k >= 0; k--) {
       const i = b.insns[k] as Insn;
       (after[index] as Uint16Array)[k] = live;
-      if (DEFINITE.has(i.row.semantics)) live &= ~i.row.flagsWritten;
-      live |= i.row.flagsRead & ARITH_FLAGS;
+      const { written, read } = insnFlags(i);
+      live = (live & ~written) | (read & ARITH_FLAGS);
       if (canLeave(i)) live = ARITH_FLAGS;
     }
     liveIn[index] = live;

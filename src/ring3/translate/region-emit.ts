@@ -49,6 +49,37 @@ const isOperand = (v: Operand | Val): v is Operand => 'kind' in v;
 const wide = (v: Val): Val => (v.t === 'i64' ? v : i64.extendU(v));
 const MASK: Partial<Record<Width, number>> = { 8: 0xff, 16: 0xffff };
 
+/**
+ * Spreads addresses over a table of twice to four times their number by multiplication: slot -> places in
+ * `ips`. Of a few multipliers the one with the fewest collisions is taken.
+ */
+const spread = (
+  ips: readonly number[],
+): { slots: Map<number, number[]>; multiplier: number; shift: number } => {
+  const shift = Math.min(31, Math.clz32(ips.length) - 1);
+  let best: { slots: Map<number, number[]>; multiplier: number } | null = null;
+  let fewest = Number.POSITIVE_INFINITY;
+  let multiplier = 0x9e3779b1;
+  for (let tries = 0; tries < 32 && fewest > 0; tries++) {
+    const slots = new Map<number, number[]>();
+    let collisions = 0;
+    ips.forEach((ip, n) => {
+      const slot = Math.imul(ip | 0, multiplier) >>> shift;
+      const there = slots.get(slot);
+      if (there) {
+        collisions += there.length;
+        there.push(n);
+      } else slots.set(slot, [n]);
+    });
+    if (collisions < fewest) {
+      fewest = collisions;
+      best = { slots, multiplier };
+    }
+    multiplier = (Math.imul(multiplier, 0x2545f491) + 0x3c6ef372) | 1;
+  }
+  return { slots: best?.slots ?? new Map(), multiplier: best?.multiplier ?? 1, shift };
+};
+
 export class RegionEmit extends EmitBase {
   insn: Insn;
   readonly #region: Region;
@@ -139,18 +170,19 @@ export class RegionEmit extends EmitBase {
           const known = this.#ccIn.get(node) ?? DYNAMIC;
           this.#cc = header && known.at !== 'dead' ? DYNAMIC : known;
         } else if (this.#structure.header[0] === 1) this.#cc = DYNAMIC;
-        this.#emitBlock(this.#block, live[node] as Uint16Array);
+        if (this.#block.insns.length === 0) this.#dispatch(this.#block);
+        else this.#emitBlock(this.#block, live[node] as Uint16Array);
         this.#block = before.block;
         this.#edges = before.edges;
         this.#cc = before.cc;
         back();
       },
-      leave: (_from, to) => this.#leaveTo(i64.const((blocks[to] as BasicBlock).ip), STATUS.next),
+      leave: (_from, to) => this.#leaveTo(this.#addressOf(to), STATUS.next),
       back: (_from, to) => {
         const budget = this.#budget as Val;
         code.set(budget, i32.sub(budget, i32.const(1)));
         code.ifUnlikely(i32.ltS(budget, i32.const(0)), () =>
-          this.#leaveTo(i64.const((blocks[to] as BasicBlock).ip), STATUS.budget),
+          this.#leaveTo(this.#addressOf(to), STATUS.budget),
         );
       },
     });
@@ -447,6 +479,45 @@ export class RegionEmit extends EmitBase {
     code.return(i32.const(status));
   }
 
+  /** Guest address of a block; for a dispatch block, where the jump goes. */
+  #addressOf(index: number): Val {
+    const b = this.#region.blocks[index] as BasicBlock;
+    return b.insns.length === 0 ? this.#rip : i64.const(b.ip);
+  }
+  /** Jumps to the successor whose address is in the rip local, by a hash of the address; else leaves. */
+  #dispatch(b: BasicBlock): void {
+    const { code } = this;
+    const { blocks } = this.#region;
+    const edges = this.#edges as Edges;
+    const cc = this.#cc;
+    const { slots, multiplier, shift } = spread(b.succs.map((s) => (blocks[s] as BasicBlock).ip));
+    const missed = code.open(0x02);
+    const used = [...slots.keys()].sort((x, y) => x - y);
+    const labels = new Map(used.map((slot) => [slot, code.open(0x02)]));
+    const table = Array.from({ length: 1 << (32 - shift) }, (_, n) => labels.get(n) ?? missed);
+    code.brTable(
+      i32.shrU(i32.mul(i32.wrap(this.#rip), i32.const(multiplier)), i32.const(shift)),
+      table,
+      missed,
+    );
+    for (const slot of used.reverse()) {
+      code.close();
+      for (const n of slots.get(slot) as number[]) {
+        const to = b.succs[n] as number;
+        const cond = i64.eq(this.#rip, i64.const((blocks[to] as BasicBlock).ip));
+        this.#cc = cc;
+        this.#arrive(to);
+        const label = edges.label(to);
+        if (label) code.brIf(cond, label);
+        else code.if(cond, () => edges.go(to));
+      }
+      code.br(missed);
+    }
+    code.close();
+    this.#cc = cc;
+    this.#leaveTo(this.#rip, STATUS.next);
+  }
+
   /** Index of the block at an address, when the current block has an edge to it. */
   #successor(ip: number): number | null {
     const to = this.#region.at.get(ip);
@@ -476,8 +547,13 @@ export class RegionEmit extends EmitBase {
       return;
     }
     const fixed = constOf(target);
+    const to = this.#block.succs[0];
     if (fixed !== null) this.#go(Number(fixed));
-    else this.#leaveTo(target, STATUS.next);
+    else if (to !== undefined && this.#edges) {
+      this.code.set(this.#rip, target);
+      this.#arrive(to);
+      this.#edges.go(to);
+    } else this.#leaveTo(target, STATUS.next);
   }
   branch(cond: Val, target: Operand): void {
     const { code } = this;

@@ -43,8 +43,10 @@ const program = (at: number, ...flows: (Flow | [Flow, number])[]): Map<number, I
     }),
   );
 
+const guest = (code: Map<number, Insn>) => ({ insn: (ip: number) => code.get(ip) ?? null, word: () => null });
+
 const blocks = (code: Map<number, Insn>, entry: number, insns = 1500): [number, number, number[]][] => {
-  const r = discover(entry, (ip) => code.get(ip) ?? null, { insns });
+  const r = discover(entry, guest(code), { insns });
   return (r?.blocks ?? []).map((b) => [b.ip, b.end, b.succs.map((s) => r?.blocks[s]?.ip ?? -1)]);
 };
 
@@ -69,7 +71,7 @@ describe('region discovery', () => {
       'indirect-jump',
     );
     expect(blocks(code, 100).map((b) => b[2])).toEqual([[101], [102], [103], [105, 104], [], []]);
-    expect(discover(100, (ip) => code.get(ip) ?? null)?.callees).toEqual([900]);
+    expect(discover(100, guest(code))?.callees).toEqual([900]);
   });
 
   test('code before the entry is found through a backward jump, and the entry stays block 0', () => {
@@ -104,10 +106,10 @@ describe('region discovery', () => {
 
   test('pages are those of every byte read', () => {
     const code = program(0x1fff, 'next', 'return');
-    expect(discover(0x1fff, (ip) => code.get(ip) ?? null)?.pages).toEqual([1, 2]);
+    expect(discover(0x1fff, guest(code))?.pages).toEqual([1, 2]);
   });
 
   test('nothing to decode at the entry is no region', () => {
-    expect(discover(5, () => null)).toBeNull();
+    expect(discover(5, guest(new Map()))).toBeNull();
   });
 });

@@ -1,18 +1,17 @@
 // A region: the basic blocks of guest code that become one wasm function. Blocks are found from an entry by
-// following direct jumps, both ways of conditional branches, fall-throughs and the points where calls
-// return to; indirect jumps, returns and whatever lies beyond the limits leave the region.
+// following direct jumps, both ways of conditional branches, fall-throughs, the points where calls return to,
+// and jump tables; other indirect jumps, returns and whatever lies beyond the limits leave the region.
 
 import type { Insn } from '../decode/insn.ts';
 import { PAGE } from '../layout.ts';
-
-/** Gives the instruction at an address, or null when its bytes are missing or are no instruction. */
-export type FetchInsn = (ip: number) => Insn | null;
+import { type GuestCode, type JumpTable, jumpTable } from './jump-table.ts';
 
 export interface BasicBlock {
   /** Its place in `Region.blocks`; the entry is block 0. */
   readonly index: number;
+  /** Address of the first instruction; -1 for the dispatch block of a jump table. */
   readonly ip: number;
-  /** At least one instruction. Only the last may have a flow other than 'next'. */
+  /** Only the last may have a flow other than 'next'. Empty in a dispatch block, else at least one. */
   readonly insns: readonly Insn[];
   /** Address after the last instruction. */
   readonly end: number;
@@ -68,21 +67,42 @@ const successors = (i: Insn): number[] => {
 /** Discovers the region of `entry`; null when there is no instruction at the entry. */
 export const discover = (
   entry: number,
-  fetch: FetchInsn,
+  code: GuestCode,
   limits: RegionLimits = REGION_LIMITS,
 ): Region | null => {
   const insns = new Map<number, Insn>();
+  /** The instruction that runs into an address, or branches or jumps there, as first met. */
+  const before = new Map<number, Insn>();
+  const tables = new Map<number, JumpTable>();
+  const walkBack = (i: Insn): Insn[] => {
+    const out: Insn[] = [];
+    for (let b = before.get(i.ip); b && out.length < 32 && !out.includes(b); b = before.get(b.ip))
+      out.push(b);
+    return out;
+  };
   const leaders = new Set<number>([entry]);
   const queue: number[] = [entry];
   for (let head = 0; head < queue.length && insns.size < limits.insns; head++) {
     let ip = queue[head] as number;
     while (!insns.has(ip) && insns.size < limits.insns) {
-      const insn = fetch(ip);
+      const insn = code.insn(ip);
       if (!insn) break;
       insns.set(ip, insn);
       ip = insn.next;
-      if (insn.row.flow === 'next') continue;
-      for (const s of successors(insn)) {
+      if (insn.row.flow === 'next') {
+        if (!before.has(ip)) before.set(ip, insn);
+        continue;
+      }
+      let ways: readonly number[] = successors(insn);
+      if (insn.row.flow === 'indirect-jump') {
+        const table = jumpTable(insn, walkBack(insn), insns.values(), code);
+        if (table) {
+          tables.set(insn.ip, table);
+          ways = table.targets;
+        }
+      }
+      for (const s of ways) {
+        if (!before.has(s)) before.set(s, insn);
         if (leaders.has(s)) continue;
         leaders.add(s);
         queue.push(s);
@@ -97,6 +117,18 @@ export const discover = (
 
   const starts = [entry, ...[...leaders].filter((ip) => ip !== entry && insns.has(ip)).sort((a, b) => a - b)];
   const at = new Map<number, number>(starts.map((ip, index) => [ip, index]));
+  const inside = (ips: readonly number[]): number[] =>
+    [...new Set(ips.map((s) => at.get(s)))].filter((s) => s !== undefined);
+  const dispatch = new Map<number, BasicBlock>();
+  const dispatchOf = (t: JumpTable): BasicBlock => {
+    let d = dispatch.get(t.address);
+    if (!d) {
+      const index = starts.length + dispatch.size;
+      d = { index, ip: -1, insns: [], end: -1, succs: inside(t.targets) };
+      dispatch.set(t.address, d);
+    }
+    return d;
+  };
   const pages = new Set<number>();
   const callees = new Set<number>();
   let count = 0;
@@ -117,12 +149,13 @@ export const discover = (
       const callee = directTarget(last);
       if (callee !== null) callees.add(callee);
     }
-    const succs = [...new Set(successors(last).map((s) => at.get(s)))].filter((s) => s !== undefined);
+    const table = tables.get(last.ip);
+    const succs = table ? [dispatchOf(table).index] : inside(successors(last));
     return { index, ip: start, insns: body, end: ip, succs };
   });
   return {
     entry,
-    blocks,
+    blocks: [...blocks, ...dispatch.values()],
     at,
     pages: [...pages].sort((a, b) => a - b),
     insns: count,

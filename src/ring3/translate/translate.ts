@@ -4,7 +4,8 @@
 import { importCore } from '../core/core-module.ts';
 import type { SemanticsTable } from '../emit.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
-import { discover, type FetchInsn, REGION_LIMITS, type Region, type RegionLimits } from './region.ts';
+import type { GuestCode } from './jump-table.ts';
+import { discover, REGION_LIMITS, type Region, type RegionLimits } from './region.ts';
 import { RegionEmit } from './region-emit.ts';
 
 export interface BatchLimits extends RegionLimits {
@@ -19,8 +20,8 @@ export interface BatchLimits extends RegionLimits {
 export const BATCH_LIMITS: BatchLimits = { ...REGION_LIMITS, regions: 24, batchInsns: 4000, callDepth: 3 };
 
 export interface TranslateEnv {
-  /** Instruction at an address of the current space; null when it is not there. */
-  readonly fetch: FetchInsn;
+  /** Code and data of the current address space. */
+  readonly code: GuestCode;
   readonly semantics: SemanticsTable;
   readonly helperNumber: (name: string) => number;
   /** See `Emit.exactFp`. */
@@ -44,7 +45,7 @@ export const translateBatch = (entries: readonly number[], env: TranslateEnv): B
   const queue = entries.map((ip) => ({ ip, depth: 0 }));
   for (const { ip, depth } of queue) {
     if (regions.has(ip) || regions.size >= limits.regions || insns >= limits.batchInsns) continue;
-    const region = discover(ip, env.fetch, limits);
+    const region = discover(ip, env.code, limits);
     if (!region) continue;
     regions.set(ip, region);
     insns += region.insns;

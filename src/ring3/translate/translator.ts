@@ -17,7 +17,7 @@ export const createTranslator =
     return (blocks, reader, place) =>
       blocks.map((block) => {
         const batch = translateBatch([block.ip], {
-          fetch: (ip) => reader.insn(ip),
+          code: reader,
           semantics,
           helperNumber,
           exactFp: block.exactFp,
