@@ -11,7 +11,7 @@ import { addTimer } from './task/timers.ts';
 import type { FileTable, FsContext, Process, SigInfo, Task } from './task/types.ts';
 import { copyTable, releaseTable } from './vfs/fdtable.ts';
 import { newVfs, type Vfs } from './vfs/state.ts';
-import type { Mount } from './vfs/types.ts';
+import type { Inode, Mount } from './vfs/types.ts';
 import { type WaitQueue, waitQueue } from './wait.ts';
 
 /** Time as the host gives it. Injected, so that a run can be made deterministic. */
@@ -50,6 +50,8 @@ export interface Kernel {
   readonly futexes: FutexTable;
   /** Woken whenever a signal is queued for anybody: signalfd's poll. */
   readonly signalfds: WaitQueue;
+  /** The inode of timerfd and its like, made on first use (task/anon.ts). */
+  anonymousInode?: Inode;
   /** The door: set by the machine once the gate is open. */
   gate: GatePort;
   /** What other parts of ring 0 want to hear of tasks. Replace members to add to them. */

@@ -88,6 +88,7 @@ const act = (task: Task, info: SigInfo): void => {
 const interrupt = (task: Task, waiting: Block, restart: boolean): void => {
   const { cpu, gate } = task.kernel;
   if (task.call === null) return;
+  task.sigwait = null;
   if (waiting.partial !== undefined) {
     cpu.setGpr(GPR.rax, waiting.partial);
     gate.abandon(task, waiting.partial);

@@ -1,6 +1,7 @@
 // What execve(2) does to a task apart from its memory and registers: the other threads end, handlers are reset,
 // and what belonged to the old program goes. The ELF loader calls this once it can no longer fail.
 
+import { SIG } from '../../abi/signal.ts';
 import { actionsAfterExec } from './deliver.ts';
 import { exitTask, releaseVfork } from './exit.ts';
 import { deleteTimers } from './itimers.ts';
@@ -37,7 +38,7 @@ export const beginExec = (task: Task): void => {
   task.robustList = 0;
   task.rseq = null;
   process.execed = true;
-  process.exitSignal = process.exitSignal === 0 ? 0 : 17;
+  process.exitSignal = SIG.SIGCHLD;
   process.attributes.set('dumpable', 1);
   task.attributes.delete('keepcaps');
   releaseVfork(task);

@@ -19,6 +19,8 @@ export interface RunState {
   readonly graveyard: AddressSpace[];
   readonly timers: TimerHeap;
   lastPid: number;
+  /** Monotonic ns when the running task was put on the CPU. */
+  sliceStart: number;
   /** Since boot: context switches and forks, for /proc/stat. */
   switches: number;
   forks: number;
@@ -32,6 +34,7 @@ export const runState = (): RunState => ({
   graveyard: [],
   timers: timerHeap(),
   lastPid: 0,
+  sliceStart: 0,
   switches: 0,
   forks: 0,
 });

@@ -43,6 +43,7 @@ export const runSlice = (kernel: Kernel, maxMs: number): 'idle' | 'busy' | 'done
       continue;
     }
     kernel.current = task;
+    run.sliceStart = now;
     runTask(task);
     kernel.current = null;
     if (run.graveyard.length > 0) bury(kernel);

@@ -1,0 +1,56 @@
+// Files without a name or a file system: timerfd, signalfd, pidfd. As on Linux, they share one inode.
+
+import type { Kernel } from '../kernel.ts';
+import { newFile } from '../vfs/file.ts';
+import { anonymousDev, now } from '../vfs/state.ts';
+import type { FileOps, FileSystem, Inode, InodeAttr, OpenFile } from '../vfs/types.ts';
+
+/** statfs' f_type of anon_inodefs. */
+const ANON_INODE_FS_MAGIC = 0x09041934;
+
+const makeInode = (kernel: Kernel): Inode => {
+  const time = now(kernel);
+  const attr: InodeAttr = {
+    ino: 1,
+    // No type bits: neither a regular file nor anything else.
+    mode: 0o600,
+    nlink: 1,
+    uid: 0,
+    gid: 0,
+    rdev: 0,
+    size: 0,
+    blocks: 0,
+    blksize: 4096,
+    atime: time,
+    mtime: time,
+    ctime: time,
+    btime: time,
+  };
+  const fs: FileSystem = {
+    type: 'anon_inodefs',
+    dev: anonymousDev(kernel),
+    get root() {
+      return inode;
+    },
+    readonly: false,
+    statfs: () => ({
+      type: ANON_INODE_FS_MAGIC,
+      bsize: 4096,
+      blocks: 0,
+      bfree: 0,
+      bavail: 0,
+      files: 0,
+      ffree: 0,
+      namelen: 255,
+      flags: 0,
+    }),
+  };
+  const inode: Inode = { fs, attr: () => attr };
+  return inode;
+};
+
+/** An open file description with the operations given, e.g. labelled `anon_inode:[timerfd]`. */
+export const anonymousFile = (kernel: Kernel, label: string, ops: FileOps, flags: number): OpenFile => {
+  kernel.anonymousInode ??= makeInode(kernel);
+  return newFile(kernel.anonymousInode, null, ops, flags, `anon_inode:${label}`);
+};
