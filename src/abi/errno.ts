@@ -191,4 +191,5 @@ export const {
   ENOTBLK,
   EIDRM,
   ENOMSG,
+  ESTALE,
 } = ERRNO;

@@ -104,7 +104,7 @@ export interface PagedInode extends Inode {
 const RLIMIT_FSIZE = 1;
 const SIGXFSZ = 25;
 
-/** How many of n bytes may be written at pos (RLIMIT_FSIZE), or -EFBIG with SIGXFSZ raised. */
+/** How many of n bytes of a regular file may be written at pos (RLIMIT_FSIZE), or -EFBIG with SIGXFSZ raised. */
 export const fileSizeLimit = (task: Task, pos: number, n: number): number => {
   const limit = task.process.rlimits[RLIMIT_FSIZE]?.soft ?? Number.POSITIVE_INFINITY;
   if (pos + n <= limit) return n;
@@ -140,20 +140,15 @@ export const pagedOps = (inode: PagedInode): FileOps => {
       return r;
     },
     write: (task, _file, buf, at, n, pos) => {
-      let room = n;
-      if (task.process.rlimits[RLIMIT_FSIZE]?.soft !== Number.POSITIVE_INFINITY) {
-        room = fileSizeLimit(task, pos, n);
-        if (room < 0) return room;
-      }
-      if (inode.seals && sealed(inode, pos + room, pages.size())) return -EPERM;
+      if (inode.seals && sealed(inode, pos + n, pages.size())) return -EPERM;
       const attr = inode.attr();
       if (typeof attr !== 'number' && (attr.mode & (S_ISUID | S_ISGID)) !== 0) dropSetId(task, inode, attr);
       if (inode.wroteThrough !== undefined) {
-        const w = inode.wroteThrough(buf, at, room, pos);
+        const w = inode.wroteThrough(buf, at, n, pos);
         if (w > 0) pages.update(buf, at, w, pos);
         return w;
       }
-      const r = pages.write(buf, at, room, pos);
+      const r = pages.write(buf, at, n, pos);
       if (r > 0) inode.modified();
       return r;
     },

@@ -1,0 +1,486 @@
+// Opening files and moving their bytes: open and its kin, read, write, their positioned and vectored forms,
+// lseek, truncation and synchronisation.
+
+import { E2BIG, EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, EISDIR, ENODEV, EOPNOTSUPP, EPERM, ESPIPE, ETXTBSY } from '../../abi/errno.ts';
+import {
+  AT_FDCWD,
+  FADVICE,
+  FALLOC_FL_COLLAPSE_RANGE,
+  FALLOC_FL_INSERT_RANGE,
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_PUNCH_HOLE,
+  FALLOC_FL_UNSHARE_RANGE,
+  FALLOC_FL_ZERO_RANGE,
+  FALLOC_FLAGS,
+  F_SEAL_GROW,
+  F_SEAL_SHRINK,
+  F_SEAL_WRITE,
+  O_ACCMODE,
+  O_APPEND,
+  O_CLOEXEC,
+  O_CREAT,
+  O_DIRECTORY,
+  O_PATH,
+  O_TMPFILE,
+  O_TRUNC,
+  O_WRONLY,
+  OPEN_FLAGS,
+  OPEN_HOW,
+  RESOLVE_BENEATH,
+  RESOLVE_CACHED,
+  RESOLVE_FLAGS,
+  RESOLVE_IN_ROOT,
+  RWF_APPEND,
+  RWF_DSYNC,
+  RWF_FLAGS,
+  RWF_HIPRI,
+  RWF_NOAPPEND,
+  RWF_NOWAIT,
+  RWF_SYNC,
+  SEEK_SET,
+  SEEK_WHENCE,
+  SYNC_RANGE_FLAGS,
+} from '../../abi/fcntl.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../../abi/stat.ts';
+import {
+  addr,
+  bytesIn,
+  bytesOut,
+  choice,
+  dirfd,
+  fd,
+  flags,
+  iovec,
+  long,
+  mode,
+  off,
+  path,
+  size,
+} from '../../gate/codec.ts';
+import { syscall } from '../../gate/row.ts';
+import type { Task } from '../task/types.ts';
+import { fileAt, installOrRelease } from '../vfs/fdtable.ts';
+import { canRead, canWrite, dropSetId, fileSizeLimit, seekTo } from '../vfs/file.ts';
+import { isOpenFile, open as openAt } from '../vfs/open.ts';
+import { MAX_FILE, Pages } from '../vfs/pagecache.ts';
+import { inodePermission, MAY, writableMount } from '../vfs/perm.ts';
+import { readFile, readIoVec, readVector, writeFile, writeVector } from '../vfs/transfer.ts';
+import type { Inode, Mount, OpenFile } from '../vfs/types.ts';
+import { FOLLOW, isPath, walk } from '../vfs/walk.ts';
+import type { Result } from '../wait.ts';
+
+const TMPFILE_BIT = O_TMPFILE & ~O_DIRECTORY;
+
+const openFd = (task: Task, dir: number, name: string, how: number, perm: number, resolve = 0): Result => {
+  const file = openAt(task, dir, name, how, perm, resolve);
+  return isOpenFile(file) ? installOrRelease(task, file, (how & O_CLOEXEC) !== 0) : file;
+};
+
+/** Linux ignores unknown bits in open and openat; only openat2 checks them. */
+const known = (how: number): number => how & 0o37777703;
+
+export const open = syscall(
+  'open',
+  [path('pathname'), flags('flags', OPEN_FLAGS), mode('mode')],
+  { returns: 'fd', family: ['file', 'desc'] },
+  (task, name, how, perm) => openFd(task, AT_FDCWD, name, known(how), perm),
+);
+
+export const openat = syscall(
+  'openat',
+  [dirfd('dirfd'), path('pathname'), flags('flags', OPEN_FLAGS), mode('mode')],
+  { returns: 'fd', family: ['file', 'desc'] },
+  (task, dir, name, how, perm) => openFd(task, dir, name, known(how), perm),
+);
+
+export const creat = syscall(
+  'creat',
+  [path('pathname'), mode('mode')],
+  { returns: 'fd', family: ['file', 'desc'] },
+  (task, name, perm) => openFd(task, AT_FDCWD, name, O_CREAT | O_WRONLY | O_TRUNC, perm),
+);
+
+const ALL_RESOLVE = Object.values(RESOLVE_FLAGS.bits).reduce((a, b) => a | b, 0);
+const ALL_OPEN = Object.values(OPEN_FLAGS.bits).reduce((a, b) => a | b, O_ACCMODE);
+
+export const openat2 = syscall(
+  'openat2',
+  [dirfd('dirfd'), path('pathname'), addr('how'), size('size')],
+  { returns: 'fd', family: ['file', 'desc'], support: 'partial', note: 'RESOLVE_CACHED answers EAGAIN' },
+  (task, dir, name, howAddr, bytes) => {
+    if (bytes < OPEN_HOW.size) return -EINVAL;
+    if (bytes > 4096) return -E2BIG;
+    const raw = task.mm.read(howAddr, bytes);
+    if (raw === null) return -EFAULT;
+    // A newer, longer struct is fine as long as it asks for nothing new.
+    if (raw.subarray(OPEN_HOW.size).some((b) => b !== 0)) return -E2BIG;
+    const how = OPEN_HOW.decode(raw);
+    const { resolve } = how;
+    const f = how.flags;
+    if (f > 0xffffffff || resolve > 0xffffffff || f & ~ALL_OPEN || resolve & ~ALL_RESOLVE) return -EINVAL;
+    const makes = (f & O_CREAT) !== 0 || (f & TMPFILE_BIT) !== 0;
+    if (makes ? how.mode > 0o7777 : how.mode !== 0) return -EINVAL;
+    if (f & O_PATH && f & ~(O_PATH | O_DIRECTORY | 0o400000 | O_CLOEXEC)) return -EINVAL;
+    if (resolve & RESOLVE_BENEATH && resolve & RESOLVE_IN_ROOT) return -EINVAL;
+    if (resolve & RESOLVE_CACHED) return -EAGAIN;
+    return openFd(task, dir, name, f, how.mode, resolve);
+  },
+);
+
+export const read = syscall(
+  'read',
+  [fd('fd'), bytesOut('buf', 'count'), size('count')],
+  { returns: 'size', family: 'desc' },
+  (task, n, buf, count) => {
+    const file = task.files.slots[n]?.file;
+    return file === undefined ? -EBADF : readFile(task, file, buf, count, -1);
+  },
+);
+
+export const write = syscall(
+  'write',
+  [fd('fd'), bytesIn('buf', 'count'), size('count')],
+  { returns: 'size', family: 'desc' },
+  (task, n, buf, count) => {
+    const file = task.files.slots[n]?.file;
+    return file === undefined ? -EBADF : writeFile(task, file, buf, count, -1);
+  },
+);
+
+/** A description that can be read or written at a position. */
+const positioned = (task: Task, n: number, at: number): OpenFile | number => {
+  if (at < 0) return -EINVAL;
+  const file = fileAt(task, n);
+  if (file === undefined) return -EBADF;
+  return file.ops.seekable === true ? file : -ESPIPE;
+};
+
+export const pread64 = syscall(
+  'pread64',
+  [fd('fd'), bytesOut('buf', 'count'), size('count'), off('offset')],
+  { returns: 'size', family: 'desc' },
+  (task, n, buf, count, at) => {
+    const file = positioned(task, n, at);
+    return typeof file === 'number' ? file : readFile(task, file, buf, count, at);
+  },
+);
+
+export const pwrite64 = syscall(
+  'pwrite64',
+  [fd('fd'), bytesIn('buf', 'count'), size('count'), off('offset')],
+  { returns: 'size', family: 'desc' },
+  (task, n, buf, count, at) => {
+    const file = positioned(task, n, at);
+    return typeof file === 'number' ? file : writeFile(task, file, buf, count, at);
+  },
+);
+
+/** readv and its kin: `at` is -1 for the file's own position. */
+const vectored = (
+  task: Task,
+  file: OpenFile | number,
+  vec: number,
+  count: number,
+  at: number,
+  writing: boolean,
+): Result => {
+  if (typeof file === 'number') return file;
+  if (!(writing ? canWrite(file) : canRead(file))) return -EBADF;
+  const list = readIoVec(task, vec, count);
+  if (typeof list === 'number') return list;
+  return writing ? writeVector(task, file, list, at) : readVector(task, file, list, at);
+};
+
+export const readv = syscall(
+  'readv',
+  [fd('fd'), iovec('iov', 'iovcnt', 'out'), long('iovcnt')],
+  { returns: 'size', family: 'desc' },
+  (task, n, vec, count) => vectored(task, fileAt(task, n) ?? -EBADF, vec, count, -1, false),
+);
+
+export const writev = syscall(
+  'writev',
+  [fd('fd'), iovec('iov', 'iovcnt', 'in'), long('iovcnt')],
+  { returns: 'size', family: 'desc' },
+  (task, n, vec, count) => vectored(task, fileAt(task, n) ?? -EBADF, vec, count, -1, true),
+);
+
+export const preadv = syscall(
+  'preadv',
+  [fd('fd'), iovec('iov', 'iovcnt', 'out'), long('iovcnt'), off('offset'), long('offset_high')],
+  { returns: 'size', family: 'desc' },
+  (task, n, vec, count, at) => vectored(task, positioned(task, n, at), vec, count, at, false),
+);
+
+export const pwritev = syscall(
+  'pwritev',
+  [fd('fd'), iovec('iov', 'iovcnt', 'in'), long('iovcnt'), off('offset'), long('offset_high')],
+  { returns: 'size', family: 'desc' },
+  (task, n, vec, count, at) => vectored(task, positioned(task, n, at), vec, count, at, true),
+);
+
+const RWF_KNOWN = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND;
+
+const positionedV2 = (task: Task, n: number, at: number, rwf: number): OpenFile | number => {
+  if (rwf & ~RWF_KNOWN) return -EOPNOTSUPP;
+  if (at !== -1) return positioned(task, n, at);
+  return fileAt(task, n) ?? -EBADF;
+};
+
+export const preadv2 = syscall(
+  'preadv2',
+  [
+    fd('fd'),
+    iovec('iov', 'iovcnt', 'out'),
+    long('iovcnt'),
+    off('offset'),
+    long('offset_high'),
+    flags('flags', RWF_FLAGS),
+  ],
+  { returns: 'size', family: 'desc' },
+  (task, n, vec, count, at, _high, rwf) => {
+    if (rwf & (RWF_APPEND | RWF_NOAPPEND)) return -EOPNOTSUPP;
+    return vectored(task, positionedV2(task, n, at, rwf), vec, count, at, false);
+  },
+);
+
+export const pwritev2 = syscall(
+  'pwritev2',
+  [
+    fd('fd'),
+    iovec('iov', 'iovcnt', 'in'),
+    long('iovcnt'),
+    off('offset'),
+    long('offset_high'),
+    flags('flags', RWF_FLAGS),
+  ],
+  { returns: 'size', family: 'desc' },
+  (task, n, vec, count, at, _high, rwf) => {
+    const file = positionedV2(task, n, at, rwf);
+    if (typeof file === 'number') return file;
+    const was = file.flags;
+    if (rwf & RWF_APPEND) file.flags |= O_APPEND;
+    if (rwf & RWF_NOAPPEND) file.flags &= ~O_APPEND;
+    const r = vectored(task, file, vec, count, at, true);
+    file.flags = was;
+    return r;
+  },
+);
+
+export const lseek = syscall(
+  'lseek',
+  [fd('fd'), off('offset'), choice('whence', SEEK_WHENCE, 'SEEK_???')],
+  { returns: 'size', family: 'desc' },
+  (task, n, offset, whence) => {
+    const file = fileAt(task, n);
+    if (file === undefined) return -EBADF;
+    if (whence < SEEK_SET || whence > 4) return -EINVAL;
+    const { ops } = file;
+    let to: number;
+    if (ops.seek !== undefined) to = ops.seek(file, offset, whence);
+    else if (ops.seekable !== true) return -ESPIPE;
+    else {
+      const attr = file.inode.attr();
+      to = seekTo(file, offset, whence, typeof attr === 'number' ? 0 : attr.size);
+    }
+    if (to > MAX_FILE) return -EINVAL;
+    if (to >= 0) file.pos = to;
+    return to;
+  },
+);
+
+/** Seals of a memfd against changing its size. */
+const sealedSize = (inode: Inode, to: number): boolean => {
+  const seals = inode.seals ?? 0;
+  if (seals === 0) return false;
+  const attr = inode.attr();
+  const now = typeof attr === 'number' ? 0 : attr.size;
+  return (to < now && (seals & F_SEAL_SHRINK) !== 0) || (to > now && (seals & F_SEAL_GROW) !== 0);
+};
+
+const setSize = (task: Task, inode: Inode, to: number): Result => {
+  const attr = inode.attr();
+  if (typeof attr === 'number') return attr;
+  if (to > attr.size) {
+    const room = fileSizeLimit(task, attr.size, to - attr.size);
+    if (room < to - attr.size) return room < 0 ? room : fileSizeLimit(task, to, 1);
+  }
+  if (sealedSize(inode, to)) return -EPERM;
+  dropSetId(task, inode, attr);
+  return inode.setattr?.({ size: to }) ?? -EINVAL;
+};
+
+export const truncate = syscall(
+  'truncate',
+  [path('path'), off('length')],
+  { returns: 'int', family: 'file' },
+  (task, name, length) => {
+    if (length < 0) return -EINVAL;
+    const p = walk(task, AT_FDCWD, name, FOLLOW);
+    if (!isPath(p)) return p;
+    const { inode } = p.dentry;
+    const attr = inode.attr();
+    if (typeof attr === 'number') return attr;
+    const kind = attr.mode & S_IFMT;
+    if (kind !== S_IFREG) return kind === S_IFDIR ? -EISDIR : -EINVAL;
+    const refused = writableMount(p.mount) || inodePermission(task, inode, MAY.write);
+    if (refused !== 0) return refused;
+    if ((inode.writers ?? 0) < 0) return -ETXTBSY;
+    return setSize(task, inode, length);
+  },
+);
+
+export const ftruncate = syscall(
+  'ftruncate',
+  [fd('fd'), off('length')],
+  { returns: 'int', family: 'desc' },
+  (task, n, length) => {
+    if (length < 0) return -EINVAL;
+    const file = fileAt(task, n);
+    if (file === undefined) return -EBADF;
+    if (!canWrite(file)) return -EINVAL;
+    if (file.ops.truncate) return file.ops.truncate(task, file, length);
+    const attr = file.inode.attr();
+    if (typeof attr === 'number') return attr;
+    return (attr.mode & S_IFMT) === S_IFREG ? setSize(task, file.inode, length) : -EINVAL;
+  },
+);
+
+const pagesOf = (file: OpenFile): Pages | null => (file.inode.pages instanceof Pages ? file.inode.pages : null);
+
+export const fallocate = syscall(
+  'fallocate',
+  [fd('fd'), flags('mode', FALLOC_FLAGS), off('offset'), off('len')],
+  {
+    returns: 'int',
+    family: 'desc',
+    support: 'partial',
+    note: 'FALLOC_FL_INSERT_RANGE and FALLOC_FL_COLLAPSE_RANGE answer EOPNOTSUPP, as on tmpfs',
+  },
+  (task, n, how, offset, length) => {
+    const file = fileAt(task, n);
+    if (file === undefined) return -EBADF;
+    if (offset < 0 || length <= 0) return -EINVAL;
+    if (how & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE | FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE))
+      return -EOPNOTSUPP;
+    if (how & FALLOC_FL_PUNCH_HOLE && how & FALLOC_FL_ZERO_RANGE) return -EOPNOTSUPP;
+    if (how & FALLOC_FL_PUNCH_HOLE && !(how & FALLOC_FL_KEEP_SIZE)) return -EOPNOTSUPP;
+    if (!canWrite(file)) return -EBADF;
+    const { inode } = file;
+    const attr = inode.attr();
+    if (typeof attr === 'number') return attr;
+    const kind = attr.mode & S_IFMT;
+    if (kind === 0o010000) return -ESPIPE;
+    if (kind === S_IFDIR) return -EISDIR;
+    if (kind !== S_IFREG) return -ENODEV;
+    if (how & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)) return -EOPNOTSUPP;
+    const end = offset + length;
+    if (end > MAX_FILE) return -EFBIG;
+    const pages = pagesOf(file);
+    // Pages that only mirror a host file cannot be punched from here.
+    const backed = 'wroteThrough' in inode;
+    if (pages === null) return -EOPNOTSUPP;
+    const seals = inode.seals ?? 0;
+    if (how & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) {
+      if (backed) return -EOPNOTSUPP;
+      if (seals & F_SEAL_WRITE) return -EPERM;
+      const r = pages.punchBytes(offset, end);
+      if (r < 0 || how & FALLOC_FL_PUNCH_HOLE) return r;
+    }
+    if (!(how & FALLOC_FL_KEEP_SIZE) && end > attr.size) {
+      const r = setSize(task, inode, end);
+      if (r !== 0) return r;
+    }
+    if (backed) return 0;
+    const r = pages.allocate(offset, end);
+    return r < 0 ? r : (inode.setattr?.({}) ?? 0);
+  },
+);
+
+const sync1 = (task: Task, n: number): Result => {
+  const file = fileAt(task, n);
+  if (file === undefined) return -EBADF;
+  if (file.ops.fsync) return file.ops.fsync(file);
+  // Pipes and sockets cannot be synchronised; directories in memory have nothing to do.
+  return file.ops.seekable === true ? 0 : -EINVAL;
+};
+
+export const fsync = syscall('fsync', [fd('fd')], { returns: 'int', family: 'desc' }, sync1);
+export const fdatasync = syscall('fdatasync', [fd('fd')], { returns: 'int', family: 'desc' }, sync1);
+
+export const sync = syscall('sync', [], { returns: 'int', family: 'system' }, (task) => {
+  for (const m of new Set<Mount>(task.kernel.mounts.list)) m.fs.sync?.();
+  return 0;
+});
+
+export const syncfs = syscall('syncfs', [fd('fd')], { returns: 'int', family: 'desc' }, (task, n) => {
+  const file = fileAt(task, n);
+  if (file === undefined) return -EBADF;
+  file.inode.fs.sync?.();
+  return 0;
+});
+
+export const syncFileRange = syscall(
+  'sync_file_range',
+  [fd('fd'), off('offset'), off('nbytes'), flags('flags', SYNC_RANGE_FLAGS)],
+  { returns: 'int', family: 'desc' },
+  (task, n, offset, bytes, how) => {
+    if (how & ~7 || offset < 0 || bytes < 0) return -EINVAL;
+    const file = fileAt(task, n);
+    if (file === undefined) return -EBADF;
+    if (file.ops.seekable !== true) return -ESPIPE;
+    return file.ops.fsync?.(file) ?? 0;
+  },
+);
+
+export const readahead = syscall(
+  'readahead',
+  [fd('fd'), off('offset'), size('count')],
+  { returns: 'int', family: 'desc', support: 'stub', note: 'pages are read when they are needed' },
+  (task, n) => {
+    const file = fileAt(task, n);
+    if (file === undefined || !canRead(file)) return -EBADF;
+    return file.inode.pages === undefined ? -EINVAL : 0;
+  },
+);
+
+export const fadvise64 = syscall(
+  'fadvise64',
+  [fd('fd'), off('offset'), size('len'), choice('advice', FADVICE, 'POSIX_FADV_???')],
+  { returns: 'int', family: 'desc', support: 'stub', note: 'advice changes nothing that a program can see' },
+  (task, n, _offset, length, advice) => {
+    const file = fileAt(task, n);
+    if (file === undefined) return -EBADF;
+    const attr = file.inode.attr();
+    if (typeof attr !== 'number' && (attr.mode & S_IFMT) === 0o010000) return -ESPIPE;
+    return advice < 0 || advice > 5 || length > Number.MAX_SAFE_INTEGER ? -EINVAL : 0;
+  },
+);
+
+export const rows = [
+  open,
+  openat,
+  creat,
+  openat2,
+  read,
+  write,
+  pread64,
+  pwrite64,
+  readv,
+  writev,
+  preadv,
+  pwritev,
+  preadv2,
+  pwritev2,
+  lseek,
+  truncate,
+  ftruncate,
+  fallocate,
+  fsync,
+  fdatasync,
+  sync,
+  syncfs,
+  syncFileRange,
+  readahead,
+  fadvise64,
+];
