@@ -18,21 +18,27 @@ writeFileSync(
 import type { Row } from '../../gate/row.ts';
 ${files.map((f) => `import * as ${name(f)} from './${f}';`).join('\n')}
 
-const families: readonly Readonly<Record<string, unknown>>[] = [
-${files.map((f) => `  ${name(f)},`).join('\n')}
-];
+const families: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+${files.map((f) => `  '${f}': ${name(f)},`).join('\n')}
+};
 
 const isRow = (v: unknown): v is Row =>
   typeof v === 'object' && v !== null && 'handler' in v && 'params' in v && 'meta' in v;
 
-const rows = new Set<Row>();
-for (const family of families) {
+const files = new Map<Row, string>();
+for (const [file, family] of Object.entries(families)) {
   for (const v of Object.values(family)) {
-    for (const row of Array.isArray(v) ? v : [v]) if (isRow(row)) rows.add(row);
+    for (const row of Array.isArray(v) ? v : [v]) if (isRow(row)) files.set(row, file);
   }
 }
 
-export const ROWS: readonly Row[] = [...rows];
+export const ROWS: readonly Row[] = [...files.keys()];
+
+/** The source file of a row's handler, for those who want to read it; undefined for absent calls. */
+export const fileOf = (row: Row): string | undefined => {
+  const file = files.get(row);
+  return file && \`src/ring0/sys/\${file}\`;
+};
 `,
 );
 console.log(`${files.length} files`);

@@ -1,0 +1,33 @@
+// The entry of the command line. Mistakes and failures end with one line on standard error and status 125.
+
+import { CommanderError } from 'commander';
+import { colorsFor } from './colors.ts';
+import { EXIT, UsageError } from './options.ts';
+import { commandLine, withDoorDefault } from './program.ts';
+
+const main = async (): Promise<void> => {
+  const colors = colorsFor(process.stderr);
+  const complain = (message: string): void => {
+    process.stderr.write(`${colors.red('kanmon:')} ${message}\n`);
+  };
+  try {
+    const program = commandLine(complain);
+    await program.parseAsync(withDoorDefault(program, process.argv.slice(2)), { from: 'user' });
+  } catch (e) {
+    if (e instanceof CommanderError) {
+      // Help and version have been printed; so have mistakes, by commander itself.
+      process.exitCode = e.exitCode === 0 ? 0 : EXIT.ownFailure;
+    } else {
+      complain(
+        e instanceof UsageError
+          ? e.message
+          : `internal failure: ${e instanceof Error ? (e.stack ?? e.message) : String(e)}`,
+      );
+      process.exitCode = EXIT.ownFailure;
+    }
+  }
+  // Standard input may still be open on a terminal, which would keep the process alive.
+  process.exit();
+};
+
+await main();

@@ -1,0 +1,182 @@
+// One program in one machine, connected to the caller's terminal or pipes: what `run` and `trace` have in common.
+
+import { readFileSync } from 'node:fs';
+import { errnoName } from '../abi/errno.ts';
+import { strerror } from '../abi/strerror.ts';
+import { nodeHost } from '../host/node.ts';
+import {
+  createMachine,
+  type Machine,
+  type MachineOptions,
+  type Sink,
+  type Started,
+  type StartOptions,
+} from '../machine.ts';
+import { EXIT, type SessionOptions, user } from './options.ts';
+
+const read = (file: string): string => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+const machineOptions = (o: SessionOptions): MachineOptions => ({
+  ...(o.rootfs === undefined ? {} : { rootfs: o.rootfs }),
+  ...(o.volume === undefined ? {} : { mounts: o.volume }),
+  ...(o.hostname === undefined ? {} : { hostname: o.hostname }),
+  ...(o.memory === undefined ? {} : { memoryBytes: o.memory }),
+  ...(o.tier === undefined ? {} : { tier: o.tier }),
+});
+
+const environmentOf = (o: SessionOptions, home: string): Record<string, string> => ({
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  HOSTNAME: o.hostname ?? 'kanmon',
+  HOME: home,
+  ...(o.tty ? { TERM: process.env.TERM ?? 'xterm' } : {}),
+  ...o.env,
+});
+
+/** Writes to a stream of the host; the promise asks for a pause until it has drained. */
+const sinkTo =
+  (stream: NodeJS.WriteStream): Sink =>
+  (chunk) =>
+    stream.write(chunk) ? undefined : new Promise((resolve) => void stream.once('drain', resolve));
+
+const flushed = (stream: NodeJS.WriteStream): Promise<void> =>
+  new Promise((resolve) => {
+    if (stream.destroyed || stream.writableEnded) resolve();
+    else stream.write('', () => resolve());
+  });
+
+/** Passes the caller's standard input on, no faster than the program takes it. */
+const feed = (started: Started): (() => void) => {
+  const { stdin } = process;
+  const onData = (chunk: Uint8Array): void => {
+    stdin.pause();
+    void started.write(chunk).then(() => stdin.resume());
+  };
+  const onEnd = (): void => started.end();
+  stdin.on('data', onData).on('end', onEnd).on('error', onEnd);
+  stdin.resume();
+  return () => {
+    stdin.off('data', onData).off('end', onEnd).pause();
+  };
+};
+
+const SIGNALS = {
+  SIGINT: 2,
+  SIGTERM: 15,
+  SIGHUP: 1,
+  SIGQUIT: 3,
+  SIGUSR1: 10,
+  SIGUSR2: 12,
+  SIGWINCH: 28,
+} as const;
+/** Passes signals of the host on to the program, as docker run does. The third SIGINT kills it. */
+const passSignals = (started: Started): (() => void) => {
+  let interrupts = 0;
+  const handlers = Object.entries(SIGNALS).map(([name, signo]) => {
+    const handler = (): void => {
+      if (name === 'SIGINT' && ++interrupts >= 3) started.kill(9);
+      else started.kill(signo);
+    };
+    process.on(name, handler);
+    return [name, handler] as const;
+  });
+  return () => {
+    for (const [name, handler] of handlers) process.off(name, handler);
+  };
+};
+
+/** What is reported when the program cannot be started: a message and docker's exit status. */
+const startFailure = (name: string, errno: number): { message: string; status: number } => {
+  const known = errnoName(-errno);
+  if (known === 'ENOENT' || known === 'ENOTDIR') {
+    const hint = name.includes('/')
+      ? 'there is no such file in the machine'
+      : 'it is not in the PATH of the machine';
+    return { message: `${name}: not found (${hint})`, status: EXIT.notFound };
+  }
+  if (known === 'ENOEXEC') {
+    return {
+      message: `${name}: not executable (neither an x86-64 ELF program nor a #! script)`,
+      status: EXIT.notExecutable,
+    };
+  }
+  const text = known === undefined ? `error ${-errno}` : strerror(known);
+  return { message: `${name}: ${text}`, status: EXIT.notExecutable };
+};
+
+/** What a command does with the machine before the program runs and after it has ended. */
+export interface Watcher {
+  /** The machine is there, the program is not. */
+  attach?(machine: Machine): void;
+  /** The program is loaded; it runs when this has returned. */
+  started?(
+    machine: Machine,
+    started: Started,
+    argv: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): void;
+  ended?(machine: Machine): void;
+}
+
+/** Runs a program to its end and returns the exit status of docker run. */
+export const runProgram = async (
+  argv: readonly string[],
+  o: SessionOptions,
+  watcher: Watcher,
+  complain: (message: string) => void,
+): Promise<number> => {
+  const began = performance.now();
+  const root = o.rootfs ?? '';
+  const who =
+    o.user === undefined ? undefined : user(o.user, read(`${root}/etc/passwd`), read(`${root}/etc/group`));
+  const env = environmentOf(o, who === undefined || who.uid === 0 ? '/root' : '/');
+  const machine = createMachine(nodeHost(), machineOptions(o));
+  watcher.attach?.(machine);
+  const startOptions: StartOptions = {
+    env,
+    ...(o.workdir === undefined ? {} : { cwd: o.workdir }),
+    ...(who === undefined ? {} : { user: who }),
+    stdout: sinkTo(process.stdout),
+    stderr: sinkTo(process.stderr),
+  };
+  const started = machine.start(argv, startOptions);
+  if (typeof started === 'number') {
+    await machine.close();
+    const { message, status } = startFailure(argv[0] ?? '', started);
+    complain(message);
+    return status;
+  }
+  watcher.started?.(machine, started, argv, env);
+  // A reader that went away (kanmon run ... | head) ends the program as a broken pipe would.
+  process.stdout.on('error', () => started.kill(13));
+  const stopFeeding = o.interactive ? feed(started) : (started.end(), (): void => {});
+  const stopSignals = passSignals(started);
+  const ended = await started.ended;
+  stopSignals();
+  stopFeeding();
+  watcher.ended?.(machine);
+  if (o.stats) complain(statistics(machine, performance.now() - began));
+  await machine.close();
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  return ended.signal === null ? (ended.exitCode ?? 0) : EXIT.signal + ended.signal;
+};
+
+const statistics = (machine: Machine, ms: number): string => {
+  const { cpu, missing } = machine.kernel;
+  const { stats, frames } = cpu;
+  const used = ((frames.total - frames.free) * 4096) / 2 ** 20;
+  const calls = [...missing].sort((a, b) => b[1] - a[1]).map(([name, n]) => `${name} ${n}`);
+  return [
+    'statistics',
+    `  time               ${(ms / 1000).toFixed(3)} s`,
+    `  memory             ${used.toFixed(1)} of ${((frames.total * 4096) / 2 ** 20).toFixed(0)} MiB`,
+    `  code               ${stats.blocks} blocks read, ${stats.regions} regions translated (${stats.translatedBytes} bytes of wasm), ${stats.invalidations} thrown away`,
+    `  the table          ${machine.gate.attest() ? 'as sealed' : 'TAMPERED WITH'}, sha256 ${machine.gate.table.digest}`,
+    `  calls not in yet   ${calls.length === 0 ? 'none were made' : calls.join(', ')}`,
+  ].join('\n');
+};
