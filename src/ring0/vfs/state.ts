@@ -2,6 +2,7 @@
 // FIFO is opened, and the counters for device numbers and mount ids.
 
 import { makedev } from '../../abi/stat.ts';
+import type { MemFs } from '../fs/tmpfs.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/types.ts';
 import type { Block } from '../wait.ts';
@@ -30,6 +31,8 @@ export interface Vfs {
   nextMountId: number;
   /** Called when memory is short: frees clean pages of file caches, returns how many frames. */
   readonly reclaim: Set<() => number>;
+  /** Where anonymous memory files live; made on first use (sys/fd.ts). */
+  memfd?: MemFs;
   /** Raises a signal in the calling thread (SIGXFSZ); set by signal handling. */
   raise: ((task: Task, signo: number) => void) | null;
 }
