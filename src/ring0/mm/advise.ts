@@ -1,7 +1,7 @@
 // madvise(2). Advice that only concerns speed is accepted and has no effect.
 
 import { EACCES, EBADF, EFAULT, EINVAL, ENOMEM, EOPNOTSUPP, EPERM } from '../../abi/errno.ts';
-import { MADV, MAP_LOCKED, PROT_WRITE } from '../../abi/mman.ts';
+import { MADV, MAP_LOCKED, PROT_READ, PROT_WRITE } from '../../abi/mman.ts';
 import { PTE } from '../../ring3/cpu.ts';
 import { findMapping, resolveFault } from './fault.ts';
 import { isPageAligned, PAGE, pageUp, TASK_SIZE } from './layout.ts';
@@ -54,7 +54,7 @@ const populate = (space: MutableSpace, start: number, end: number, write: boolea
   for (let at = start; at < end; at += PAGE) {
     const m = findMapping(space.list, at);
     if (!m) return -ENOMEM;
-    if (!(m.prot & (write ? PROT_WRITE : 7))) return -EINVAL;
+    if (!(m.prot & (write ? PROT_WRITE : PROT_READ))) return -EINVAL;
     const entry = space.pageTable.get(at / PAGE);
     if (entry & (write ? PTE.write : PTE.read)) continue;
     const r = resolveFault(space, at, write ? 'write' : 'read');

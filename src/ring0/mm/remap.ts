@@ -149,7 +149,7 @@ export const remapRange = (
   if (wrong < 0) return wrong;
   const grow = newLength - oldLength;
   if (oldLength === 0) {
-    if (!(flags & MREMAP_MAYMOVE)) return -EINVAL;
+    if (!(flags & MREMAP_MAYMOVE)) return -ENOMEM;
     const refused = mayGrow(space, m, newLength);
     const to = choose(space.list, newLength, false);
     return refused < 0 ? refused : to < 0 ? -ENOMEM : duplicate(space, m, addr, to, newLength);
