@@ -52,7 +52,7 @@ export const differences = (
     if (user) differ('fault address', hex(native.address), hex(ours.address));
   }
   for (let r = 0; r < 16; r++) differ(registerName(r, 64), hex(native.gpr[r] ?? 0n), hex(ours.gpr[r] ?? 0n));
-  const mask = FLAGS_COMPARED & ~(native.vector === 3 ? ignored : 0);
+  const mask = FLAGS_COMPARED & ~(native.vector === 3 || c.steps.length > 1 ? ignored : 0);
   differ('flags', flagNames(native.rflags & mask), flagNames(ours.rflags & mask));
   differ('fs base', hex(native.fsBase), hex(ours.fsBase));
   differ('gs base', hex(native.gsBase), hex(ours.gsBase));

@@ -46,6 +46,10 @@ const RECIPROCALS = names('rcpps rcpss rsqrtps rsqrtss');
 /** Error below one unit in the last place (volume 1, section 8.3.10), the processor's own included. */
 const TRANSCENDENTAL = names('fsin fcos fsincos fptan fpatan f2xm1 fyl2x fyl2xp1');
 
+/** Is a result of the row defined within a bound only? */
+export const inexact = (row: Row): boolean =>
+  RECIPROCALS.has(row.semantics) || TRANSCENDENTAL.has(row.semantics);
+
 const uses = (c: Case, set: ReadonlySet<string>): boolean =>
   c.steps.some((s) => set.has(s.insn.row.semantics));
 

@@ -7,6 +7,7 @@ import { CONTEXT_BYTES, CPU, OFF, PAGE, STATUS } from '../../src/ring3/layout.ts
 import { createCpu } from '../../src/ring3/processor.ts';
 import { helpers, semantics } from '../../src/ring3/semantics/index.ts';
 import { MXCSR_TRACKED, needsExactFp } from '../../src/ring3/semantics/simd/mxcsr.ts';
+import { createTranslator } from '../../src/ring3/translate/translator.ts';
 import {
   baseline,
   CODE,
@@ -24,7 +25,7 @@ import {
 } from './records.ts';
 
 /** How many blocks a case may enter before it counts as endless. */
-const BUDGET = 20_000;
+const BUDGET = 200_000;
 
 export interface Case {
   readonly code: Uint8Array;
@@ -36,6 +37,8 @@ export interface Case {
 export interface Machine {
   /** Puts the code of cases into slots 0 and up, and runs them. At most SLOTS. */
   run(cases: readonly Case[]): Outcome[];
+  /** Regions translated so far. */
+  regions(): number;
   /** Instructions that were met and have no semantics. */
   readonly missing: Insn[];
 }
@@ -58,6 +61,7 @@ export const createMachine = (tier: Exclude<Tier, 'mixed'>): Machine => {
       pageFault: () => false,
     },
     needsExactFp,
+    translator: createTranslator(semantics, Object.keys(helpers)),
     missing: (insn) => missing.push(insn),
   });
   const { frames } = cpu;
@@ -150,6 +154,7 @@ export const createMachine = (tier: Exclude<Tier, 'mixed'>): Machine => {
 
   return {
     missing,
+    regions: () => cpu.stats.regions,
     run(cases) {
       if (cases.length > SLOTS) throw new Error('more cases than slots');
       const bytes = new Uint8Array(SLOT);

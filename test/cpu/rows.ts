@@ -33,7 +33,8 @@ export const rowCases = (chosen: readonly (typeof rows)[number][], rounds: numbe
   return cases;
 };
 
-const nameOf = (c: Case): string => c.steps.map((s) => s.insn.row.text).join('; ');
+const nameOf = (c: Case): string =>
+  c.steps.length === 1 ? (c.steps[0]?.insn.row.text ?? '') : `program of ${c.steps.length}`;
 
 /** Runs cases on both sides and gives the disagreements. */
 export const compareCases = (
@@ -51,6 +52,8 @@ export const compareCases = (
       const a = native[n];
       const b = ours[n];
       if (!a || !b) throw new Error('no outcome');
+      // A long loop that only the processor got through in its time says nothing.
+      if (c.steps.length > 1 && b.vector === -1 && b.thrown === null) return;
       const list = differences(c, a, b, ignored?.(c, a.rip));
       if (list.length > 0) found.push({ row: nameOf(c), text: `${list.join('\n')}\n${describe(c)}` });
     });
