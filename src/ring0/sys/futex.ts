@@ -18,7 +18,7 @@ import {
   RSEQ_FLAG_UNREGISTER,
 } from '../../abi/futex.ts';
 import { CLOCKS, TIMESPEC } from '../../abi/time.ts';
-import { addr, flags, int, pid, size, uint } from '../../gate/codec.ts';
+import { addr, addrOut, flags, int, pid, size, uint } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { deadlineOf, validTime } from '../task/clock.ts';
 import {
@@ -260,7 +260,7 @@ export const rows = [
   ),
   syscall(
     'get_robust_list',
-    [pid('pid'), addr('head_ptr'), addr('len_ptr')],
+    [pid('pid'), addrOut('head_ptr'), addrOut('len_ptr')],
     { returns: 'int', family: 'process' },
     (task, id, headAt, lengthAt) => {
       const target = id === 0 ? task : task.kernel.tasks.get(id);

@@ -2,7 +2,7 @@
 
 import { CAP_DATA, CAP_HEADER, CAP_VERSION_1, CAP_VERSION_2, CAP_VERSION_3 } from '../../abi/capability.ts';
 import { EFAULT, EINVAL, EPERM, ESRCH } from '../../abi/errno.ts';
-import { addr, int, structOut, uid } from '../../gate/codec.ts';
+import { addr, idsIn, idsOut, int, structOut, uid, uintOut } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import {
   capable,
@@ -177,16 +177,16 @@ export const rows = [
   syscall('setresgid', [uid('rgid'), uid('egid'), uid('sgid')], creds, (task, r, e, s) =>
     setThree(task, GROUP, r, e, s),
   ),
-  syscall('getresuid', [addr('ruid'), addr('euid'), addr('suid')], creds, (task, r, e, s) =>
+  syscall('getresuid', [uintOut('ruid'), uintOut('euid'), uintOut('suid')], creds, (task, r, e, s) =>
     getThree(task, USER, r, e, s),
   ),
-  syscall('getresgid', [addr('rgid'), addr('egid'), addr('sgid')], creds, (task, r, e, s) =>
+  syscall('getresgid', [uintOut('rgid'), uintOut('egid'), uintOut('sgid')], creds, (task, r, e, s) =>
     getThree(task, GROUP, r, e, s),
   ),
   syscall('setfsuid', [uid('fsuid')], creds, (task, id) => setFs(task, USER, id)),
   syscall('setfsgid', [uid('fsgid')], creds, (task, id) => setFs(task, GROUP, id)),
-  syscall('getgroups', [int('size'), addr('list')], creds, getgroups),
-  syscall('setgroups', [int('size'), addr('list')], creds, setgroups),
+  syscall('getgroups', [int('size'), idsOut('list')], creds, getgroups),
+  syscall('setgroups', [int('size'), idsIn('list', 'size')], creds, setgroups),
   syscall('capget', [structOut('hdrp', CAP_HEADER), structOut('datap', CAP_DATA)], creds, capget),
   syscall('capset', [structOut('hdrp', CAP_HEADER), addr('datap')], creds, capset),
 ];

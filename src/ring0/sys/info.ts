@@ -2,7 +2,7 @@
 
 import { EFAULT, EINVAL, EPERM } from '../../abi/errno.ts';
 import { SYSINFO, UTS_FIELD, UTSNAME } from '../../abi/resource.ts';
-import { addr, bytesOut, flags, int, size, structOut } from '../../gate/codec.ts';
+import { bytesIn, bytesOut, flags, int, size, structOut } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { capable } from '../task/creds.ts';
 import type { Task } from '../task/types.ts';
@@ -85,10 +85,16 @@ export const rows = [
     { returns: 'size', family: 'system' },
     getrandom,
   ),
-  syscall('sethostname', [addr('name'), int('len')], { returns: 'int', family: 'system' }, (task, at, n) =>
-    setName(task, 'node', at, n),
+  syscall(
+    'sethostname',
+    [bytesIn('name', 'len'), int('len')],
+    { returns: 'int', family: 'system' },
+    (task, at, n) => setName(task, 'node', at, n),
   ),
-  syscall('setdomainname', [addr('name'), int('len')], { returns: 'int', family: 'system' }, (task, at, n) =>
-    setName(task, 'domain', at, n),
+  syscall(
+    'setdomainname',
+    [bytesIn('name', 'len'), int('len')],
+    { returns: 'int', family: 'system' },
+    (task, at, n) => setName(task, 'domain', at, n),
   ),
 ];

@@ -2,7 +2,7 @@
 
 import { EFAULT, EINVAL, EMFILE } from '../../abi/errno.ts';
 import { O_CLOEXEC, O_NONBLOCK, OPEN_FLAGS } from '../../abi/fcntl.ts';
-import { addr, flags } from '../../gate/codec.ts';
+import { fdPairOut, flags } from '../../gate/codec.ts';
 import { type Row, syscall } from '../../gate/row.ts';
 import { makePipe } from '../fs/pipe.ts';
 import type { Task } from '../task/types.ts';
@@ -30,13 +30,13 @@ const open = (task: Task, fds: number, options: number): number => {
   return -EFAULT;
 };
 
-export const pipe = syscall('pipe', [addr('fds')], { returns: 'int', family: 'desc' }, (task, fds) =>
+export const pipe = syscall('pipe', [fdPairOut('fds')], { returns: 'int', family: 'desc' }, (task, fds) =>
   open(task, fds, 0),
 );
 
 export const pipe2 = syscall(
   'pipe2',
-  [addr('fds'), flags('flags', OPEN_FLAGS)],
+  [fdPairOut('fds'), flags('flags', OPEN_FLAGS)],
   {
     returns: 'int',
     family: 'desc',
@@ -44,7 +44,9 @@ export const pipe2 = syscall(
     note: 'O_DIRECT (packets) and notification pipes are refused with EINVAL',
   },
   (task, fds, options) =>
-    (options & ~(O_CLOEXEC | O_NONBLOCK)) !== 0 || (options & O_DIRECT) !== 0 ? -EINVAL : open(task, fds, options),
+    (options & ~(O_CLOEXEC | O_NONBLOCK)) !== 0 || (options & O_DIRECT) !== 0
+      ? -EINVAL
+      : open(task, fds, options),
 );
 
 export const rows: readonly Row[] = [pipe, pipe2];

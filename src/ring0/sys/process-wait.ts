@@ -4,7 +4,7 @@ import { EBADF, ECHILD, EFAULT, EINVAL, ESRCH } from '../../abi/errno.ts';
 import { RUSAGE } from '../../abi/resource.ts';
 import { CLD, SIG, SIGINFO } from '../../abi/signal.ts';
 import { CONTINUED_STATUS, P_TYPES, stoppedStatus, W, WAIT4_FLAGS, WAITID_FLAGS } from '../../abi/wait.ts';
-import { addr, choice, flags, pid, structOut } from '../../gate/codec.ts';
+import { choice, flags, pid, structOut, waitStatusOut } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { reap } from '../task/exit.ts';
 import type { Process, Task } from '../task/types.ts';
@@ -133,7 +133,7 @@ const matcher = (task: Task, type: number, id: number): ((p: Process) => boolean
 export const rows = [
   syscall(
     'wait4',
-    [pid('pid'), addr('wstatus'), flags('options', WAIT4_FLAGS), structOut('rusage', RUSAGE)],
+    [pid('pid'), waitStatusOut('wstatus'), flags('options', WAIT4_FLAGS), structOut('rusage', RUSAGE)],
     { returns: 'pid', family: 'process' },
     wait4,
   ),

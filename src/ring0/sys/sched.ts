@@ -9,7 +9,18 @@ import {
   SCHED_RESET_ON_FORK,
 } from '../../abi/sched.ts';
 import { TIMESPEC } from '../../abi/time.ts';
-import { addr, choice, pid, size, structIn, structOut, uint } from '../../gate/codec.ts';
+import {
+  addr,
+  choice,
+  cpusetIn,
+  cpusetOut,
+  pid,
+  size,
+  structIn,
+  structOut,
+  uint,
+  uintOut,
+} from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { capable } from '../task/creds.ts';
 import type { Task } from '../task/types.ts';
@@ -101,13 +112,13 @@ export const rows = [
   syscall('sched_yield', [], { returns: 'int', family: 'process' }, yieldCpu),
   syscall(
     'sched_setaffinity',
-    [pid('pid'), size('len'), addr('mask')],
+    [pid('pid'), size('len'), cpusetIn('mask', 'len')],
     { returns: 'int', family: 'process' },
     setaffinity,
   ),
   syscall(
     'sched_getaffinity',
-    [pid('pid'), size('len'), addr('mask')],
+    [pid('pid'), size('len'), cpusetOut('mask')],
     { returns: 'int', family: 'process' },
     getaffinity,
   ),
@@ -185,7 +196,7 @@ export const rows = [
   ),
   syscall(
     'getcpu',
-    [addr('cpu'), addr('node'), addr('tcache')],
+    [uintOut('cpu'), uintOut('node'), addr('tcache')],
     { returns: 'int', family: 'process' },
     (task, cpu, node) => {
       if (cpu !== 0 && !task.mm.writeU32(cpu, 0)) return -EFAULT;

@@ -4,7 +4,7 @@ import { EAGAIN, EFAULT, EINVAL } from '../../abi/errno.ts';
 import { NSIG, SIG } from '../../abi/signal.ts';
 import type { StructValue } from '../../abi/struct.ts';
 import { CLOCKS, ITIMERSPEC, SIGEV, SIGEVENT, TIMER_ABSTIME, TIMER_FLAGS } from '../../abi/time.ts';
-import { addr, choice, flags, int, structIn, structInOrNull, structOut } from '../../gate/codec.ts';
+import { choice, flags, int, intOut, structIn, structInOrNull, structOut } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { deadlineOf, fromNs, isWallClock, toNs, validTime } from '../task/clock.ts';
 import { armTimer, onCpuTime, timerNow } from '../task/itimers.ts';
@@ -88,7 +88,7 @@ const settime = (
 export const rows = [
   syscall(
     'timer_create',
-    [choice('clockid', CLOCKS, 'CLOCK_???'), structInOrNull('sevp', SIGEVENT), addr('timerid')],
+    [choice('clockid', CLOCKS, 'CLOCK_???'), structInOrNull('sevp', SIGEVENT), intOut('timerid')],
     { returns: 'int', family: 'time' },
     create,
   ),
