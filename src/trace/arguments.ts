@@ -2,6 +2,7 @@
 // as their address when the call failed.
 
 import { AT_FDCWD } from '../abi/fcntl.ts';
+import { SIGINFO_BYTES } from '../abi/signal.ts';
 import type { FieldType, Struct } from '../abi/struct.ts';
 import { TIMESPEC, TIMEVAL } from '../abi/time.ts';
 import { UNREADABLE } from '../gate/call.ts';
@@ -20,7 +21,7 @@ import {
   quoteString,
 } from './print.ts';
 import { POLL_EVENTS } from './returns.ts';
-import { signal, signalSet, waitStatus } from './signals.ts';
+import { siginfoBytes, signal, signalSet, waitStatus } from './signals.ts';
 import { anyStruct, epollEvent, type Fields, fileTime, STRUCTS } from './structs.ts';
 
 /** Writes one argument. `v` is its decoded value; that of a pointer is the address. */
@@ -55,6 +56,10 @@ const bytesAt = (ctx: Context, addr: number, n: number, forceHex = false): strin
 
 const structAt = (ctx: Context, addr: number, s: Struct<Record<string, FieldType>>): string => {
   if (addr === 0) return 'NULL';
+  if (s.name === 'siginfo') {
+    const bytes = ctx.mm.read(addr, SIGINFO_BYTES);
+    return bytes === null ? hex(addr) : siginfoBytes(bytes);
+  }
   const value = s.read(ctx.mm, addr);
   return value === null ? hex(addr) : structText(ctx, s.name, value as Fields);
 };
@@ -252,6 +257,9 @@ const PRINTERS: Readonly<Record<string, Printer>> = {
   times,
 };
 
+const isSiginfo = (param: Codec<unknown>): boolean =>
+  (param.shape as { name?: string } | null)?.name === 'siginfo';
+
 /** True for arguments that can only be written after the handler. */
 export const isOutput = (param: Codec<unknown>): boolean => param.direction !== 'in';
 
@@ -263,6 +271,9 @@ export const argument = (ctx: Context, i: number): string => {
   if (v === null) return 'NULL';
   if (typeof v === 'string') return quoteString(v);
   if (typeof v === 'object') {
+    // A copy of part of it is not enough to tell which member of the union applies.
+    if (isSiginfo(param))
+      return structAt(ctx, rawArg(ctx, i), param.shape as Struct<Record<string, FieldType>>);
     const name = (param.shape as { name?: string } | null)?.name ?? '';
     return structText(ctx, name, v as Fields);
   }

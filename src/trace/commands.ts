@@ -1,9 +1,9 @@
 // Calls whose arguments depend on one of them: the multiplexers (ioctl, fcntl, prctl, arch_prctl, futex) with a
 // row per command, and the calls that strace writes in its own way (clone, openat without a mode ...).
 
-import { CAP_NAMES } from '../abi/capability.ts';
+import { CAP_DATA, CAP_HEADER, CAP_NAMES } from '../abi/capability.ts';
 import { CLONE_FLAGS } from '../abi/clone.ts';
-import { F_OWNER_EX, FCNTL_COMMANDS, FD_FLAGS, FLOCK, OPEN_FLAGS, SEALS } from '../abi/fcntl.ts';
+import { F_OWNER_EX, FCNTL_COMMANDS, FD_FLAGS, FLOCK, OPEN_FLAGS, OPEN_HOW, SEALS } from '../abi/fcntl.ts';
 import { FUTEX } from '../abi/futex.ts';
 import { IOCTL_REQUESTS } from '../abi/ioctl.ts';
 import { ARCH, PR, PR_CAP_AMBIENT_CMD, SECUREBITS_FLAGS } from '../abi/prctl.ts';
@@ -355,6 +355,25 @@ export const SPECIAL: Readonly<Record<string, Special>> = {
   epoll_ctl: whole(epollCtl),
   fchmodat: whole((ctx) => [0, 1, 2].map((i) => argument(ctx, i))),
   faccessat: whole((ctx) => [0, 1, 2].map((i) => argument(ctx, i))),
+  openat2: whole((ctx) => {
+    const how = struct(generic(OPEN_HOW), false)(ctx, rawArg(ctx, 2));
+    return [argument(ctx, 0), argument(ctx, 1), how, argument(ctx, 3)];
+  }),
+  capset: whole((ctx) =>
+    [0, 1].map((i) => struct(generic(i === 0 ? CAP_HEADER : CAP_DATA), false)(ctx, rawArg(ctx, i))),
+  ),
+  capget: {
+    write: (ctx) => [struct(generic(CAP_HEADER), false)(ctx, rawArg(ctx, 0)), argument(ctx, 1)],
+    early: () => 1,
+  },
+  pselect6: whole((ctx) => {
+    const at = rawArg(ctx, 5);
+    const [set, size] = [ctx.mm.readU64(at), ctx.mm.readU64(at + 8)];
+    const [low, high] = [ctx.mm.readU32(set ?? 0), ctx.mm.readU32((set ?? 0) + 4)];
+    const mask = low === null || high === null ? pointer(set ?? 0) : signalSet(low, high);
+    const last = at === 0 || size === null ? pointer(at) : `{sigmask=${mask}, sigsetsize=${size}}`;
+    return [...[0, 1, 2, 3, 4].map((i) => argument(ctx, i)), last];
+  }),
   rseq: whole((ctx) => {
     const flag = low32(ctx, 2);
     return [pointer(rawArg(ctx, 0)), hex(low32(ctx, 1)), flag === 0 ? '0' : hex(flag), hex(low32(ctx, 3))];

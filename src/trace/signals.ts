@@ -10,6 +10,7 @@ import {
   SEGV,
   SI,
   SIG,
+  SIGINFO,
   SYS_SECCOMP,
   signalName,
   TRAP,
@@ -76,6 +77,25 @@ export const siginfo = (info: SigInfo): string => {
 const value = (info: SigInfo): string => {
   const v = info.value ?? 0n;
   return `si_int=${Number(BigInt.asIntN(32, v))}, si_ptr=${v === 0n ? 'NULL' : `0x${v.toString(16)}`}`;
+};
+
+/** siginfo_t as it lies in memory, 128 bytes: the union's member is chosen by signal and code. */
+export const siginfoBytes = (bytes: Uint8Array): string => {
+  const { signo, errno, code, pid, uid, value } = SIGINFO.queue.decode(bytes);
+  const head = { signo, errno, code };
+  if (code === SI.SI_KERNEL) return siginfo(head);
+  if (signo === SIG.SIGCHLD && code > 0) {
+    const { status, utime, stime } = SIGINFO.child.decode(bytes);
+    return siginfo({ ...head, pid, uid, status, utime, stime });
+  }
+  if (code === SI.SI_TIMER) {
+    const { timerId, overrun } = SIGINFO.timer.decode(bytes);
+    return siginfo({ ...head, timerId, overrun, value });
+  }
+  if (code > 0 && CODES[signo] !== undefined && signo !== SIG.SIGIO) {
+    return siginfo({ ...head, addr: SIGINFO.fault.decode(bytes).addr });
+  }
+  return siginfo({ ...head, pid, uid, value });
 };
 
 /** A status word of wait(2): `{WIFEXITED(s) && WEXITSTATUS(s) == 0}`. */
