@@ -11,6 +11,8 @@ import { simdHelpers, simdSemantics } from './simd/index.ts';
 import { stringSemantics } from './string.ts';
 import { stringHelpers } from './string-rep.ts';
 import { systemHelpers, systemSemantics } from './system.ts';
+import { x87Helpers, x87Semantics } from './x87/index.ts';
+import { saveHelpers, saveSemantics } from './x87/save.ts';
 
 const merge = <T>(...tables: readonly Readonly<Record<string, T>>[]): Readonly<Record<string, T>> => {
   const all: Record<string, T> = {};
@@ -33,6 +35,8 @@ export const semantics: SemanticsTable = merge<Semantics>(
   stringSemantics,
   systemSemantics,
   simdSemantics,
+  x87Semantics,
+  saveSemantics,
 );
 
 /** TypeScript parts of instructions, by the name that semantics give to `Emit.helper`. */
@@ -42,4 +46,6 @@ export const helpers: HelperTable = merge<Helper>(
   stringHelpers,
   systemHelpers,
   simdHelpers,
+  x87Helpers,
+  saveHelpers,
 );
