@@ -85,10 +85,12 @@ import {
   maxDescriptors,
   unshareTable,
 } from '../vfs/fdtable.ts';
+import { newDentry } from '../vfs/dentry.ts';
 import { canWrite, holdFile, newFile, releaseFile } from '../vfs/file.ts';
+import { newMount } from '../vfs/mount.ts';
 import { owns } from '../vfs/perm.ts';
 import { vfsOf } from '../vfs/state.ts';
-import type { OpenFile } from '../vfs/types.ts';
+import type { Mount, OpenFile } from '../vfs/types.ts';
 import type { Result } from '../wait.ts';
 import { getLock, requestLock } from './lock.ts';
 
@@ -319,10 +321,10 @@ export const ioctl = syscall(
   },
 );
 
-/** The file system of anonymous memory files; it is mounted nowhere. */
-const memoryFiles = (kernel: Kernel): MemFs => {
+/** The mount of anonymous memory files, which is nowhere in the tree. */
+const memoryFiles = (kernel: Kernel): Mount => {
   const vfs = vfsOf(kernel);
-  vfs.memfd ??= new MemFs(kernel);
+  vfs.memfd ??= newMount(kernel, new MemFs(kernel));
   return vfs.memfd;
 };
 
@@ -335,14 +337,18 @@ export const memfdCreate = syscall(
     if (how & MFD_HUGETLB || (how & MFD_EXEC && how & MFD_NOEXEC_SEAL)) return -EINVAL;
     // "memfd:" and the name fit in a file name.
     if (name.length > 249) return -EINVAL;
-    const fs = memoryFiles(task.kernel);
+    const mount = memoryFiles(task.kernel);
+    const { fs } = mount;
+    if (!(fs instanceof MemFs)) return -EINVAL;
     const mode = S_IFREG | (how & MFD_NOEXEC_SEAL ? 0o666 : 0o777);
     const inode = new MemFile(fs, newAttr(fs, mode, task.cred.fsuid, task.cred.fsgid));
     inode.addLink(-1);
     inode.seals = how & MFD_NOEXEC_SEAL ? F_SEAL_EXEC : how & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL;
     const ops = inode.open();
     if (typeof ops === 'number') return ops;
-    const file = newFile(inode, null, ops, O_RDWR | O_LARGEFILE, `/memfd:${name} (deleted)`);
+    const dentry = newDentry(`memfd:${name}`, mount.root, inode);
+    dentry.unlinked = true;
+    const file = newFile(inode, { mount, dentry }, ops, O_RDWR | O_LARGEFILE);
     return installOrRelease(task, file, (how & MFD_CLOEXEC) !== 0);
   },
 );

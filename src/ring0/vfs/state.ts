@@ -2,11 +2,10 @@
 // FIFO is opened, and the counters for device numbers and mount ids.
 
 import { makedev } from '../../abi/stat.ts';
-import type { MemFs } from '../fs/tmpfs.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/types.ts';
 import type { Block } from '../wait.ts';
-import type { FileOps, FileSystem, Inode, Path, TimeSpec } from './types.ts';
+import type { FileOps, FileSystem, Inode, Mount, Path, TimeSpec } from './types.ts';
 
 /** Opens a special file: its operations, or -errno. */
 export type SpecialOpen = (
@@ -32,7 +31,7 @@ export interface Vfs {
   /** Called when memory is short: frees clean pages of file caches, returns how many frames. */
   readonly reclaim: Set<() => number>;
   /** Where anonymous memory files live; made on first use (sys/fd.ts). */
-  memfd?: MemFs;
+  memfd?: Mount;
   /** Raises a signal in the calling thread (SIGXFSZ); set by signal handling. */
   raise: ((task: Task, signo: number) => void) | null;
 }

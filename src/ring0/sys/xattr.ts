@@ -1,0 +1,162 @@
+// Extended attributes (xattr(7)): user.* by permission bits, trusted.* for CAP_SYS_ADMIN, security.* kept as
+// given. POSIX ACLs (system.*) are not there, as on a file system mounted without them.
+
+import {
+  E2BIG,
+  EBADF,
+  EFAULT,
+  EINVAL,
+  ENODATA,
+  EOPNOTSUPP,
+  EPERM,
+  ERANGE,
+} from '../../abi/errno.ts';
+import {
+  AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
+  XATTR_CREATE,
+  XATTR_FLAGS,
+  XATTR_NAME_MAX,
+  XATTR_REPLACE,
+  XATTR_SIZE_MAX,
+} from '../../abi/fcntl.ts';
+import { S_IFDIR, S_IFMT, S_IFREG, S_ISVTX } from '../../abi/stat.ts';
+import { bytesIn, bytesOut, fd, flags, path, size, string } from '../../gate/codec.ts';
+import { syscall } from '../../gate/row.ts';
+import type { Task } from '../task/types.ts';
+import { fileAt } from '../vfs/fdtable.ts';
+import { CAP, capable, inodePermission, MAY, owns, writableMount } from '../vfs/perm.ts';
+import type { Block, Result } from '../wait.ts';
+import { type Target, targetAt } from './stat.ts';
+
+type Found = Target | number | Block;
+const isTarget = (r: Found): r is Target => typeof r === 'object' && !('blocked' in r);
+
+const at = (task: Task, name: string, follow: boolean): Found =>
+  targetAt(task, AT_FDCWD, name, follow ? 0 : AT_SYMLINK_NOFOLLOW);
+const byFd = (task: Task, n: number): Found => {
+  const file = fileAt(task, n);
+  return file === undefined ? -EBADF : { inode: file.inode, mount: file.path?.mount ?? null };
+};
+
+/** xattr_permission of the kernel: 0 or -errno. */
+const allowed = (task: Task, t: Target, name: string, write: boolean): number => {
+  if (name === '' || name.length > XATTR_NAME_MAX) return -ERANGE;
+  if (write && t.mount !== null) {
+    const ro = writableMount(t.mount);
+    if (ro !== 0) return ro;
+  }
+  if (name.startsWith('trusted.'))
+    return capable(task.cred, CAP.sysAdmin) ? 0 : write ? -EPERM : -ENODATA;
+  if (name.startsWith('security.')) return write && !capable(task.cred, CAP.sysAdmin) ? -EPERM : 0;
+  if (!name.startsWith('user.') || name.length === 5) return -EOPNOTSUPP;
+  const a = t.inode.attr();
+  if (typeof a === 'number') return a;
+  const kind = a.mode & S_IFMT;
+  // user.* only makes sense where permission bits do.
+  if (kind !== S_IFREG && kind !== S_IFDIR) return write ? -EPERM : -ENODATA;
+  if (write && kind === S_IFDIR && a.mode & S_ISVTX && !owns(task.cred, a)) return -EPERM;
+  return inodePermission(task, t.inode, write ? MAY.write : MAY.read);
+};
+
+const set = (task: Task, t: Found, name: string, value: number, n: number, how: number): Result => {
+  if (!isTarget(t)) return t;
+  if (how & ~(XATTR_CREATE | XATTR_REPLACE)) return -EINVAL;
+  if (n > XATTR_SIZE_MAX) return -E2BIG;
+  const refused = allowed(task, t, name, true);
+  if (refused !== 0) return refused;
+  const bytes = task.mm.read(value, n);
+  if (bytes === null) return -EFAULT;
+  return t.inode.setxattr?.(name, bytes, how) ?? -EOPNOTSUPP;
+};
+
+const get = (task: Task, t: Found, name: string, buf: number, room: number): Result => {
+  if (!isTarget(t)) return t;
+  const refused = allowed(task, t, name, false);
+  if (refused !== 0) return refused;
+  const value = t.inode.getxattr?.(name) ?? -EOPNOTSUPP;
+  if (typeof value === 'number') return value;
+  if (room === 0) return value.length;
+  if (value.length > room) return -ERANGE;
+  return task.mm.write(buf, value) ? value.length : -EFAULT;
+};
+
+const list = (task: Task, t: Found, buf: number, room: number): Result => {
+  if (!isTarget(t)) return t;
+  const names = t.inode.listxattr?.() ?? [];
+  if (typeof names === 'number') return names;
+  const seen = names.filter((n) => !n.startsWith('trusted.') || capable(task.cred, CAP.sysAdmin));
+  const text = seen.map((n) => `${n}\0`).join('');
+  if (room === 0) return text.length;
+  if (text.length > room) return -ERANGE;
+  const bytes = Uint8Array.from(text, (c) => c.charCodeAt(0));
+  return task.mm.write(buf, bytes) ? bytes.length : -EFAULT;
+};
+
+const drop = (task: Task, t: Found, name: string): Result => {
+  if (!isTarget(t)) return t;
+  const refused = allowed(task, t, name, true);
+  if (refused !== 0) return refused;
+  return t.inode.removexattr?.(name) ?? -EOPNOTSUPP;
+};
+
+const FILE = { returns: 'int', family: 'file' } as const;
+const DESC = { returns: 'int', family: 'desc' } as const;
+const SIZE_FILE = { returns: 'size', family: 'file' } as const;
+const SIZE_DESC = { returns: 'size', family: 'desc' } as const;
+const value = bytesIn('value', 'size');
+const into = bytesOut('value', 'size');
+const how = flags('flags', XATTR_FLAGS);
+
+export const setxattr = syscall('setxattr', [path('path'), string('name'), value, size('size'), how], FILE, (task, p, name, v, n, f) =>
+  set(task, at(task, p, true), name, v, n, f),
+);
+export const lsetxattr = syscall('lsetxattr', [path('path'), string('name'), value, size('size'), how], FILE, (task, p, name, v, n, f) =>
+  set(task, at(task, p, false), name, v, n, f),
+);
+export const fsetxattr = syscall('fsetxattr', [fd('fd'), string('name'), value, size('size'), how], DESC, (task, d, name, v, n, f) =>
+  set(task, byFd(task, d), name, v, n, f),
+);
+export const getxattr = syscall('getxattr', [path('path'), string('name'), into, size('size')], SIZE_FILE, (task, p, name, v, n) =>
+  get(task, at(task, p, true), name, v, n),
+);
+export const lgetxattr = syscall('lgetxattr', [path('path'), string('name'), into, size('size')], SIZE_FILE, (task, p, name, v, n) =>
+  get(task, at(task, p, false), name, v, n),
+);
+export const fgetxattr = syscall('fgetxattr', [fd('fd'), string('name'), into, size('size')], SIZE_DESC, (task, d, name, v, n) =>
+  get(task, byFd(task, d), name, v, n),
+);
+const names = bytesOut('list', 'size');
+export const listxattr = syscall('listxattr', [path('path'), names, size('size')], SIZE_FILE, (task, p, v, n) =>
+  list(task, at(task, p, true), v, n),
+);
+export const llistxattr = syscall('llistxattr', [path('path'), names, size('size')], SIZE_FILE, (task, p, v, n) =>
+  list(task, at(task, p, false), v, n),
+);
+export const flistxattr = syscall('flistxattr', [fd('fd'), names, size('size')], SIZE_DESC, (task, d, v, n) =>
+  list(task, byFd(task, d), v, n),
+);
+export const removexattr = syscall('removexattr', [path('path'), string('name')], FILE, (task, p, name) =>
+  drop(task, at(task, p, true), name),
+);
+export const lremovexattr = syscall('lremovexattr', [path('path'), string('name')], FILE, (task, p, name) =>
+  drop(task, at(task, p, false), name),
+);
+export const fremovexattr = syscall('fremovexattr', [fd('fd'), string('name')], DESC, (task, d, name) =>
+  drop(task, byFd(task, d), name),
+);
+
+export const rows = [
+  setxattr,
+  lsetxattr,
+  fsetxattr,
+  getxattr,
+  lgetxattr,
+  fgetxattr,
+  listxattr,
+  llistxattr,
+  flistxattr,
+  removexattr,
+  lremovexattr,
+  fremovexattr,
+];
