@@ -1,6 +1,8 @@
 // One program in one machine, connected to the caller's terminal or pipes: what `run` and `trace` have in common.
 
 import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { resolve } from 'node:path';
 import { errnoName } from '../abi/errno.ts';
 import { strerror } from '../abi/strerror.ts';
 import { nodeHost } from '../host/node.ts';
@@ -22,9 +24,12 @@ const read = (file: string): string => {
   }
 };
 
-const machineOptions = (o: SessionOptions): MachineOptions => ({
-  ...(o.rootfs === undefined ? {} : { rootfs: o.rootfs }),
-  ...(o.volume === undefined ? {} : { mounts: o.volume }),
+const machineOptions = (o: SessionOptions, program: string): MachineOptions => ({
+  ...(o.rootfs === undefined ? {} : { rootfs: resolve(o.rootfs) }),
+  ...(o.volume === undefined ? {} : { volumes: o.volume.map((v) => ({ ...v, source: resolve(v.source) })) }),
+  // As in docker, a root of one's own starts empty-handed; the system's shows the working directory as well.
+  ...(o.rootfs === undefined ? { cwd: process.cwd(), home: homedir() } : {}),
+  ...(program.includes('/') ? { program: resolve(program) } : {}),
   ...(o.hostname === undefined ? {} : { hostname: o.hostname }),
   ...(o.memory === undefined ? {} : { memoryBytes: o.memory }),
   ...(o.tier === undefined ? {} : { tier: o.tier }),
@@ -42,12 +47,12 @@ const environmentOf = (o: SessionOptions, home: string): Record<string, string> 
 const sinkTo =
   (stream: NodeJS.WriteStream): Sink =>
   (chunk) =>
-    stream.write(chunk) ? undefined : new Promise((resolve) => void stream.once('drain', resolve));
+    stream.write(chunk) ? undefined : new Promise((go) => void stream.once('drain', go));
 
 const flushed = (stream: NodeJS.WriteStream): Promise<void> =>
-  new Promise((resolve) => {
-    if (stream.destroyed || stream.writableEnded) resolve();
-    else stream.write('', () => resolve());
+  new Promise((done) => {
+    if (stream.destroyed || stream.writableEnded) done();
+    else stream.write('', () => done());
   });
 
 /** Passes the caller's standard input on, no faster than the program takes it. */
@@ -135,7 +140,7 @@ export const runProgram = async (
   const who =
     o.user === undefined ? undefined : user(o.user, read(`${root}/etc/passwd`), read(`${root}/etc/group`));
   const env = environmentOf(o, who === undefined || who.uid === 0 ? '/root' : '/');
-  const machine = createMachine(nodeHost(), machineOptions(o));
+  const machine = createMachine(nodeHost(), machineOptions(o, argv[0] ?? ''));
   watcher.attach?.(machine);
   const startOptions: StartOptions = {
     env,

@@ -112,13 +112,15 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
   const finish = (call: Call, r: Result): boolean => {
     const { task } = call;
     if (typeof r !== 'number' && r !== REPLACED) return park(call, r);
+    // Exit has told the taps already, by `abandon`.
+    const tapped = call.tapped && task.call === call;
     task.call = null;
     task.resume = undefined;
     if (typeof r === 'number') {
-      if (call.tapped) for (const tap of tapsOf(call.row)) tap.leave?.(call, r);
+      if (tapped) for (const tap of tapsOf(call.row)) tap.leave?.(call, r);
       return leave(task, r);
     }
-    if (call.tapped) {
+    if (tapped) {
       const shown = task.state === 'dead' ? null : kernel.cpu.gpr(GPR.rax);
       for (const tap of tapsOf(call.row)) tap.leave?.(call, shown);
     }

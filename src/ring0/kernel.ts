@@ -66,6 +66,8 @@ export interface KernelEvents {
   exit: ((task: Task, status: number, bySignal: number) => void) | null;
   fork: ((parent: Task, child: Task) => void) | null;
   stop: ((task: Task, signo: number) => void) | null;
+  /** A signal that is not queued because the task ignores it; a debugger would see it all the same. */
+  dropped?: ((task: Task, info: SigInfo) => void) | null;
 }
 
 /** What the scheduler needs of the gate (gate/gate.ts). */

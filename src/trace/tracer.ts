@@ -1,13 +1,14 @@
 // Listens at the gate and makes events of what passes. The arguments that go in are written when the call
 // enters, because the program's memory changes; the others when it leaves.
 
-import { errnoName } from '../abi/errno.ts';
-import { signalName } from '../abi/signal.ts';
-import type { Call, Tap } from '../gate/call.ts';
+import { EINTR, errnoName } from '../abi/errno.ts';
+import { SIG, signalName } from '../abi/signal.ts';
+import { type Call, RESTART, type Tap } from '../gate/call.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Row } from '../gate/row.ts';
 import type { Kernel } from '../ring0/kernel.ts';
 import type { SigInfo, Task } from '../ring0/task/types.ts';
+import type { RestartRule } from '../ring0/wait.ts';
 import { argument, isOutput } from './arguments.ts';
 import { SPECIAL } from './commands.ts';
 import { type Context, type FormatOptions, rawArg } from './context.ts';
@@ -71,6 +72,15 @@ const texts = (ctx: Context, from: number, to: number): string[] => {
   return out;
 };
 
+/** What a call shows that a fatal signal broke, by its rule. */
+const BROKEN: Readonly<Record<RestartRule, number>> = {
+  restart: -RESTART.ERESTARTSYS,
+  eintr: -EINTR,
+  nohand: -RESTART.ERESTARTNOHAND,
+  'restart-block': -RESTART.ERESTART_RESTARTBLOCK,
+  uninterruptible: -EINTR,
+};
+
 const seconds = (kernel: Kernel): number => {
   const { sec, nsec } = kernel.clock.realtime();
   return sec + nsec / 1e9;
@@ -86,7 +96,8 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
     return task.tid === first || followed.has(task.tid);
   };
 
-  const open = new Map<Call, { open: OpenCall; early: string[] }>();
+  /** By task: the call under way, and the signals that wait for its line to be finished. */
+  const under = new Map<Task, { call: Call; open: OpenCall; early: string[]; signals: SignalEvent[] }>();
   const context = (call: Call, result: number | null): Context => ({
     call,
     task: call.task,
@@ -112,49 +123,60 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
       const more = count < Number.POSITIVE_INFINITY && early.length < Math.max(total(call.row), early.length);
       const text = early.join(', ') + (more && early.length > 0 ? ', ' : '');
       const one: OpenCall = { call, tid: call.task.tid, time: seconds(kernel), early: text };
-      open.set(call, { open: one, early });
+      under.set(call.task, { call, open: one, early, signals: [] });
       listener.enter?.(one);
     },
-    leave: (call, result) => {
-      const entry = open.get(call);
-      if (entry === undefined) return;
-      open.delete(call);
-      const ctx = context(call, result);
-      // A call that never returns, or whose memory is gone after execve, has nothing more to show.
-      const late = texts(ctx, entry.early.length, Number.POSITIVE_INFINITY);
-      const all = [...entry.early, ...late];
-      const shown = resultText(ctx);
-      const event: SyscallEvent = {
-        kind: 'syscall',
-        pid: call.task.process.pid,
-        tid: entry.open.tid,
-        time: entry.open.time,
-        name: call.row.name,
-        number: call.number,
-        args: all.map((text, i) => traceArgument(call, i, text)),
-        result,
-        resultText: shown,
-        errno: result !== null && result < 0 ? (errnoName(-result) ?? null) : null,
-        durationNs: kernel.clock.monotonic() - call.startNs,
-      };
-      const separator =
-        entry.early.length > 0 && !entry.open.early.endsWith(', ') && late.length > 0 ? ', ' : '';
-      listener.leave?.(entry.open, separator + late.join(', '), event);
-    },
+    leave: (call, result) => leave(call, result),
+  };
+  const leave = (call: Call, result: number | null): void => {
+    const entry = under.get(call.task);
+    if (entry?.call !== call) return;
+    under.delete(call.task);
+    const ctx = context(call, result);
+    const late = texts(ctx, entry.early.length, Number.POSITIVE_INFINITY);
+    const all = [...entry.early, ...late];
+    const event: SyscallEvent = {
+      kind: 'syscall',
+      pid: call.task.process.pid,
+      tid: entry.open.tid,
+      time: entry.open.time,
+      name: call.row.name,
+      number: call.number,
+      args: all.map((text, i) => traceArgument(call, i, text)),
+      result,
+      resultText: resultText(ctx),
+      errno: result !== null && result < 0 ? (errnoName(-result) ?? null) : null,
+      durationNs: kernel.clock.monotonic() - call.startNs,
+    };
+    const separator =
+      entry.early.length > 0 && !entry.open.early.endsWith(', ') && late.length > 0 ? ', ' : '';
+    listener.leave?.(entry.open, separator + late.join(', '), event);
+    for (const signal of entry.signals) listener.signal?.(signal);
   };
   const removeTap = gate.attach(tap, options.wants);
 
   const { events } = kernel;
   const before = { ...events };
-  events.signal = (task: Task, info: SigInfo) => {
-    before.signal?.(task, info);
-    if (!sees(task) || !options.wantsSignal(info.signo)) return;
-    listener.signal?.({
+  const signalled = (task: Task, info: SigInfo): void => {
+    // A debugger never sees SIGKILL.
+    if (!sees(task) || info.signo === SIG.SIGKILL || !options.wantsSignal(info.signo)) return;
+    const event: SignalEvent = {
       kind: 'signal',
       ...common(task),
       signal: signalName(info.signo),
       info: siginfo(info),
-    });
+    };
+    const entry = under.get(task);
+    if (entry !== undefined) entry.signals.push(event);
+    else listener.signal?.(event);
+  };
+  events.signal = (task: Task, info: SigInfo) => {
+    before.signal?.(task, info);
+    signalled(task, info);
+  };
+  events.dropped = (task: Task, info: SigInfo) => {
+    before.dropped?.(task, info);
+    signalled(task, info);
   };
   events.stop = (task: Task, signo: number) => {
     before.stop?.(task, signo);
@@ -163,12 +185,20 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
   events.exit = (task: Task, status: number, bySignal: number) => {
     before.exit?.(task, status, bySignal);
     if (!sees(task)) return;
-    const killed = bySignal !== 0;
+    const entry = under.get(task);
+    if (entry !== undefined) {
+      // The call that ends the task is over; one that a signal broke shows that it did; else it stays unfinished.
+      if (entry.call.row.meta.returns === 'none') leave(entry.call, null);
+      else if (entry.signals.length > 0 && entry.call.block !== null) {
+        leave(entry.call, BROKEN[entry.call.block.restart]);
+      }
+      under.delete(task);
+    }
     listener.exit?.({
       kind: 'exit',
       ...common(task),
-      code: killed ? null : status,
-      signal: killed ? signalName(bySignal) : null,
+      code: bySignal === 0 ? (status >>> 8) & 0xff : null,
+      signal: bySignal === 0 ? null : signalName(bySignal),
     });
   };
   events.fork = (parent: Task, child: Task) => {

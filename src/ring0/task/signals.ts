@@ -108,7 +108,10 @@ const send = (process: Process, only: Task | null, info: SigInfo): number => {
   prepare(process, signo);
   const probe = only ?? process.leader;
   const blockedSomewhere = only === null ? everyoneBlocks(process, signo) : hasSignal(only.sigmask, signo);
-  if (!blockedSomewhere && ignored(probe, signo) && !awaited(process, only, signo)) return 0;
+  if (!blockedSomewhere && ignored(probe, signo) && !awaited(process, only, signo)) {
+    probe.kernel.events.dropped?.(probe, info);
+    return 0;
+  }
   const list = only === null ? process.sharedPending : only.pending;
   if (signo < SIGRTMIN && list.some((i) => i.signo === signo)) return 0;
   if (signo >= SIGRTMIN && list.length >= queueLimit(process)) {
