@@ -31,6 +31,9 @@ const EXCLUDED_ROWS: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
+export const excludedNames: readonly string[] = Object.keys(EXCLUDED);
+export const excludedPatterns: readonly RegExp[] = EXCLUDED_ROWS.map(([pattern]) => pattern);
+
 /** Why a row is not compared, or null. */
 export const exclusion = (row: Row): string | null => {
   const byName = EXCLUDED[row.semantics];

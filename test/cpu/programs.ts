@@ -77,7 +77,9 @@ const draw = (rng: Rng, list: readonly Row[]): { bytes: Uint8Array; insn: Insn }
     registers: DATA_REGISTERS,
     address32: false,
   });
-  return rng.pick(made);
+  // A lock across a cache line is slowed down by Linux until it looks endless.
+  const free = made.filter(({ insn }) => !insn.lock);
+  return rng.pick(free.length > 0 ? free : made);
 };
 
 const poolFor = (rng: Rng): readonly Row[] => {
@@ -109,7 +111,7 @@ interface Branch {
 }
 
 const branch = (rng: Rng, index: number, n: number): Branch => {
-  const forward = rng.chance(0.75);
+  const forward = rng.chance(0.85);
   const target = forward ? index + 1 + rng.below(n - index) : rng.below(index + 1);
   const cc = rng.below(16);
   switch (rng.below(8)) {
