@@ -114,8 +114,11 @@ export const round = (
   const unbounded = shiftRight(env, negative, significand, drop);
   const tiny = exponent + drop + bitLength(unbounded.value) - 1 < lowest;
   if (tiny && !(env.masked & FP.UE)) {
+    // What counts as inexact is then the result with an unbounded exponent.
     env.flags |= FP.UE;
     if (env.wrap !== 0) return finish(drop, env.wrap);
+    if (unbounded.inexact) env.flags |= FP.PE;
+    return zeroBits(f, negative);
   }
   if (tiny && env.ftz && env.masked & FP.UE) {
     env.flags |= FP.UE | FP.PE;
@@ -130,7 +133,7 @@ export const round = (
 };
 
 const overflow = (f: Format, env: Env, negative: boolean, precision: number): bigint => {
-  env.flags |= FP.OE | FP.PE;
+  env.flags |= env.masked & FP.OE ? FP.OE | FP.PE : FP.OE;
   const toInfinity = env.rounding === RC.nearest || env.rounding === (negative ? RC.down : RC.up);
   env.roundedUp = toInfinity;
   return toInfinity ? infinityBits(f, negative) : largestBits(f, negative, precision);

@@ -74,20 +74,39 @@ const horizontal = (cpu: CpuState, f: Format, env: Env, op: 'hadd' | 'hsub'): vo
   }
 };
 
-const dotProduct = (cpu: CpuState, f: Format, env: Env, imm: number): void => {
+/** Flags into MXCSR; raises #XM, returning 1, when one of them is unmasked. */
+const settle = (cpu: CpuState, env: Env): number => {
+  const unmasked = env.flags & ~env.masked;
+  const flags = unmasked & BEFORE ? env.flags & BEFORE : env.flags;
+  cpu.u32[(CPU + OFF.mxcsr) >> 2] = (cpu.u32[(CPU + OFF.mxcsr) >> 2] ?? 0) | flags;
+  env.flags = 0;
+  return unmasked ? cpu.raise(VECTOR.XM) : 0;
+};
+
+/**
+ * DPPS, DPPD: multiplication and each round of addition raise their exceptions before the next begins. Returns 1
+ * after one was raised. The order of operands, which decides among NaNs, is as in float.ts.
+ */
+const dotProduct = (cpu: CpuState, f: Format, env: Env, imm: number): number => {
   const n = f === F64 ? 2 : 4;
-  const products = Array.from({ length: n }, (_, k) =>
+  const numbers = Array.from({ length: n }, (_, k) => k);
+  const at = (list: readonly bigint[], k: number): bigint => list[k] ?? 0n;
+  const products = numbers.map((k) =>
     (imm >> (4 + k)) & 1 ? soft.mul(f, load(cpu, A, f, k), load(cpu, B, f, k), env) : 0n,
   );
-  const at = (k: number): bigint => products[k] ?? 0n;
-  for (let k = 0; k < n; k++) {
-    // Operand order, which decides among NaNs, as in float.ts.
-    const sum =
-      n === 2
-        ? soft.add(f, at(k), at(k ^ 1), env)
-        : soft.add(f, soft.add(f, at(k ^ 1), at(k), env), soft.add(f, at(k ^ 3), at(k ^ 2), env), env);
-    store(cpu, f, k, (imm >> k) & 1 ? sum : 0n);
+  if (settle(cpu, env)) return 1;
+  let sums = numbers.map((k) =>
+    n === 2
+      ? soft.add(f, at(products, k), at(products, k ^ 1), env)
+      : soft.add(f, at(products, k ^ 1), at(products, k), env),
+  );
+  if (n === 4) {
+    if (settle(cpu, env)) return 1;
+    const pairs = sums;
+    sums = numbers.map((k) => soft.add(f, at(pairs, k), at(pairs, k ^ 2), env));
   }
+  for (const k of numbers) store(cpu, f, k, (imm >> k) & 1 ? at(sums, k) : 0n);
+  return 0;
 };
 
 const toIntegers = (
@@ -124,14 +143,6 @@ const compareFlags = (cpu: CpuState, f: Format, env: Env, signal: boolean): numb
   return order === 0 ? FLAG.ZF : order < 0 ? FLAG.CF : 0;
 };
 
-/** Flags into MXCSR; raises #XM, returning 1, when one of them is unmasked. */
-const settle = (cpu: CpuState, env: Env): number => {
-  const unmasked = env.flags & ~env.masked;
-  const flags = unmasked & BEFORE ? env.flags & BEFORE : env.flags;
-  cpu.u32[(CPU + OFF.mxcsr) >> 2] = (cpu.u32[(CPU + OFF.mxcsr) >> 2] ?? 0) | flags;
-  return unmasked ? cpu.raise(VECTOR.XM) : 0;
-};
-
 const sseExact: Helper = (cpu, arg) => {
   const { op, t, packed, imm } = exactParts(arg);
   const f = t === 'f64' ? F64 : F32;
@@ -150,7 +161,7 @@ const sseExact: Helper = (cpu, arg) => {
         horizontal(cpu, f, env, op);
         break;
       case 'dp':
-        dotProduct(cpu, f, env, imm);
+        if (dotProduct(cpu, f, env, imm)) return 1;
         break;
       case 'toFloat':
         convertFloats(cpu, f, env, packed);
