@@ -23,7 +23,7 @@ import { newFile, pathOnlyOps, releaseFile } from '../vfs/file.ts';
 import { MAY, permission } from '../vfs/perm.ts';
 import type { OpenFile, PageCache, Path } from '../vfs/types.ts';
 import { FOLLOW, isPath, walk } from '../vfs/walk.ts';
-import { type Block, isBlock } from '../wait.ts';
+import type { Block } from '../wait.ts';
 import { credentialsAfterExec } from './credentials.ts';
 import { type Image, isElf, parseElf, type ReadAt } from './elf.ts';
 import { loadElf } from './load.ts';

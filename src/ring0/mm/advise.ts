@@ -1,6 +1,6 @@
 // madvise(2). Advice that only concerns speed is accepted and has no effect.
 
-import { EACCES, EBADF, EFAULT, EINVAL, ENOMEM, EOPNOTSUPP, EPERM } from '../../abi/errno.ts';
+import { EACCES, EFAULT, EINVAL, ENOMEM, EOPNOTSUPP, EPERM } from '../../abi/errno.ts';
 import { MADV, MAP_LOCKED, PROT_READ, PROT_WRITE } from '../../abi/mman.ts';
 import { PTE } from '../../ring3/cpu.ts';
 import { findMapping, resolveFault } from './fault.ts';

@@ -51,7 +51,7 @@ import {
   PROT_TABLE,
   PROT_WRITE,
 } from '../../abi/mman.ts';
-import { addr, bytesOut, choice, fd, flags, int, off, pid, size, ulong } from '../../gate/codec.ts';
+import { addr, bytesOut, choice, fd, flags, int, offHex, pid, size, ulong } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { anonymousPages } from '../mm/anonymous.ts';
 import { checkFixed, lockRange, populateRange, residentPages, syncRange } from '../mm/calls.ts';
@@ -124,7 +124,7 @@ export const mmap = syscall(
     flags('prot', PROT_TABLE),
     flags('flags', MAP_TABLE),
     fd('fd'),
-    off('offset'),
+    offHex('offset'),
   ],
   { returns: 'addr', family: ['memory', 'desc'] },
   (task, at, length, prot, how, number, offset) => {
