@@ -2,11 +2,20 @@
 // Everything outside talks to it through `Machine`; the public API (index.ts) wraps it in streams.
 
 import { EACCES, EAGAIN, ENOENT, ENOMEM, ENOTDIR } from './abi/errno.ts';
-import type { Host } from './host/host.ts';
 import { type Gate, openGate } from './gate/gate.ts';
 import { sealTable } from './gate/table.ts';
+import type { Host } from './host/host.ts';
 import { startProgram } from './ring0/exec/exec.ts';
-import { dropReader, dropWriter, makePipe, type Pipe, putBytes, registerFifos, takeBytes } from './ring0/fs/pipe.ts';
+import {
+  dropReader,
+  dropWriter,
+  makePipe,
+  type Pipe,
+  putBytes,
+  registerFifos,
+  takeBytes,
+} from './ring0/fs/pipe.ts';
+import { buildRoot, findPath, type RootOptions } from './ring0/fs/root.ts';
 import { createKernel, type Kernel } from './ring0/kernel.ts';
 import { createAddressSpace } from './ring0/mm/address-space.ts';
 import { memoryOf } from './ring0/mm/state.ts';
@@ -18,7 +27,6 @@ import { signalProcess } from './ring0/task/signals.ts';
 import type { Task } from './ring0/task/types.ts';
 import { installFile, newTable } from './ring0/vfs/fdtable.ts';
 import type { Path } from './ring0/vfs/types.ts';
-import { buildRoot, findPath, type RootOptions } from './ring0/fs/root.ts';
 import type { Tier } from './ring3/cpu.ts';
 import { createCpu } from './ring3/processor.ts';
 import { helpers, semantics } from './ring3/semantics/index.ts';
@@ -70,6 +78,8 @@ export interface Machine {
   readonly gate: Gate;
   /** Where the root directory is. */
   readonly root: Path;
+  /** A task of the machine's own, root and never run, for work that is done from outside. */
+  readonly service: Task;
   /** Starts a program; a negative errno when it cannot be. argv[0] without a slash is looked up in PATH. */
   start(argv: readonly string[], options?: StartOptions): Started | number;
   /** Ends every process and stops the loop. */
@@ -113,6 +123,18 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
   kernel.gate = gate;
   registerFifos(kernel);
   const { root, cwd, hosts } = buildRoot(kernel, { ...options, files: host.files });
+
+  const serviceMm = createAddressSpace(memoryOf(kernel));
+  if (!serviceMm) throw new RangeError('memoryBytes is too small for a machine');
+  const service = createInitProcess(kernel, {
+    mm: serviceMm,
+    files: newTable(),
+    fs: { cwd: root, root, umask: 0o022, refs: 1 },
+    comm: 'kanmon',
+  });
+  // It holds process id 1 and is nobody's parent.
+  kernel.processes.delete(service.tid);
+  kernel.tasks.delete(service.tid);
 
   let running = false;
   let closed = false;
@@ -219,7 +241,10 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
           let at = 0;
           const waiter = {
             wake(): void {
-              at += ended || stdin.readers === 0 ? chunk.length - at : putBytes(stdin, chunk, at, chunk.length - at);
+              at +=
+                ended || stdin.readers === 0
+                  ? chunk.length - at
+                  : putBytes(stdin, chunk, at, chunk.length - at);
               poke();
               if (at >= chunk.length) resolve();
               else stdin.toWrite.waiters.add(waiter);
@@ -250,6 +275,7 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
     kernel,
     gate,
     root,
+    service,
     start,
     async close() {
       closed = true;

@@ -161,8 +161,7 @@ export const nodeFiles = (): HostFiles => {
       }),
     unlink: (dir, name) => attempt(() => void fs.unlinkSync(at(dir, name))),
     rmdir: (dir, name) => attempt(() => void fs.rmdirSync(at(dir, name))),
-    rename: (dir, name, toDir, toName) =>
-      attempt(() => void fs.renameSync(at(dir, name), at(toDir, toName))),
+    rename: (dir, name, toDir, toName) => attempt(() => void fs.renameSync(at(dir, name), at(toDir, toName))),
 
     chmod: (h, mode) => attempt(() => void fs.chmodSync(self(h), mode)),
     chown: (h, uid, gid) => attempt(() => void fs.chownSync(self(h), uid, gid)),

@@ -1,8 +1,8 @@
 // What a machine needs of the place it runs in. Node's implementation is node.ts; a browser's would be another.
 
+import type { HostFiles } from '../ring0/fs/host.ts';
 import type { Clock } from '../ring0/kernel.ts';
 import type { CoreImage } from '../ring3/processor.ts';
-import type { HostFiles } from '../ring0/fs/host.ts';
 
 export interface Host {
   readonly clock: Clock;

@@ -4,8 +4,8 @@ import { randomFillSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import type { CoreImage } from '../ring3/processor.ts';
-import type { Host } from './host.ts';
 import { nodeFiles } from './files.ts';
+import type { Host } from './host.ts';
 
 /** The most that 32-bit linear memory can hold. */
 const MAX_MEMORY = 65535 * 65536;

@@ -2,12 +2,12 @@
 // frames they were read from, so that processes which map the same page of a file share them, predecoded
 // and translated. A write to a frame that holds code throws that code away.
 
-import type { Insn } from './decode/insn.ts';
 import { decode } from './decode/decoder.ts';
-import { CPU, FRAME_FLAGS, JUMP, OFF, PAGE, STATUS, VECTOR } from './layout.ts';
+import type { Insn } from './decode/insn.ts';
 import { type Arena, createArena } from './interp/arena.ts';
 import { type Handlers, PSEUDO } from './interp/handlers.ts';
 import { OP, OP_BYTES, writeOp } from './interp/op.ts';
+import { CPU, FRAME_FLAGS, JUMP, OFF, PAGE, STATUS, VECTOR } from './layout.ts';
 import type { PhysicalMemory } from './mmu/frames.ts';
 import type { MmuTable } from './mmu/page-table.ts';
 
@@ -41,7 +41,11 @@ export interface Translation {
   /** Every page the region was made from. */
   readonly pages: readonly number[];
   /** Regions made along with it, for the addresses that it calls. */
-  readonly callees?: readonly { readonly ip: number; readonly fn: number; readonly pages: readonly number[] }[];
+  readonly callees?: readonly {
+    readonly ip: number;
+    readonly fn: number;
+    readonly pages: readonly number[];
+  }[];
 }
 
 export interface CodeCacheEnv {
@@ -124,7 +128,8 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     },
   };
 
-  const rip = (): number => (u32[(CPU + OFF.rip + 4) >>> 2] as number) * 4294967296 + (u32[(CPU + OFF.rip) >>> 2] as number);
+  const rip = (): number =>
+    (u32[(CPU + OFF.rip + 4) >>> 2] as number) * 4294967296 + (u32[(CPU + OFF.rip) >>> 2] as number);
 
   const enter = (ip: number, fn: number, arg: number): void => {
     const low = ip >>> 0;

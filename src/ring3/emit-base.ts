@@ -33,11 +33,28 @@ export interface CoreImports {
 }
 
 export const WASM = {
-  i32Load: 0x28, i64Load: 0x29, f32Load: 0x2a, f64Load: 0x2b,
-  i32Load8S: 0x2c, i32Load8U: 0x2d, i32Load16S: 0x2e, i32Load16U: 0x2f,
-  i64Load8S: 0x30, i64Load8U: 0x31, i64Load16S: 0x32, i64Load16U: 0x33, i64Load32S: 0x34, i64Load32U: 0x35,
-  i32Store: 0x36, i64Store: 0x37, f32Store: 0x38, f64Store: 0x39, i32Store8: 0x3a, i32Store16: 0x3b,
-  v128Load: 0xfd00, v128Store: 0xfd0b,
+  i32Load: 0x28,
+  i64Load: 0x29,
+  f32Load: 0x2a,
+  f64Load: 0x2b,
+  i32Load8S: 0x2c,
+  i32Load8U: 0x2d,
+  i32Load16S: 0x2e,
+  i32Load16U: 0x2f,
+  i64Load8S: 0x30,
+  i64Load8U: 0x31,
+  i64Load16S: 0x32,
+  i64Load16U: 0x33,
+  i64Load32S: 0x34,
+  i64Load32U: 0x35,
+  i32Store: 0x36,
+  i64Store: 0x37,
+  f32Store: 0x38,
+  f64Store: 0x39,
+  i32Store8: 0x3a,
+  i32Store16: 0x3b,
+  v128Load: 0xfd00,
+  v128Store: 0xfd0b,
 } as const;
 
 const STORE_OF: Record<WasmType, number> = {
@@ -196,7 +213,9 @@ export abstract class EmitBase implements Emit {
       case 'xmm':
         this.setXmmReg(
           o,
-          o.width === 64 ? v128.replace(0x1e, this.xmmReg(o), 0, v) : v128.replace(0x1c, this.xmmReg(o), 0, v),
+          o.width === 64
+            ? v128.replace(0x1e, this.xmmReg(o), 0, v)
+            : v128.replace(0x1c, this.xmmReg(o), 0, v),
         );
         return;
       case 'mm':
@@ -263,13 +282,24 @@ export abstract class EmitBase implements Emit {
     const { code, core } = this;
     const at = this.let(address);
     const value = this.let(v);
-    this.#storeVia(bits >> 3, at, (physical) => {
-      const op = bits === 8 ? WASM.i32Store8 : bits === 16 ? WASM.i32Store16 : bits === 32 ? WASM.i32Store : WASM.i64Store;
-      code.store(op, physical, value);
-    }, () =>
-      bits === 64
-        ? callFn('i32', core.storeSlow64, [at, value])
-        : callFn('i32', core.storeSlow32, [at, value, i32.const(bits >> 3)]),
+    this.#storeVia(
+      bits >> 3,
+      at,
+      (physical) => {
+        const op =
+          bits === 8
+            ? WASM.i32Store8
+            : bits === 16
+              ? WASM.i32Store16
+              : bits === 32
+                ? WASM.i32Store
+                : WASM.i64Store;
+        code.store(op, physical, value);
+      },
+      () =>
+        bits === 64
+          ? callFn('i32', core.storeSlow64, [at, value])
+          : callFn('i32', core.storeSlow32, [at, value, i32.const(bits >> 3)]),
     );
   }
   store128(address: Val, v: Val): void {

@@ -2,8 +2,8 @@
 // ccB, ccRes), and a flag is computed when someone asks. This file says how each flag follows from them.
 // Definitions: Intel SDM volume 1, section 3.4.3.1, and the instruction pages.
 
-import type { FlagKind, FlagName } from './emit.ts';
 import type { Width } from './decode/insn.ts';
+import type { FlagKind, FlagName } from './emit.ts';
 import { FLAG } from './layout.ts';
 import { i32, i64, type Val } from './wasm/ir.ts';
 
@@ -88,7 +88,10 @@ export const flagValue = (s: CcState, name: FlagName): Val => {
         case 'logic':
           return i32.const(0);
         case 'inc':
-          return o.eq(res, w === 64 ? i64.const(-(2n ** 63n)) : i32.const(w === 32 ? -0x80000000 : 1 << (w - 1)));
+          return o.eq(
+            res,
+            w === 64 ? i64.const(-(2n ** 63n)) : i32.const(w === 32 ? -0x80000000 : 1 << (w - 1)),
+          );
         case 'dec':
           return o.eq(
             res,

@@ -1,8 +1,8 @@
 // The processor: wires memory, page tables, the core module, the interpreter and the translator together
 // behind the `Cpu` contract, and turns what generated code cannot do itself into the kernel's callbacks.
 
-import { type CoreExports, CORE_SIGNATURES } from './core/core-module.ts';
 import { type Block, type CodeReader, createCodeCache, type Translation } from './code-cache.ts';
+import { CORE_SIGNATURES, type CoreExports } from './core/core-module.ts';
 import type { Cpu, CpuHooks, PageTable, Tier } from './cpu.ts';
 import type { Insn } from './decode/insn.ts';
 import type { SemanticsTable } from './emit.ts';
@@ -183,10 +183,12 @@ export const createCpu = (options: CpuOptions): Cpu => {
     hot: (op: number): number => cache.hot(op),
   };
 
-  const image = options.core ?? (() => {
-    const built = buildCoreModule([], options.semantics, helperNumber);
-    return { module: new WebAssembly.Module(built.bytes as BufferSource), handlers: built.handlers };
-  })();
+  const image =
+    options.core ??
+    (() => {
+      const built = buildCoreModule([], options.semantics, helperNumber);
+      return { module: new WebAssembly.Module(built.bytes as BufferSource), handlers: built.handlers };
+    })();
   if (image.handlers.length + 64 > table.length) table.grow(image.handlers.length + 1024 - table.length + 64);
   const core = new WebAssembly.Instance(image.module, { k: { memory: mem.memory, table }, js })
     .exports as unknown as CoreExports;
@@ -209,7 +211,12 @@ export const createCpu = (options: CpuOptions): Cpu => {
     exactFp: () => i32[at(OFF.exactFp)] !== 0,
     fetchable: (address) => physical(address, 2) !== 0,
     raise,
-    threshold: options.tier === 'translator' ? 0 : options.tier === 'mixed' && translator ? (options.threshold ?? 100) : Number.POSITIVE_INFINITY,
+    threshold:
+      options.tier === 'translator'
+        ? 0
+        : options.tier === 'mixed' && translator
+          ? (options.threshold ?? 100)
+          : Number.POSITIVE_INFINITY,
     translate: translator
       ? (blocks, reader) =>
           translator(blocks, reader, (fn) => {

@@ -1,7 +1,7 @@
 // Pipes and FIFOs (pipe(7), fifo(7)): a ring of bytes with a count of readers and writers. Both the unnamed
 // ones of pipe2 and the named ones of mknod use it; the host's end of a program's standard streams, too.
 
-import { EAGAIN, ENOTTY, ENXIO, EPERM, EPIPE, EINVAL, EBUSY, EFAULT } from '../../abi/errno.ts';
+import { EAGAIN, EBUSY, EFAULT, EINVAL, ENOTTY, ENXIO, EPERM, EPIPE } from '../../abi/errno.ts';
 import { O_ACCMODE, O_NONBLOCK, O_RDONLY, O_WRONLY } from '../../abi/fcntl.ts';
 import { S_IFIFO } from '../../abi/stat.ts';
 import type { Kernel } from '../kernel.ts';
@@ -165,7 +165,11 @@ export const pipeOps = (p: Pipe): FileOps => ({
     return events;
   },
   pollQueues: (file) =>
-    reads(file.flags) && writes(file.flags) ? [p.toRead, p.toWrite] : reads(file.flags) ? [p.toRead] : [p.toWrite],
+    reads(file.flags) && writes(file.flags)
+      ? [p.toRead, p.toWrite]
+      : reads(file.flags)
+        ? [p.toRead]
+        : [p.toWrite],
   ioctl(task, _file, request, arg) {
     if (request !== FIONREAD) return -ENOTTY;
     return task.mm.writeU32(arg, p.used) ? 0 : -EFAULT;
@@ -311,4 +315,3 @@ const openFifo = (task: Task, inode: Inode, flags: number): FileOps | number | B
 export const registerFifos = (kernel: Kernel): void => {
   vfsOf(kernel).fifo = (task, inode, flags) => openFifo(task, inode, flags);
 };
-

@@ -2,12 +2,12 @@
 // miss, evaluates lazy flags, and dispatches: from a guest address through the jump cache to the
 // interpreter's first op or to a translated region. Everything it cannot do itself it asks of TypeScript.
 
-import { CC_KINDS, CC_WIDTHS, type CcState, conditionValue, flagsImage } from '../flags.ts';
 import { type CoreImports, cpu, WASM } from '../emit-base.ts';
+import { CC_KINDS, CC_WIDTHS, type CcState, conditionValue, flagsImage } from '../flags.ts';
 import { FLAG, FRAME_FLAGS, GPR, JUMP, OFF, STATUS, TLB } from '../layout.ts';
 import { Code, type Label } from '../wasm/code.ts';
 import { callFn, i32, i64, loadAt, type Val, type WasmType } from '../wasm/ir.ts';
-import { ModuleBuilder } from '../wasm/module.ts';
+import type { ModuleBuilder } from '../wasm/module.ts';
 
 /** What the core module imports from TypeScript, all over i32. */
 export interface CoreHost {
@@ -65,7 +65,9 @@ const page = (at: Val): Val => i64.and(at, i64.const(-4096));
 const offset = (at: Val): Val => i32.and(i32.wrap(at), i32.const(4095));
 
 /** Adds the core functions to a module under construction; handlers may be added to the same module after. */
-export const defineCore = (mb: ModuleBuilder): { core: CoreFunctions; table: number; handlerType: number } => {
+export const defineCore = (
+  mb: ModuleBuilder,
+): { core: CoreFunctions; table: number; handlerType: number } => {
   mb.importMemory('k', 'memory');
   const js = {
     fault: mb.importFunc('js', 'fault', ['i32'], ['i32']),
@@ -198,7 +200,11 @@ export const defineCore = (mb: ModuleBuilder): { core: CoreFunctions; table: num
   }
 
   // storeSlowN(address, value, ...) -> status
-  const storeSlow = (params: WasmType[], bytesOf: (c: Code) => Val, store: (c: Code, at: Val, off: number) => void): Code => {
+  const storeSlow = (
+    params: WasmType[],
+    bytesOf: (c: Code) => Val,
+    store: (c: Code, at: Val, off: number) => void,
+  ): Code => {
     const c = new Code(params);
     const at = c.param(0);
     c.if(crosses(at, bytesOf(c)), () => {
@@ -216,27 +222,39 @@ export const defineCore = (mb: ModuleBuilder): { core: CoreFunctions; table: num
   };
   mb.define(
     fn.storeSlow32,
-    storeSlow(['i64', 'i32', 'i32'], (c) => c.param(2), (c, at, off) => {
-      const v = c.param(1);
-      c.if(
-        i32.eq(c.param(2), i32.const(4)),
-        () => c.store(WASM.i32Store, at, v, off),
-        () =>
-          c.if(
-            i32.eq(c.param(2), i32.const(2)),
-            () => c.store(WASM.i32Store16, at, v, off),
-            () => c.store(WASM.i32Store8, at, v, off),
-          ),
-      );
-    }),
+    storeSlow(
+      ['i64', 'i32', 'i32'],
+      (c) => c.param(2),
+      (c, at, off) => {
+        const v = c.param(1);
+        c.if(
+          i32.eq(c.param(2), i32.const(4)),
+          () => c.store(WASM.i32Store, at, v, off),
+          () =>
+            c.if(
+              i32.eq(c.param(2), i32.const(2)),
+              () => c.store(WASM.i32Store16, at, v, off),
+              () => c.store(WASM.i32Store8, at, v, off),
+            ),
+        );
+      },
+    ),
   );
   mb.define(
     fn.storeSlow64,
-    storeSlow(['i64', 'i64'], () => i32.const(8), (c, at, off) => c.store(WASM.i64Store, at, c.param(1), off)),
+    storeSlow(
+      ['i64', 'i64'],
+      () => i32.const(8),
+      (c, at, off) => c.store(WASM.i64Store, at, c.param(1), off),
+    ),
   );
   mb.define(
     fn.storeSlow128,
-    storeSlow(['i64', 'v128'], () => i32.const(16), (c, at, off) => c.store(WASM.v128Store, at, c.param(1), off)),
+    storeSlow(
+      ['i64', 'v128'],
+      () => i32.const(16),
+      (c, at, off) => c.store(WASM.v128Store, at, c.param(1), off),
+    ),
   );
 
   // probeWrite(address, bytes) -> status

@@ -40,7 +40,7 @@ const ENTRIES: readonly (readonly [string, FlagUse])[] = [
   ['bsf bsr', use(ALL, 0, ALL & ~ZF)],
   ['popcnt ptest comiss comisd ucomiss ucomisd', use(ALL)],
   ['pcmpestri pcmpestrm pcmpistri pcmpistrm', use(ALL)],
-  ['fcomi fcomip fucomi fucomip', use(ZF | PF | CF)],
+  ['fcomi fcomip fucomi fucomip', use(ALL)],
   ['cmpxchg8b cmpxchg16b lar lsl verr verw', use(ZF)],
   ['adcx', use(CF, CF)],
   ['adox', use(OF, OF)],

@@ -2,8 +2,14 @@
 // module carries the handlers of a given list of forms; a form met later is built on demand in a small
 // module of its own, from the same semantics.
 
+import {
+  CORE_SIGNATURES,
+  type CoreExports,
+  type CoreFunctions,
+  defineCore,
+  importCore,
+} from '../core/core-module.ts';
 import type { Insn } from '../decode/insn.ts';
-import { CORE_SIGNATURES, type CoreExports, type CoreFunctions, defineCore, importCore } from '../core/core-module.ts';
 import type { SemanticsTable } from '../emit.ts';
 import { cpu, WASM } from '../emit-base.ts';
 import { OFF, STATUS, VECTOR } from '../layout.ts';
@@ -92,7 +98,8 @@ export const buildCoreModule = (
   const { core, table, handlerType } = defineCore(mb);
   const tail: Tail = (code, op) =>
     code.returnCallIndirect(table, handlerType, loadAt('i32', WASM.i32Load, op, OP.fn), [op]);
-  for (const [index, code] of pseudoOps(core, tail)) mb.element(table, index, [mb.func(['i32'], ['i32'], code)]);
+  for (const [index, code] of pseudoOps(core, tail))
+    mb.element(table, index, [mb.func(['i32'], ['i32'], code)]);
   const handlers: [number, number][] = [];
   const funcs: number[] = [];
   const seen = new Set<number>();
@@ -161,7 +168,9 @@ export const createHandlers = (
         made.push(key);
       }
       if (made.length === 0) return;
-      const instance = new WebAssembly.Instance(new WebAssembly.Module(mb.finish() as BufferSource), { k: imports });
+      const instance = new WebAssembly.Instance(new WebAssembly.Module(mb.finish() as BufferSource), {
+        k: imports,
+      });
       made.forEach((key, i) => {
         const place = slot();
         table.set(place, instance.exports[`${i}`]);

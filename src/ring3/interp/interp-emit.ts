@@ -1,12 +1,12 @@
 // `Emit` for interpreter handlers: one function per form, its operands fetched from the predecoded op that
 // the parameter points to, registers and flags kept in the CPU block.
 
+import type { CoreFunctions } from '../core/core-module.ts';
 import type { Insn, MemOperand, Operand, RegOperand, Width } from '../decode/insn.ts';
 import type { FlagName } from '../emit.ts';
 import { cpu, EmitBase, WASM } from '../emit-base.ts';
 import { type CcKind, ccOp } from '../flags.ts';
 import { CPU, FLAG, OFF, STATUS } from '../layout.ts';
-import type { CoreFunctions } from '../core/core-module.ts';
 import { Code } from '../wasm/code.ts';
 import { callFn, i32, i64, loadAt, type Val } from '../wasm/ir.ts';
 import { OP, OP_BYTES } from './op.ts';
@@ -31,7 +31,13 @@ export class InterpEmit extends EmitBase {
   readonly #core: CoreFunctions;
   readonly #tail: Tail;
 
-  constructor(insn: Insn, core: CoreFunctions, tail: Tail, exactFp: boolean, helperNumber: (name: string) => number) {
+  constructor(
+    insn: Insn,
+    core: CoreFunctions,
+    tail: Tail,
+    exactFp: boolean,
+    helperNumber: (name: string) => number,
+  ) {
     super(new Code(['i32']), core, exactFp, helperNumber);
     this.insn = insn;
     this.#core = core;

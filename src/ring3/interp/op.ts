@@ -1,8 +1,8 @@
 // A predecoded op: 48 bytes in linear memory that tell an interpreter handler its operands. Register operands
 // are byte offsets into the CPU block, so AH and AL, or RAX and R15, need no handlers of their own.
 
-import { CPU, OFF } from '../layout.ts';
 import type { Insn, Operand } from '../decode/insn.ts';
+import { CPU, OFF } from '../layout.ts';
 
 /** Offsets within an op. */
 export const OP = {

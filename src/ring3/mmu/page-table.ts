@@ -2,7 +2,7 @@
 // the core module walks it on a TLB miss, with the TLB and the jump cache of its address space.
 // An entry is the frame's physical address with the access bits (PTE) below; 0 is "not mapped".
 
-import { PTE, type PageTable } from '../cpu.ts';
+import { type PageTable, PTE } from '../cpu.ts';
 import { JUMP_BYTES, PAGE, TLB, TLB_BYTES } from '../layout.ts';
 import type { PhysicalMemory } from './frames.ts';
 
@@ -21,7 +21,10 @@ export interface MmuTable extends PageTable {
 const TABLE_FRAMES = (TLB_BYTES + JUMP_BYTES) / PAGE;
 
 /** `codeMoved` is called when an executable page appears, goes or changes its frame. */
-export const createPageTable = (mem: PhysicalMemory, codeMoved: (table: MmuTable) => void): MmuTable | null => {
+export const createPageTable = (
+  mem: PhysicalMemory,
+  codeMoved: (table: MmuTable) => void,
+): MmuTable | null => {
   const root = mem.allocZeroed() * PAGE;
   const tlb = mem.allocContiguous(TABLE_FRAMES);
   if (root === 0 || tlb === 0) return null;

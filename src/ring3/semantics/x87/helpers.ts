@@ -4,6 +4,8 @@
 
 import type { CpuState, Helper, HelperTable } from '../../helpers.ts';
 import { CPU, FLAG, OFF } from '../../layout.ts';
+import { round } from '../../softfloat/env.ts';
+import { bitLength } from '../../softfloat/format.ts';
 import {
   add,
   compare,
@@ -13,8 +15,8 @@ import {
   F32,
   F64,
   F80,
-  FP,
   type Format,
+  FP,
   fromInteger,
   infinityBits,
   mul,
@@ -28,8 +30,6 @@ import {
   unpack,
   zeroBits,
 } from '../../softfloat/index.ts';
-import { bitLength } from '../../softfloat/format.ts';
-import { round } from '../../softfloat/env.ts';
 import * as st from './state.ts';
 import { f2xm1, fpatan, fyl2x, fyl2xp1, sineCosine } from './transcendental.ts';
 
@@ -201,7 +201,10 @@ const store =
     let out: bigint;
     if (empty) {
       if (!st.stackFault(cpu, false)) return 0;
-      out = kind <= MEM.f80 ? convert(F80, kind === MEM.f32 ? F32 : kind === MEM.f64 ? F64 : F80, st.INDEFINITE, env) : (INTEGER_INDEFINITE[kind] as bigint);
+      out =
+        kind <= MEM.f80
+          ? convert(F80, kind === MEM.f32 ? F32 : kind === MEM.f64 ? F64 : F80, st.INDEFINITE, env)
+          : (INTEGER_INDEFINITE[kind] as bigint);
       if (kind === MEM.f80) out = st.INDEFINITE;
     } else {
       if (kind === MEM.f80) out = v;
@@ -290,7 +293,7 @@ const logarithm = (y: bigint, x: bigint, env: Env): bigint =>
       return infinityBits(F80, !isNegative(y));
     }
     if (isNegative(x)) return invalid(env);
-    const one = x === (0x3fffn << 64n | (1n << 63n));
+    const one = x === ((0x3fffn << 64n) | (1n << 63n));
     if (kx === 'infinity') return ky === 'zero' ? invalid(env) : infinityBits(F80, isNegative(y));
     const below = unpack(F80, x).exponent + bitLength(unpack(F80, x).significand) - 1 < 0;
     if (ky === 'infinity') return one ? invalid(env) : infinityBits(F80, isNegative(y) !== below);
@@ -302,8 +305,10 @@ const logarithmPlusOne = (y: bigint, x: bigint, env: Env): bigint =>
   careful2(y, x, env, () => {
     const kx = kind(x);
     const ky = kind(y);
-    if (kx === 'infinity') return isNegative(x) || ky === 'zero' ? invalid(env) : infinityBits(F80, isNegative(y));
-    if (ky === 'infinity') return kx === 'zero' ? invalid(env) : infinityBits(F80, isNegative(y) !== isNegative(x));
+    if (kx === 'infinity')
+      return isNegative(x) || ky === 'zero' ? invalid(env) : infinityBits(F80, isNegative(y));
+    if (ky === 'infinity')
+      return kx === 'zero' ? invalid(env) : infinityBits(F80, isNegative(y) !== isNegative(x));
     if (kx === 'zero' || ky === 'zero') return zeroBits(F80, isNegative(y) !== isNegative(x));
     return fyl2xp1(y, x, env);
   });
@@ -428,7 +433,13 @@ const scale: Helper = (cpu) => {
     }
     if (ua.kind !== 'finite' || ub.kind === 'zero') return a;
     const big = ub.exponent + bitLength(ub.significand) > 17;
-    const n = big ? 70000 : Number(ub.exponent >= 0 ? ub.significand << BigInt(ub.exponent) : ub.significand >> BigInt(Math.min(-ub.exponent, 128)));
+    const n = big
+      ? 70000
+      : Number(
+          ub.exponent >= 0
+            ? ub.significand << BigInt(ub.exponent)
+            : ub.significand >> BigInt(Math.min(-ub.exponent, 128)),
+        );
     return round(F80, env, ua.negative, ua.significand, ua.exponent + (ub.negative ? -n : n), 64);
   });
   if (st.conclude(cpu, env)) st.setBits(cpu, 0, r);
@@ -579,7 +590,7 @@ const storeBcd: Helper = (cpu, arg) => {
       let rest = v < 0n ? -v : v;
       out = isNegative(bits) ? 0x80n << 72n : 0n;
       for (let i = 0n; i < 18n; i++) {
-        out |= rest % 10n << (4n * i);
+        out |= (rest % 10n) << (4n * i);
         rest /= 10n;
       }
     }

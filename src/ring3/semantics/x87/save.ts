@@ -14,7 +14,8 @@ const SUPPORTED = X87 | SSE;
 
 const misaligned = (cpu: CpuState, bytes: number): boolean => cpu.address() % bytes !== 0;
 /** The requested-feature bitmap in edx:eax. */
-const requested = (cpu: CpuState): number => (cpu.u32[(CPU + OFF.gpr + 8 * GPR.rax) >>> 2] as number) & SUPPORTED;
+const requested = (cpu: CpuState): number =>
+  (cpu.u32[(CPU + OFF.gpr + 8 * GPR.rax) >>> 2] as number) & SUPPORTED;
 
 const fxsave: Helper = (cpu) => {
   if (misaligned(cpu, 16)) return cpu.raise(VECTOR.GP);

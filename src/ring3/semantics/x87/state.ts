@@ -33,7 +33,8 @@ export const bitsOf = (cpu: CpuState, i: number): bigint => {
   const at = place(physical(cpu, i));
   return (BigInt(cpu.u16[(at + 8) >>> 1] as number) << 64n) | (cpu.u64[at >>> 3] as bigint);
 };
-export const isEmpty = (cpu: CpuState, i: number): boolean => ((ftw(cpu) >> (2 * physical(cpu, i))) & 3) === EMPTY;
+export const isEmpty = (cpu: CpuState, i: number): boolean =>
+  ((ftw(cpu) >> (2 * physical(cpu, i))) & 3) === EMPTY;
 /** Writes ST(i) and marks it valid. */
 export const setBits = (cpu: CpuState, i: number, bits: bigint): void => {
   const p = physical(cpu, i);
@@ -42,7 +43,8 @@ export const setBits = (cpu: CpuState, i: number, bits: bigint): void => {
   cpu.u16[(at + 8) >>> 1] = Number(bits >> 64n);
   setFtw(cpu, ftw(cpu) & ~(3 << (2 * p)));
 };
-export const free = (cpu: CpuState, i: number): void => setFtw(cpu, ftw(cpu) | (EMPTY << (2 * physical(cpu, i))));
+export const free = (cpu: CpuState, i: number): void =>
+  setFtw(cpu, ftw(cpu) | (EMPTY << (2 * physical(cpu, i))));
 export const pop = (cpu: CpuState): void => {
   free(cpu, 0);
   setTop(cpu, top(cpu) + 1);

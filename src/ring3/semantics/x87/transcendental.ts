@@ -3,9 +3,9 @@
 // correctly rounded one, the last bit may differ here. Trigonometric arguments are reduced by the 66-bit
 // value of pi that the processor uses (8.3.8).
 
-import { type Env, F80, FP, type Unpacked, unpack } from '../../softfloat/index.ts';
-import { bitLength } from '../../softfloat/format.ts';
 import { round } from '../../softfloat/env.ts';
+import { bitLength } from '../../softfloat/format.ts';
+import { type Env, F80, FP, type Unpacked, unpack } from '../../softfloat/index.ts';
 
 /** Fraction bits of the fixed-point numbers below. */
 const P = 256;
@@ -112,7 +112,7 @@ export const f2xm1 = (x: bigint, env: Env): bigint => {
   if (log2Of(u) < TINY) return linear(env, u, LN2);
   if (log2Of(u) === 0 && u.significand === 1n << BigInt(bitLength(u.significand) - 1)) {
     // ±1 is exact.
-    return u.negative ? 0xbffen << 64n | (1n << 63n) : x;
+    return u.negative ? (0xbffen << 64n) | (1n << 63n) : x;
   }
   return finish(env, expm1(mul(fixed(u), LN2)));
 };
@@ -179,7 +179,10 @@ export const fpatan = (y: bigint, x: bigint, env: Env): bigint => {
 };
 
 /** Sine and cosine of a finite number below 2^63 in magnitude. */
-export const sineCosine = (x: bigint, env: Env): { sin: (e: Env) => bigint; cos: (e: Env) => bigint; tan: (e: Env) => bigint } => {
+export const sineCosine = (
+  x: bigint,
+  env: Env,
+): { sin: (e: Env) => bigint; cos: (e: Env) => bigint; tan: (e: Env) => bigint } => {
   const u = unpack(F80, x);
   if (log2Of(u) < TINY) {
     const same = (e: Env): bigint => linear(e, u, ONE);

@@ -1,0 +1,253 @@
+// The library: boot a machine in this process, run programs in it, read and write its files, watch its calls.
+//
+//     import { boot } from 'kanmon';
+//     const machine = await boot();
+//     const { exitCode, stdout } = await machine.run(['uname', '-a']);
+//     await machine.close();
+
+import { errnoName } from './abi/errno.ts';
+import { strerror } from './abi/strerror.ts';
+import { type GuestFiles, guestFiles } from './guest-files.ts';
+import { nodeHost } from './host/node.ts';
+import { createMachine, type MachineOptions, type StartOptions } from './machine.ts';
+import type { TraceEvent } from './trace/events.ts';
+import { selection } from './trace/select.ts';
+import { trace } from './trace/tracer.ts';
+
+export { GuestFileError, type GuestFiles, type GuestStat } from './guest-files.ts';
+export type { Tier } from './ring3/cpu.ts';
+export type {
+  ExitEvent,
+  ForkEvent,
+  SignalEvent,
+  StopEvent,
+  SyscallEvent,
+  TraceArgument,
+  TraceEvent,
+} from './trace/events.ts';
+
+/**
+ * Options of a machine. All are optional; see MachineOptions for each. Without `rootfs` the guest sees the
+ * host's system folders, read-only under an in-memory layer.
+ */
+export type BootOptions = MachineOptions;
+
+/** Options of one program. */
+export interface ProgramOptions {
+  /** Environment; default: PATH, HOME and HOSTNAME as docker sets them. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Directory to start in, an absolute guest path. */
+  readonly cwd?: string;
+  readonly user?: { readonly uid: number; readonly gid: number; readonly groups?: readonly number[] };
+}
+
+export interface RunOptions extends ProgramOptions {
+  /** All of standard input. Default: empty. */
+  readonly stdin?: Uint8Array | string;
+  /** Kill the program when it aborts. */
+  readonly signal?: AbortSignal;
+}
+
+/** How a program ended; exactly one of exitCode and signal is set. */
+export interface Exit {
+  readonly exitCode: number | null;
+  /** Number of the signal that killed it. */
+  readonly signal: number | null;
+}
+
+export interface Output extends Exit {
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+}
+
+/** A program that runs. */
+export interface Process {
+  readonly pid: number;
+  readonly stdin: WritableStream<Uint8Array>;
+  readonly stdout: ReadableStream<Uint8Array>;
+  readonly stderr: ReadableStream<Uint8Array>;
+  wait(): Promise<Exit>;
+  /** Sends a signal by number; default SIGTERM. */
+  kill(signo?: number): void;
+}
+
+export interface Machine {
+  /** Runs a program to its end and collects its output. */
+  run(argv: readonly string[], options?: RunOptions): Promise<Output>;
+  /** Starts a program with byte streams. Rejects with StartError when it cannot be started. */
+  spawn(argv: readonly string[], options?: ProgramOptions): Promise<Process>;
+  readonly fs: GuestFiles;
+  /**
+   * Events from now on, until the iterator is returned or the machine closed. `filter` is strace's -e trace=
+   * expression, e.g. `%file,close`; default: all calls.
+   */
+  trace(filter?: string): AsyncIterableIterator<TraceEvent>;
+  close(): Promise<void>;
+}
+
+/** A program could not be started; `code` is the errno's name (ENOENT, EACCES, ENOEXEC ...). */
+export class StartError extends Error {
+  readonly code: string;
+
+  constructor(program: string, errno: number) {
+    const code = errnoName(errno) ?? 'EIO';
+    super(`${program}: ${strerror(code)}`);
+    this.name = 'StartError';
+    this.code = code;
+  }
+}
+
+const concat = (parts: readonly Uint8Array[]): Uint8Array => {
+  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const p of parts) {
+    out.set(p, at);
+    at += p.length;
+  }
+  return out;
+};
+
+/** A readable stream and the sink that fills it; the sink asks for a pause while the reader is behind. */
+const outputStream = (): {
+  stream: ReadableStream<Uint8Array>;
+  sink: NonNullable<StartOptions['stdout']>;
+  end(): void;
+} => {
+  let controller: ReadableStreamDefaultController<Uint8Array> | null = null;
+  let resume: (() => void) | null = null;
+  const stream = new ReadableStream<Uint8Array>({
+    start(c) {
+      controller = c;
+    },
+    pull() {
+      resume?.();
+      resume = null;
+    },
+    cancel() {
+      controller = null;
+      resume?.();
+    },
+  });
+  return {
+    stream,
+    sink(chunk) {
+      controller?.enqueue(chunk);
+      if (controller === null || (controller.desiredSize ?? 1) > 0) return undefined;
+      return new Promise((go) => {
+        resume = go;
+      });
+    },
+    end() {
+      controller?.close();
+    },
+  };
+};
+
+/** Boots a machine. Nothing of it is shared with other machines of the process. */
+export const boot = async (options: BootOptions = {}): Promise<Machine> => {
+  const machine = createMachine(nodeHost(), options);
+  const start = (
+    argv: readonly string[],
+    o: StartOptions,
+  ): Exclude<ReturnType<typeof machine.start>, number> => {
+    const started = machine.start(argv, o);
+    if (typeof started === 'number') throw new StartError(argv[0] ?? '', -started);
+    return started;
+  };
+  const traces = new Set<() => void>();
+
+  return {
+    fs: guestFiles(machine.service),
+    async run(argv, o = {}) {
+      const out: Uint8Array[] = [];
+      const err: Uint8Array[] = [];
+      const { stdin, signal, ...rest } = o;
+      const started = start(argv, {
+        ...rest,
+        stdout: (c) => void out.push(c),
+        stderr: (c) => void err.push(c),
+      });
+      const abort = (): void => started.kill(9);
+      signal?.addEventListener('abort', abort);
+      if (signal?.aborted) abort();
+      if (stdin !== undefined) {
+        const bytes = typeof stdin === 'string' ? new TextEncoder().encode(stdin) : stdin;
+        void started.write(bytes).then(() => started.end());
+      } else started.end();
+      const exit = await started.ended;
+      signal?.removeEventListener('abort', abort);
+      return { ...exit, stdout: concat(out), stderr: concat(err) };
+    },
+    async spawn(argv, o = {}) {
+      const out = outputStream();
+      const err = outputStream();
+      const started = start(argv, { ...o, stdout: out.sink, stderr: err.sink });
+      const ended = started.ended.then((exit) => {
+        out.end();
+        err.end();
+        return exit;
+      });
+      return {
+        pid: started.pid,
+        stdin: new WritableStream<Uint8Array>({
+          write: (chunk) => started.write(chunk),
+          close: () => started.end(),
+          abort: () => started.end(),
+        }),
+        stdout: out.stream,
+        stderr: err.stream,
+        wait: () => ended,
+        kill: (signo = 15) => started.kill(signo),
+      };
+    },
+    trace(filter) {
+      const names = new Set(machine.gate.table.rows.flatMap((r) => (r ? [r.name] : [])));
+      const wants = filter === undefined ? () => true : selection(filter, names);
+      if (typeof wants === 'string') throw new TypeError(wants);
+      const queue: TraceEvent[] = [];
+      let wake: (() => void) | null = null;
+      let open = true;
+      const push = (event: TraceEvent): void => {
+        queue.push(event);
+        wake?.();
+      };
+      const tracer = trace(
+        machine.kernel,
+        machine.gate,
+        { follow: true, wants, wantsSignal: () => true, maxString: 32, paths: false },
+        { leave: (_open, _late, event) => push(event), signal: push, stop: push, exit: push, fork: push },
+      );
+      const stop = (): void => {
+        if (!open) return;
+        open = false;
+        tracer.detach();
+        traces.delete(stop);
+        wake?.();
+      };
+      traces.add(stop);
+      const iterator: AsyncIterableIterator<TraceEvent> = {
+        [Symbol.asyncIterator]: () => iterator,
+        async next() {
+          while (queue.length === 0 && open) {
+            await new Promise<void>((go) => {
+              wake = go;
+            });
+            wake = null;
+          }
+          const value = queue.shift();
+          return value ? { value, done: false } : { value: undefined, done: true };
+        },
+        async return() {
+          stop();
+          queue.length = 0;
+          return { value: undefined, done: true };
+        },
+      };
+      return iterator;
+    },
+    async close() {
+      for (const stop of [...traces]) stop();
+      await machine.close();
+    },
+  };
+};
