@@ -273,14 +273,14 @@ export interface Scan {
   readonly complaints: Complaints;
 }
 
-/** Compares instruction by instruction, at most `most` of them. */
-export const scan = (bytes: Uint8Array, address: number, most = Infinity, operands = false): Scan => {
+/** Compares instruction by instruction, at most `most` of them; the first `thorough` with their operands. */
+export const scan = (bytes: Uint8Array, address: number, most: number, thorough: number): Scan => {
   const compare = oracle(bytes, address);
   const complaints: Complaints = new Map();
   let instructions = 0;
   let unsupported = 0;
   for (let at = 0; at < bytes.length - 15 && instructions < most; instructions++) {
-    const verdict = compare.at(at, operands);
+    const verdict = compare.at(at, instructions < thorough);
     if (!verdict.supported) unsupported++;
     complain(complaints, verdict, bytes, at);
     at += verdict.length;

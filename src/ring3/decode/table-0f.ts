@@ -26,7 +26,7 @@ export const twoByte: readonly Section[] = [
       '0F 01 /4 SMSW Rv/Mw -> privileged',
       '0F 01 /6 LMSW Ew -> privileged',
       '0F 01 /7 INVLPG Mb -> privileged',
-      'NP 0F 01 F8 SWAPGS -> privileged',
+      '0F 01 F8 SWAPGS -> privileged',
       '0F 02 LAR Gv,Ew',
       '0F 03 LSL Gv,Ew',
       '0F 05 SYSCALL',
