@@ -15,10 +15,10 @@ export const W = {
   __WCLONE: 0x80000000,
 } as const;
 
-const { WSTOPPED: _waitidName, ...wait4Bits } = W;
-export const WAIT4_FLAGS: FlagTable = { unknown: 'W???', bits: wait4Bits };
-const { WUNTRACED: _wait4Name, ...waitidBits } = W;
-export const WAITID_FLAGS: FlagTable = { unknown: 'W???', bits: waitidBits };
+const { WUNTRACED: _alias, ...bits } = W;
+/** Of wait4 and waitid: traces know one name for the bit that both have. */
+export const WAIT4_FLAGS: FlagTable = { unknown: 'W???', bits };
+export const WAITID_FLAGS = WAIT4_FLAGS;
 
 export const P_TYPES = { P_ALL: 0, P_PID: 1, P_PGID: 2, P_PIDFD: 3 } as const;
 

@@ -71,6 +71,8 @@ export const ulong = (name: string): Codec<number> => scalar(name, 'ulong', 'u64
 export const size = (name: string): Codec<number> => scalar(name, 'size', 'u64');
 /** off_t, signed. */
 export const off = (name: string): Codec<number> => scalar(name, 'off', 's64');
+/** Offset printed in hex: that of mmap. */
+export const offHex = (name: string): Codec<number> => scalar(name, 'hexoff', 's64');
 /** Guest address, printed in hex or NULL. */
 export const addr = (name: string): Codec<number> => scalar(name, 'addr', 'u64');
 export const pid = (name: string): Codec<number> => scalar(name, 'pid', 's32');

@@ -208,6 +208,7 @@ const PRINTERS: Readonly<Record<string, Printer>> = {
   ulong: (_ctx, v) => hex(v),
   size: (_ctx, v) => String(v),
   off: (_ctx, v) => String(v),
+  hexoff: (_ctx, v) => (v === 0 ? '0' : hex(v)),
   addr: (_ctx, v) => pointer(v),
   pid: (_ctx, v) => String(v),
   uid: (_ctx, v) => (v === 0xffffffff ? '-1' : String(v)),
@@ -278,6 +279,7 @@ export const argument = (ctx: Context, i: number): string => {
     return structText(ctx, name, v as Fields);
   }
   const value = v as number;
-  if (isOutput(param) && (failed(ctx) || ctx.result === null)) return pointer(value);
+  if (isOutput(param) && param.type !== 'offset' && (failed(ctx) || ctx.result === null))
+    return pointer(value);
   return PRINTERS[param.type]?.(ctx, value, param) ?? hex(value);
 };

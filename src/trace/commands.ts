@@ -12,7 +12,7 @@ import type { FieldType, Struct } from '../abi/struct.ts';
 import { TIMESPEC } from '../abi/time.ts';
 import { GPR } from '../ring3/layout.ts';
 import { argument } from './arguments.ts';
-import { type Context, descriptor, failed, rawArg, stringAt } from './context.ts';
+import { type Context, descriptor, failed, rawArg, rawHex, stringAt } from './context.ts';
 import { fileMode, flagSet, hex, named, octal, pointer, quote } from './print.ts';
 import { signal, signalSet } from './signals.ts';
 import { anyStruct, epollEvent, type Fields, STRUCTS } from './structs.ts';
@@ -148,15 +148,12 @@ const FUTEX_ROWS = byNumber<Command>(FUTEX, {
   FUTEX_LOCK_PI2: takes((ctx) => timespec(ctx, rawArg(ctx, 3))),
   FUTEX_UNLOCK_PI: takes(),
   FUTEX_TRYLOCK_PI: takes(),
-  FUTEX_WAIT_BITSET: takes(unsigned, timespec, (ctx) => bitset(rawArg(ctx, 5))),
-  FUTEX_WAKE_BITSET: takes(unsigned, (ctx) => bitset(rawArg(ctx, 5))),
+  FUTEX_WAIT_BITSET: takes(unsigned, timespec, (ctx) => bitset(low32(ctx, 5))),
+  FUTEX_WAKE_BITSET: takes(unsigned, (ctx) => bitset(low32(ctx, 5))),
   FUTEX_WAIT_REQUEUE_PI: takes(unsigned, timespec, (ctx) => pointer(rawArg(ctx, 4))),
   FUTEX_CMP_REQUEUE_PI: takes(unsigned, unsigned, address, unsigned),
 });
-const bitset = (v: number): string => {
-  const low = v % 4294967296;
-  return low === 0xffffffff ? 'FUTEX_BITSET_MATCH_ANY' : low === 0 ? '0' : hex(low);
-};
+const bitset = (v: number): string => (v === 0xffffffff ? 'FUTEX_BITSET_MATCH_ANY' : v === 0 ? '0' : hex(v));
 const wakeOp = (v: number): string => {
   const ops = ['SET', 'ADD', 'OR', 'ANDN', 'XOR'];
   const compares = ['EQ', 'NE', 'LT', 'LE', 'GT', 'GE'];
@@ -237,7 +234,7 @@ const multiplexed = (
   if (row !== undefined) {
     return [...before, command, ...row.kinds.map((kind, i) => kind(ctx, rawArg(ctx, from + i)))];
   }
-  return [...before, command, ...Array.from({ length: unknown }, (_, i) => hex(rawArg(ctx, from + i)))];
+  return [...before, command, ...Array.from({ length: unknown }, (_, i) => rawHex(ctx, from + i))];
 };
 
 const low32 = (ctx: Context, i: number): number => ctx.call.words[2 * i] as number;
@@ -334,7 +331,7 @@ export const SPECIAL: Readonly<Record<string, Special>> = {
     const op = low32(ctx, 1);
     const row = op & ~(127 | 128 | 256) ? undefined : FUTEX_ROWS.get(op & 127);
     if (row === undefined) {
-      const rest = [3, 4, 5].map((i) => hex(rawArg(ctx, i)));
+      const rest = [3, 4, 5].map((i) => rawHex(ctx, i));
       return [pointer(rawArg(ctx, 0)), futexOp(op), String(low32(ctx, 2)), ...rest];
     }
     return multiplexed(ctx, [pointer(rawArg(ctx, 0))], futexOp(op), row, 2, 0);
@@ -350,6 +347,14 @@ export const SPECIAL: Readonly<Record<string, Special>> = {
     const tid = ctx.result !== null && ctx.result > 0 && takesTid ? ctx.mm.readI32(parent ?? 0) : null;
     return [`${before}${tid === null ? '' : ` => {parent_tid=[${tid}]}`}`, String(rawArg(ctx, 1))];
   }),
+  mremap: whole((ctx) => {
+    const MREMAP_FIXED_OR_DONTUNMAP = 6;
+    const count = low32(ctx, 3) & MREMAP_FIXED_OR_DONTUNMAP ? 5 : 4;
+    return ctx.call.row.params.slice(0, count).map((_, i) => argument(ctx, i));
+  }),
+  nanosleep: remaining(1),
+  clock_nanosleep: remaining(3),
+  personality: whole((ctx) => [low32(ctx, 0) === 0xffffffff ? '0xffffffff' : argument(ctx, 0)]),
   mknod: whole(mknod(1)),
   mknodat: whole(mknod(2)),
   epoll_ctl: whole(epollCtl),
@@ -387,6 +392,19 @@ export const SPECIAL: Readonly<Record<string, Special>> = {
   llistxattr: listed(1),
   flistxattr: listed(1),
 };
+
+/** The time that is left is written only by a sleep that was interrupted. */
+function remaining(i: number): Special {
+  return {
+    write: (ctx) => {
+      const before = ctx.call.row.params.slice(0, i).map((_, k) => argument(ctx, k));
+      const wrote = ctx.result === -4 || ctx.result === -516;
+      const at = rawArg(ctx, i);
+      return [...before, wrote ? timespec({ ...ctx, result: 0 }, at) : pointer(at)];
+    },
+    early: () => i,
+  };
+}
 
 function listed(i: number): Special {
   return {

@@ -29,6 +29,13 @@ export const failed = (ctx: Context): boolean => ctx.result !== null && ctx.resu
 export const rawArg = (ctx: Context, i: number): number =>
   (ctx.call.words[2 * i + 1] as number) * 4294967296 + (ctx.call.words[2 * i] as number);
 
+/** The same as exact hex digits. */
+export const rawHex = (ctx: Context, i: number): string => {
+  const high = ctx.call.words[2 * i + 1] as number;
+  const low = (ctx.call.words[2 * i] as number).toString(16);
+  return high === 0 ? `0x${low}` : `0x${high.toString(16)}${low.padStart(8, '0')}`;
+};
+
 /** Decoded argument by its name; 0 when the row has none of that name. */
 export const argNamed = (ctx: Context, name: string): number => {
   const i = ctx.call.row.params.findIndex((p) => p.name === name);

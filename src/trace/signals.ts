@@ -62,7 +62,7 @@ export const siginfo = (info: SigInfo): string => {
   if (fault) out.push(`si_addr=${pointer(info.addr ?? 0)}`);
   else if (code === SI.SI_TIMER) {
     out.push(`si_timerid=${hex(info.timerId ?? 0)}`, `si_overrun=${info.overrun ?? 0}`, value(info));
-  } else if (code !== SI.SI_KERNEL || info.pid !== undefined) {
+  } else if (code !== SI.SI_KERNEL) {
     if (info.pid !== undefined) out.push(`si_pid=${info.pid}`, `si_uid=${info.uid ?? 0}`);
     if (signo === SIG.SIGCHLD && code > 0) {
       const exited = code === CLD.CLD_EXITED;

@@ -11,7 +11,7 @@ import type { SigInfo, Task } from '../ring0/task/types.ts';
 import type { RestartRule } from '../ring0/wait.ts';
 import { argument, isOutput } from './arguments.ts';
 import { SPECIAL } from './commands.ts';
-import { type Context, type FormatOptions, rawArg } from './context.ts';
+import { type Context, type FormatOptions, rawHex } from './context.ts';
 import type { ExitEvent, ForkEvent, SignalEvent, StopEvent, SyscallEvent, TraceArgument } from './events.ts';
 import { hex } from './print.ts';
 import { resultText } from './returns.ts';
@@ -55,9 +55,14 @@ export interface Tracer {
 const earlyCount = (ctx: Context): number => {
   const special = SPECIAL[ctx.call.row.name];
   if (special !== undefined) return special.early(ctx);
-  const first = ctx.call.row.params.findIndex((p) => isOutput(p) && p.type !== 'offset');
-  return first < 0 ? Number.POSITIVE_INFINITY : first;
+  const { params } = ctx.call.row;
+  const first = params.findIndex(isOutput);
+  if (first < 0) return Number.POSITIVE_INFINITY;
+  // The offset that goes in is written early, the one that comes out behind an arrow.
+  return isOffset(ctx.call, first) ? first + 1 : first;
 };
+
+const isOffset = (call: Call, i: number): boolean => call.row.params[i]?.type === 'offset';
 
 const texts = (ctx: Context, from: number, to: number): string[] => {
   const { row } = ctx.call;
@@ -65,7 +70,7 @@ const texts = (ctx: Context, from: number, to: number): string[] => {
   if (special !== undefined) return special.write(ctx).slice(from, to);
   // A row without parameters that is absent: the registers are all that is known.
   if (row.params.length === 0 && row.meta.support === 'absent') {
-    return [0, 1, 2, 3, 4, 5].map((i) => hex(rawArg(ctx, i))).slice(from, to);
+    return [0, 1, 2, 3, 4, 5].map((i) => rawHex(ctx, i)).slice(from, to);
   }
   const out: string[] = [];
   for (let i = from; i < Math.min(to, row.params.length); i++) out.push(argument(ctx, i));
@@ -111,17 +116,16 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
     time: seconds(kernel),
   });
 
-  const total = (row: Row): number =>
-    row.params.length === 0 && row.meta.support === 'absent' ? 6 : row.params.length;
-
   const tap: Tap = {
     enter: (call) => {
       if (!sees(call.task)) return;
       const ctx = context(call, null);
       const count = earlyCount(ctx);
-      const early = texts(ctx, 0, count);
-      const more = count < Number.POSITIVE_INFINITY && early.length < Math.max(total(call.row), early.length);
-      const text = early.join(', ') + (more && early.length > 0 ? ', ' : '');
+      const all = texts(ctx, 0, Number.POSITIVE_INFINITY);
+      const early = all.slice(0, count);
+      const more = all.length > early.length;
+      const comma = more && early.length > 0 && !isOffset(call, early.length - 1);
+      const text = early.join(', ') + (comma ? ', ' : '');
       const one: OpenCall = { call, tid: call.task.tid, time: seconds(kernel), early: text };
       under.set(call.task, { call, open: one, early, signals: [] });
       listener.enter?.(one);
@@ -134,6 +138,9 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
     under.delete(call.task);
     const ctx = context(call, result);
     const late = texts(ctx, entry.early.length, Number.POSITIVE_INFINITY);
+    const last = entry.early.length - 1;
+    const moved = isOffset(call, last) ? argument(ctx, last) : entry.early[last];
+    const arrow = moved === entry.early[last] ? '' : ` => ${moved}`;
     const all = [...entry.early, ...late];
     const event: SyscallEvent = {
       kind: 'syscall',
@@ -150,7 +157,7 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
     };
     const separator =
       entry.early.length > 0 && !entry.open.early.endsWith(', ') && late.length > 0 ? ', ' : '';
-    listener.leave?.(entry.open, separator + late.join(', '), event);
+    listener.leave?.(entry.open, arrow + separator + late.join(', '), event);
     for (const signal of entry.signals) listener.signal?.(signal);
   };
   const removeTap = gate.attach(tap, options.wants);

@@ -36,7 +36,7 @@ export const pipe = syscall('pipe', [fdPairOut('fds')], { returns: 'int', family
 
 export const pipe2 = syscall(
   'pipe2',
-  [fdPairOut('fds'), flags('flags', OPEN_FLAGS)],
+  [fdPairOut('fds'), flags('flags', { unknown: 'O_???', bits: OPEN_FLAGS.bits })],
   {
     returns: 'int',
     family: 'desc',
