@@ -127,7 +127,9 @@ export const SYS_SECCOMP = 1;
 /** struct kernel_sigaction of x86-64. */
 export const SIGACTION = struct('sigaction', {
   handler: 'u64',
-  flags: 'u64',
+  /** The low half of a u64: glibc passes an int, sign-extended, which would not be exact. */
+  flags: 'u32',
+  flagsHigh: 'u32',
   restorer: 'u64',
   maskLo: 'u32',
   maskHi: 'u32',

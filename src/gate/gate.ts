@@ -121,7 +121,7 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
       return leave(task, r);
     }
     if (tapped) {
-      const shown = task.state === 'dead' ? null : kernel.cpu.gpr(GPR.rax);
+      const shown = task.state === 'dead' ? null : Number(BigInt.asIntN(64, kernel.cpu.gprBig(GPR.rax)));
       for (const tap of tapsOf(call.row)) tap.leave?.(call, shown);
     }
     return replaced(task);

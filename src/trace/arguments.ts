@@ -205,7 +205,7 @@ const PRINTERS: Readonly<Record<string, Printer>> = {
   int: (_ctx, v) => String(v),
   uint: (_ctx, v) => String(v),
   long: (_ctx, v) => String(v),
-  ulong: (_ctx, v) => hex(v),
+  ulong: (_ctx, v) => (v === 0 ? '0' : hex(v)),
   size: (_ctx, v) => String(v),
   off: (_ctx, v) => String(v),
   hexoff: (_ctx, v) => (v === 0 ? '0' : hex(v)),

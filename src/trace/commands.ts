@@ -339,14 +339,17 @@ export const SPECIAL: Readonly<Record<string, Special>> = {
   open: whole(generatedMode(1)),
   openat: whole(generatedMode(2)),
   clone: whole(clone),
-  clone3: whole((ctx) => {
-    const before = argument(ctx, 0);
-    const addr = rawArg(ctx, 0);
-    const parent = ctx.mm.readU64(addr + 24);
-    const takesTid = ((ctx.mm.readU32(addr) ?? 0) & 0x100000) !== 0;
-    const tid = ctx.result !== null && ctx.result > 0 && takesTid ? ctx.mm.readI32(parent ?? 0) : null;
-    return [`${before}${tid === null ? '' : ` => {parent_tid=[${tid}]}`}`, String(rawArg(ctx, 1))];
-  }),
+  clone3: {
+    early: () => 0,
+    write: (ctx) => {
+      const before = argument(ctx, 0);
+      const addr = rawArg(ctx, 0);
+      const parent = ctx.mm.readU64(addr + 24);
+      const takesTid = ((ctx.mm.readU32(addr) ?? 0) & 0x100000) !== 0;
+      const tid = ctx.result !== null && ctx.result > 0 && takesTid ? ctx.mm.readI32(parent ?? 0) : null;
+      return [`${before}${tid === null ? '' : ` => {parent_tid=[${tid}]}`}`, String(rawArg(ctx, 1))];
+    },
+  },
   mremap: whole((ctx) => {
     const MREMAP_FIXED_OR_DONTUNMAP = 6;
     const count = low32(ctx, 3) & MREMAP_FIXED_OR_DONTUNMAP ? 5 : 4;

@@ -83,6 +83,8 @@ const selectResult = (ctx: Context, count: number, time: string): string => {
 };
 const leftTimeval = (ctx: Context): string => left(ctx, 4).replace('tv_nsec', 'tv_usec');
 
+const DUMPABLE = { SUID_DUMP_DISABLE: 0, SUID_DUMP_USER: 1, SUID_DUMP_ROOT: 2 } as const;
+
 /** Text behind the value, by call. */
 const NOTES: Readonly<Record<string, (ctx: Context, r: number) => string>> = {
   poll: (ctx, r) => pollResult(ctx, r, null),
@@ -91,6 +93,7 @@ const NOTES: Readonly<Record<string, (ctx: Context, r: number) => string>> = {
   pselect6: (ctx, r) => selectResult(ctx, r, left(ctx, 4)),
   rt_sigtimedwait: (_ctx, r) => ` (${signal(r)})`,
   sched_getscheduler: (_ctx, r) => ` (${named(r, SCHED, 'SCHED_???')})`,
+  prctl: (ctx, r) => (rawArg(ctx, 0) === 3 ? ` (${named(r, DUMPABLE, 'SUID_DUMP_???')})` : ''),
   personality: (_ctx, r) => (r === 0 ? ' (PER_LINUX)' : ''),
   fcntl: (ctx, r) => {
     const cmd = argNamed(ctx, ctx.call.row.params[1]?.name ?? '');

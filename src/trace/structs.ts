@@ -186,9 +186,10 @@ export const STRUCTS: Readonly<Record<string, StructPrinter>> = {
     const flags = num(s, 'flags');
 
     const mask = signalSet(num(s, 'maskLo'), num(s, 'maskHi'));
+    const high = num(s, 'flagsHigh') === 0 ? '' : `|${hex(num(s, 'flagsHigh'))}00000000`;
     const restorer = flags & SA.SA_RESTORER ? `, sa_restorer=${pointer(num(s, 'restorer'))}` : '';
 
-    return `{sa_handler=${handler(num(s, 'handler'))}, sa_mask=${mask}, sa_flags=${flagSet(flags, SIGACTION_FLAGS)}${restorer}}`;
+    return `{sa_handler=${handler(num(s, 'handler'))}, sa_mask=${mask}, sa_flags=${flagSet(flags, SIGACTION_FLAGS)}${high}${restorer}}`;
   },
   stack_t: (s) =>
     `{ss_sp=${pointer(num(s, 'sp'))}, ss_flags=${flagSet(num(s, 'flags'), SS_FLAGS)}, ss_size=${num(s, 'size')}}`,
@@ -229,7 +230,11 @@ export const STRUCTS: Readonly<Record<string, StructPrinter>> = {
       ['childTid', 'child_tid'],
       ['parentTid', 'parent_tid'],
     ];
-    for (const [k, name] of optional) if (num(s, k) !== 0) out.push(`${name}=${hex(num(s, k))}`);
+    const PIDFD = 0x1000;
+    for (const [k, name] of optional) {
+      if (num(s, k) === 0 || (k === 'pidfd' && (num(s, 'flags') & PIDFD) === 0)) continue;
+      out.push(`${name}=${hex(num(s, k))}`);
+    }
     out.push(`exit_signal=${signal(num(s, 'exitSignal'))}`, `stack=${pointer(num(s, 'stack'))}`);
     out.push(`stack_size=${num(s, 'stackSize') === 0 ? '0' : hex(num(s, 'stackSize'))}`);
     if (num(s, 'tls') !== 0) out.push(`tls=${hex(num(s, 'tls'))}`);

@@ -102,6 +102,6 @@ export const termios = (bytes: Uint8Array): string => {
   const [i, o, c, l] = [0, 4, 8, 12].map((at) => dv.getUint32(at, true)) as [number, number, number, number];
   const delays = DELAYS.map(([mask, shift, prefix]) => `${prefix}${(o & mask) >>> shift}`).join('|');
   const size = `CS${5 + ((c >>> 4) & 3)}`;
-  const control = [speed(c), size, known(c, CONTROL)].filter((s) => s !== '').join('|');
+  const control = `${speed(c)}|${size}|${known(c, CONTROL)}`;
   return `{c_iflag=${known(i, INPUT)}, c_oflag=${delays}|${known(o, OUTPUT)}, c_cflag=${control}, c_lflag=${known(l, LOCAL)}, ...}`;
 };
