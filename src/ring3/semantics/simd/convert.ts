@@ -19,9 +19,8 @@ import {
   source,
   zero,
 } from './common.ts';
-import { exactCode } from './exact-ops.ts';
-import { exact } from './float.ts';
 import { F32, F64, I32, I64 } from './opcodes.ts';
+import { callExact, calm, inexactIsKnown, ordinary, settled } from './quick.ts';
 
 const { op } = v128;
 
@@ -33,15 +32,13 @@ const fromInteger =
     const src = operand(i, 1);
     const wide = src.width === 64;
     const v = e.let(e.read(src));
-    if (e.exactFp && (wide || t === 'f32')) {
-      e.scratch(1, v);
-      e.scratch(0, e.readX(dst));
-      exactHelper(e, wide ? 'fromInt64' : 'fromInt32', t, false);
-      e.writeX(dst, scratched('v128', 2));
-      return;
-    }
     const f = t === 'f32' ? f32 : f64;
-    setLowFloat(e, t, dst, wide ? f.convertI64S(v) : f.convertI32S(v));
+    let r = wide ? f.convertI64S(v) : f.convertI32S(v);
+    if (wide || t === 'f32') {
+      const x = { name: wide ? 'fromInt64' : 'fromInt32', t, packed: false } as const;
+      r = settled(e, i, x, v, () => inexactIsKnown(e), e.let(r));
+    }
+    setLowFloat(e, t, dst, r);
   };
 
 /** CVTxx2SI and CVTTxx2SI into a general register of 32 or 64 bits. */
@@ -50,25 +47,17 @@ const toInteger =
   (e, i) => {
     const dst = operand(i, 0);
     const wide = dst.width === 64;
-    if (e.exactFp) {
-      exact(e, i, wide ? 'toInt64' : 'toInt32', t, false, truncate ? 1 : 0);
-      e.write(dst, scratched(wide ? 'i64' : 'i32', 2));
-      return;
-    }
     const f = t === 'f32' ? f32 : f64;
-    const v = lowFloat(e, t, operand(i, 1));
-    const x = e.let(truncate ? v : f.nearest(v));
+    const v = e.let(lowFloat(e, t, operand(i, 1)));
+    const x = truncate ? v : e.let(f.nearest(v));
     const fits = f.lt(f.abs(x), f.const(wide ? 2 ** 63 : 2 ** 31));
-    if (wide)
-      e.write(
-        dst,
-        select(fits, t === 'f32' ? i64.truncSatF32S(x) : i64.truncSatF64S(x), i64.const(-(2n ** 63n))),
-      );
-    else
-      e.write(
-        dst,
-        select(fits, t === 'f32' ? i32.truncSatF32S(x) : i32.truncSatF64S(x), i32.const(-0x80000000)),
-      );
+    const toWide = t === 'f32' ? i64.truncSatF32S : i64.truncSatF64S;
+    const toNarrow = t === 'f32' ? i32.truncSatF32S : i32.truncSatF64S;
+    const r = wide
+      ? select(fits, toWide(x), i64.const(-(2n ** 63n)))
+      : select(fits, toNarrow(x), i32.const(-0x80000000));
+    const how = { name: wide ? 'toInt64' : 'toInt32', t, packed: false, imm: truncate ? 1 : 0 } as const;
+    e.write(dst, e.exactFp ? settled(e, i, how, v, () => i32.and(inexactIsKnown(e), fits), e.let(r)) : r);
   };
 
 /** Four floats to integers. */
@@ -89,14 +78,13 @@ const packedToIntegers =
   (t: Float, truncate: boolean): Semantics =>
   (e, i) => {
     const dst = operand(i, 0);
+    const v = e.let(source(e, operand(i, 1)));
     let r: Val;
     if (e.exactFp) {
-      exact(e, i, 'toInt32', t, true, (truncate ? 1 : 0) | (dst.kind === 'mm' ? 2 : 0));
+      const imm = (truncate ? 1 : 0) | (dst.kind === 'mm' ? 2 : 0);
+      callExact(e, i, { name: 'toInt32', t, packed: true, imm }, v);
       r = scratched('v128', 2);
-    } else {
-      const v = source(e, operand(i, 1));
-      r = t === 'f32' ? floatsToIntegers(e, v, truncate) : doublesToIntegers(e, v, truncate);
-    }
+    } else r = t === 'f32' ? floatsToIntegers(e, v, truncate) : doublesToIntegers(e, v, truncate);
     if (dst.kind === 'mm') {
       const v = e.let(low64(r));
       e.enterMmx();
@@ -104,17 +92,15 @@ const packedToIntegers =
     } else e.writeX(dst, r);
   };
 
-const exactHelper = (e: Emit, name: 'fromInt32' | 'fromInt64', t: Float, packed: boolean): void =>
-  e.helper('sseExact', exactCode(name, t, packed, 0));
-
 /** CVTDQ2PS of four integers. */
 const integersToFloats: Semantics = (e, i) => {
   const v = e.let(e.readX(operand(i, 1)));
-  if (e.exactFp) {
-    e.scratch(1, v);
-    exactHelper(e, 'fromInt32', 'f32', true);
-    e.writeX(operand(i, 0), scratched('v128', 2));
-  } else e.writeX(operand(i, 0), op(F32.convertI32S, v));
+  const r = e.let(op(F32.convertI32S, v));
+  const x = { name: 'fromInt32', t: 'f32', packed: true } as const;
+  e.writeX(
+    operand(i, 0),
+    settled(e, i, x, v, () => inexactIsKnown(e), r),
+  );
 };
 
 /** CVTPI2PS: two integers of an mm register or memory into the low floats. */
@@ -122,12 +108,9 @@ const mmxToFloats: Semantics = (e, i) => {
   const dst = operand(i, 0);
   const src = operand(i, 1);
   const v = e.let(mmVector(e, src));
-  let r: Val;
-  if (e.exactFp) {
-    e.scratch(1, pick(v, zero, 4, 16, [0, 1, 4, 4]));
-    exactHelper(e, 'fromInt32', 'f32', true);
-    r = scratched('v128', 2);
-  } else r = op(F32.convertI32S, v);
+  const two = e.exactFp ? e.let(pick(v, zero, 4, 16, [0, 1, 4, 4])) : v;
+  const x = { name: 'fromInt32', t: 'f32', packed: true } as const;
+  const r = settled(e, i, x, two, () => inexactIsKnown(e), e.let(op(F32.convertI32S, two)));
   if (src.kind === 'mm') e.enterMmx();
   e.writeX(dst, v128.replace(I64.replace, e.readX(dst), 0, low64(r)));
 };
@@ -145,26 +128,24 @@ const scalarToOther =
   (t: Float): Semantics =>
   (e, i) => {
     const dst = operand(i, 0);
-    if (e.exactFp) {
-      exact(e, i, 'toFloat', t, false);
-      e.writeX(dst, scratched('v128', 2));
-      return;
-    }
-    const v = lowFloat(e, t, operand(i, 1));
-    if (t === 'f32') setLowFloat(e, 'f64', dst, f64.promote(v));
-    else setLowFloat(e, 'f32', dst, f32.demote(v));
+    const v = e.let(lowFloat(e, t, operand(i, 1)));
+    const r = e.let(t === 'f32' ? f64.promote(v) : f32.demote(v));
+    const x = { name: 'toFloat', t, packed: false } as const;
+    const quick = (): Val =>
+      t === 'f32' ? calm(t, v) : i32.and(i32.and(inexactIsKnown(e), calm(t, v)), ordinary('f32', r));
+    setLowFloat(e, t === 'f32' ? 'f64' : 'f32', dst, settled(e, i, x, v, quick, r));
   };
 /** CVTPS2PD (two low floats), CVTPD2PS (zero above). */
 const packedToOther =
   (t: Float): Semantics =>
   (e, i) => {
-    if (e.exactFp) {
-      exact(e, i, 'toFloat', t, true);
-      e.writeX(operand(i, 0), scratched('v128', 2));
-      return;
-    }
-    const v = source(e, operand(i, 1));
-    e.writeX(operand(i, 0), op(t === 'f32' ? F64.promoteLowF32 : F32.demoteF64Zero, v));
+    const v = e.let(source(e, operand(i, 1)));
+    const r = e.let(op(t === 'f32' ? F64.promoteLowF32 : F32.demoteF64Zero, v));
+    const x = { name: 'toFloat', t, packed: true } as const;
+    e.writeX(
+      operand(i, 0),
+      settled(e, i, x, v, () => i32.const(0), r),
+    );
   };
 
 export const convertSemantics: SemanticsTable = {

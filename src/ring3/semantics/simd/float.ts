@@ -2,7 +2,6 @@
 // (round to nearest, no flags); exact code, when MXCSR asks for it, goes through exact.ts. NaN results of
 // fast code are the host's: on x86-64 V8 emits the very instructions, so they agree.
 
-import type { Insn } from '../../decode/insn.ts';
 import type { Emit, Semantics, SemanticsTable } from '../../emit.ts';
 import { f32, f64, i32, type Val, v128 } from '../../wasm/ir.ts';
 import {
@@ -18,91 +17,89 @@ import {
   scratched,
   setLowFloat,
 } from './common.ts';
-import { type ExactOp, exactCode } from './exact-ops.ts';
+import type { ExactOp } from './exact-ops.ts';
 import { F32, F64, V } from './opcodes.ts';
+import { callExact, calm, inexactIsKnown, ordinary, settled } from './quick.ts';
 
 const { op } = v128;
 const scalarOps = { f32, f64 } as const;
 const size = { f32: 4, f64: 8 } as const;
 
-/** Leaves dst and src for the helper and calls it; the result is in slot 2. */
-export const exact = (e: Emit, i: Insn, name: ExactOp, t: Float, packed: boolean, imm = 0): void => {
-  const src = operand(i, 1);
-  const b = isMem(src) && src.width < 128 ? e.readF(src) : src.kind === 'mm' ? e.readMm(src) : e.readX(src);
-  e.scratch(1, b);
-  const dst = operand(i, 0);
-  if (dst.kind === 'xmm') e.scratch(0, e.readX(dst));
-  e.helper('sseExact', exactCode(name, t, packed, imm));
-};
-const exactInto = (e: Emit, i: Insn, name: ExactOp, t: Float, packed: boolean, imm = 0): void => {
-  exact(e, i, name, t, packed, imm);
-  e.writeX(operand(i, 0), scratched('v128', 2));
-};
-
 type FloatOp = (a: Val, b: Val, t: Float, e: Emit) => Val;
+/** When native computation is enough in exact code; operands and result are bound. */
+type Quick = (e: Emit, t: Float, a: Val, b: Val, r: Val) => Val;
+
+const arithmeticQuick: Quick = (e, t, a, b, r) =>
+  i32.and(i32.and(inexactIsKnown(e), ordinary(t, r)), i32.and(calm(t, a), calm(t, b)));
+const unaryQuick: Quick = (e, t, _a, b, r) => i32.and(inexactIsKnown(e), i32.and(ordinary(t, r), calm(t, b)));
+/** Comparisons look at no mode; only NaNs and denormals raise anything. */
+const compareQuick: Quick = (_e, t, a, b) => i32.and(calm(t, a), calm(t, b));
+const never: Quick = () => i32.const(0);
 
 /** Packed: dst = f(dst, src). */
 const packed =
-  (name: ExactOp, t: Float, f: FloatOp): Semantics =>
+  (name: ExactOp, t: Float, quick: Quick, f: FloatOp, imm = 0): Semantics =>
   (e, i) => {
-    if (e.exactFp) {
-      exactInto(e, i, name, t, true);
-      return;
-    }
     const b = e.let(e.readX(operand(i, 1)));
     const a = e.let(e.readX(operand(i, 0)));
-    e.writeX(operand(i, 0), f(a, b, t, e));
+    const r = e.let(f(a, b, t, e));
+    e.writeX(
+      operand(i, 0),
+      settled(e, i, { name, t, packed: true, imm }, b, () => quick(e, t, a, b, r), r),
+    );
   };
 /** Scalar, with a scalar wasm operator on the low lane. */
 const scalar =
-  (name: ExactOp, t: Float, f: (a: Val, b: Val) => Val): Semantics =>
+  (name: ExactOp, t: Float, quick: Quick, f: (a: Val, b: Val) => Val, imm = 0): Semantics =>
   (e, i) => {
-    if (e.exactFp) {
-      exactInto(e, i, name, t, false);
-      return;
-    }
     const dst = operand(i, 0);
-    const b = lowFloat(e, t, operand(i, 1));
-    setLowFloat(e, t, dst, f(v128.extract(t, lane[t].extract, e.readX(dst), 0), b));
+    const b = e.let(lowFloat(e, t, operand(i, 1)));
+    const a = e.let(lowFloat(e, t, dst));
+    const r = e.let(f(a, b));
+    setLowFloat(
+      e,
+      t,
+      dst,
+      settled(e, i, { name, t, packed: false, imm }, b, () => quick(e, t, a, b, r), r),
+    );
   };
 /** Scalar, with a vector operator of which the low lane is kept. */
 const lowOf =
-  (name: ExactOp, t: Float, f: FloatOp, imm = 0): Semantics =>
+  (name: ExactOp, t: Float, quick: Quick, f: FloatOp, imm = 0): Semantics =>
   (e, i) => {
-    if (e.exactFp) {
-      exactInto(e, i, name, t, false, imm);
-      return;
-    }
     const dst = operand(i, 0);
     const src = operand(i, 1);
     const b = e.let(isMem(src) ? op(lane[t].splat, e.readF(src)) : e.readX(src));
-    const r = f(e.let(e.readX(dst)), b, t, e);
-    setLowFloat(e, t, dst, v128.extract(t, lane[t].extract, r, 0));
+    const a = e.let(e.readX(dst));
+    const low = (v: Val): Val => v128.extract(t, lane[t].extract, v, 0);
+    const r = e.let(low(f(a, b, t, e)));
+    const isQuick = (): Val => quick(e, t, e.let(low(a)), e.let(low(b)), r);
+    setLowFloat(e, t, dst, settled(e, i, { name, t, packed: false, imm }, b, isQuick, r));
   };
 
 const arithmetic = (name: 'add' | 'sub' | 'mul' | 'div'): SemanticsTable => ({
-  [`${name}ps`]: packed(name, 'f32', (a, b) => op(lane.f32[name], a, b)),
-  [`${name}pd`]: packed(name, 'f64', (a, b) => op(lane.f64[name], a, b)),
-  [`${name}ss`]: scalar(name, 'f32', f32[name]),
-  [`${name}sd`]: scalar(name, 'f64', f64[name]),
+  [`${name}ps`]: packed(name, 'f32', arithmeticQuick, (a, b) => op(lane.f32[name], a, b)),
+  [`${name}pd`]: packed(name, 'f64', arithmeticQuick, (a, b) => op(lane.f64[name], a, b)),
+  [`${name}ss`]: scalar(name, 'f32', arithmeticQuick, f32[name]),
+  [`${name}sd`]: scalar(name, 'f64', arithmeticQuick, f64[name]),
 });
 
 /** x86: dst < src ? dst : src, which is pmin with the operands exchanged; max likewise. */
 const extremum = (name: 'min' | 'max'): SemanticsTable => {
   const f: FloatOp = (a, b, t) => op(name === 'min' ? lane[t].pmin : lane[t].pmax, b, a);
   return {
-    [`${name}ps`]: packed(name, 'f32', f),
-    [`${name}pd`]: packed(name, 'f64', f),
-    [`${name}ss`]: lowOf(name, 'f32', f),
-    [`${name}sd`]: lowOf(name, 'f64', f),
+    [`${name}ps`]: packed(name, 'f32', compareQuick, f),
+    [`${name}pd`]: packed(name, 'f64', compareQuick, f),
+    [`${name}ss`]: lowOf(name, 'f32', compareQuick, f),
+    [`${name}sd`]: lowOf(name, 'f64', compareQuick, f),
   };
 };
 
 const sqrt: SemanticsTable = {
-  sqrtps: packed('sqrt', 'f32', (_a, b) => op(lane.f32.sqrt, b)),
-  sqrtpd: packed('sqrt', 'f64', (_a, b) => op(lane.f64.sqrt, b)),
-  sqrtss: scalar('sqrt', 'f32', (_a, b) => f32.sqrt(b)),
-  sqrtsd: scalar('sqrt', 'f64', (_a, b) => f64.sqrt(b)),
+  sqrtps: packed('sqrt', 'f32', unaryQuick, (_a, b) => op(lane.f32.sqrt, b)),
+  sqrtpd: packed('sqrt', 'f64', unaryQuick, (_a, b) => op(lane.f64.sqrt, b)),
+  sqrtss: scalar('sqrt', 'f32', unaryQuick, (_a, b) => f32.sqrt(b)),
+  sqrtsd: scalar('sqrt', 'f64', unaryQuick, (_a, b) => f64.sqrt(b)),
 };
 
 /** The eight predicates of CMPPS and its kin, as masks. */
@@ -132,31 +129,29 @@ const compare =
   (t: Float, isPacked: boolean): Semantics =>
   (e, i) => {
     const imm = immediate(e, i, 2) & 7;
-    if (e.exactFp) exactInto(e, i, 'cmp', t, isPacked, imm);
-    else if (isPacked) packed('cmp', t, (a, b) => predicate(imm, a, b, t))(e, i);
-    else lowOf('cmp', t, (a, b) => predicate(imm, a, b, t), imm)(e, i);
+    const frame = isPacked ? packed : lowOf;
+    frame('cmp', t, compareQuick, (a, b) => predicate(imm, a, b, t), imm)(e, i);
   };
 
 /** COMISx and UCOMISx differ only in the exceptions of quiet NaNs, so only in exact code. */
 const compareFlags =
   (name: 'comis' | 'ucomis', t: Float): Semantics =>
   (e, i) => {
-    if (e.exactFp) {
-      exact(e, i, name, t, false);
-      return;
-    }
     const f = scalarOps[t];
     const b = e.let(lowFloat(e, t, operand(i, 1)));
     const a = e.let(lowFloat(e, t, operand(i, 0)));
     const no = i32.const(0);
-    e.setFlags({
-      zf: i32.eqz(i32.or(f.lt(a, b), f.gt(a, b))),
-      pf: i32.or(f.ne(a, a), f.ne(b, b)),
-      cf: i32.eqz(f.ge(a, b)),
-      of: no,
-      af: no,
-      sf: no,
-    });
+    const native = (): void =>
+      e.setFlags({
+        zf: i32.eqz(i32.or(f.lt(a, b), f.gt(a, b))),
+        pf: i32.or(f.ne(a, a), f.ne(b, b)),
+        cf: i32.eqz(f.ge(a, b)),
+        of: no,
+        af: no,
+        sf: no,
+      });
+    if (!e.exactFp) native();
+    else e.if(compareQuick(e, t, a, b, b), native, () => callExact(e, i, { name, t, packed: false }, b));
   };
 
 const roundings = ['nearest', 'floor', 'ceil', 'trunc'] as const;
@@ -166,15 +161,16 @@ const round =
   (e, i) => {
     const imm = immediate(e, i, 2) & 15;
     const mode = roundings[imm & 4 ? 0 : imm & 3] ?? 'nearest';
-    if (e.exactFp) exactInto(e, i, 'round', t, isPacked, imm);
-    else if (isPacked) packed('round', t, (_a, b) => op(lane[t][mode], b))(e, i);
-    else scalar('round', t, (_a, b) => scalarOps[t][mode](b))(e, i);
+    const quick: Quick = (e2, _t, _a, b) =>
+      i32.and(calm(t, b), imm & 8 && !(imm & 4) ? i32.const(1) : inexactIsKnown(e2));
+    if (isPacked) packed('round', t, quick, (_a, b) => op(lane[t][mode], b), imm)(e, i);
+    else scalar('round', t, quick, (_a, b) => scalarOps[t][mode](b), imm)(e, i);
   };
 
 const evens = { f32: [0, 2, 4, 6], f64: [0, 2] } as const;
 const odds = { f32: [1, 3, 5, 7], f64: [1, 3] } as const;
 const horizontal = (name: 'hadd' | 'hsub', t: Float): Semantics =>
-  packed(name, t, (a, b) =>
+  packed(name, t, never, (a, b) =>
     op(
       name === 'hadd' ? lane[t].add : lane[t].sub,
       pick(a, b, size[t], 16, evens[t]),
@@ -182,7 +178,7 @@ const horizontal = (name: 'hadd' | 'hsub', t: Float): Semantics =>
     ),
   );
 const addsub = (t: Float): Semantics =>
-  packed('addsub', t, (a, b) =>
+  packed('addsub', t, arithmeticQuick, (a, b) =>
     pick(op(lane[t].sub, a, b), op(lane[t].add, a, b), size[t], 16, t === 'f32' ? [0, 5, 2, 7] : [0, 3]),
   );
 
@@ -192,7 +188,8 @@ const dotProduct =
   (e, i) => {
     const imm = immediate(e, i, 2);
     if (e.exactFp) {
-      exactInto(e, i, 'dp', t, true, imm);
+      callExact(e, i, { name: 'dp', t, packed: true, imm }, e.readX(operand(i, 1)));
+      e.writeX(operand(i, 0), scratched('v128', 2));
       return;
     }
     const mask = (bits: number): Val =>
