@@ -10,15 +10,21 @@ export interface AnonymousPages extends PageCache {
   /** Mappings plus other holders. */
   hold(): void;
   drop(): void;
-  /** Pages present. */
+  /** Pages present, and mappings of them. */
   resident(): number;
+  mappings(): number;
 }
 
-/** Pages for `bytes` bytes of shared memory, zero until written. */
-export const anonymousPages = (state: MemoryState, bytes: number): AnonymousPages => {
+/** Pages for `bytes` bytes of shared memory, zero until written. `unmapped` hears of every mapping that goes. */
+export const anonymousPages = (
+  state: MemoryState,
+  bytes: number,
+  unmapped: (() => void) | null = null,
+): AnonymousPages => {
   const frames = new Map<number, number>();
   const pages = Math.ceil(bytes / PAGE);
   let holders = 0;
+  let mapped = 0;
   const mappers = new Map<PageMapper, number>();
   const free = (from: number, to: number): void => {
     for (const [index, frame] of frames) {
@@ -46,12 +52,15 @@ export const anonymousPages = (state: MemoryState, bytes: number): AnonymousPage
     dirty: () => {},
     attach: (by) => {
       mappers.set(by, (mappers.get(by) ?? 0) + 1);
+      mapped++;
       holders++;
     },
     detach: (by) => {
       const n = (mappers.get(by) ?? 1) - 1;
       if (n === 0) mappers.delete(by);
       else mappers.set(by, n);
+      mapped--;
+      unmapped?.();
       drop();
     },
     punch: (from, to) => {
@@ -64,6 +73,7 @@ export const anonymousPages = (state: MemoryState, bytes: number): AnonymousPage
     },
     drop,
     resident: () => frames.size,
+    mappings: () => mapped,
   };
   return cache;
 };

@@ -4,11 +4,15 @@
 import type { Row } from '../../gate/row.ts';
 import * as dir from './dir.ts';
 import * as exec from './exec.ts';
+import * as fd from './fd.ts';
 import * as file from './file.ts';
 import * as futex from './futex.ts';
 import * as identity from './identity.ts';
 import * as info from './info.ts';
+import * as lock from './lock.ts';
 import * as memory from './memory.ts';
+import * as memorySysv from './memory-sysv.ts';
+import * as mount from './mount.ts';
 import * as pipe from './pipe.ts';
 import * as prctl from './prctl.ts';
 import * as process from './process.ts';
@@ -16,21 +20,28 @@ import * as processPidfd from './process-pidfd.ts';
 import * as processWait from './process-wait.ts';
 import * as rlimit from './rlimit.ts';
 import * as sched from './sched.ts';
+import * as sendfile from './sendfile.ts';
 import * as signal from './signal.ts';
 import * as signalFd from './signal-fd.ts';
 import * as stat from './stat.ts';
+import * as statChange from './stat-change.ts';
 import * as time from './time.ts';
 import * as timeFd from './time-fd.ts';
 import * as timePosix from './time-posix.ts';
+import * as xattr from './xattr.ts';
 
 const families: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'dir.ts': dir,
   'exec.ts': exec,
+  'fd.ts': fd,
   'file.ts': file,
   'futex.ts': futex,
   'identity.ts': identity,
   'info.ts': info,
+  'lock.ts': lock,
+  'memory-sysv.ts': memorySysv,
   'memory.ts': memory,
+  'mount.ts': mount,
   'pipe.ts': pipe,
   'prctl.ts': prctl,
   'process-pidfd.ts': processPidfd,
@@ -38,12 +49,15 @@ const families: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'process.ts': process,
   'rlimit.ts': rlimit,
   'sched.ts': sched,
+  'sendfile.ts': sendfile,
   'signal-fd.ts': signalFd,
   'signal.ts': signal,
+  'stat-change.ts': statChange,
   'stat.ts': stat,
   'time-fd.ts': timeFd,
   'time-posix.ts': timePosix,
   'time.ts': time,
+  'xattr.ts': xattr,
 };
 
 const isRow = (v: unknown): v is Row =>
