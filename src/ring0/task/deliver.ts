@@ -3,7 +3,7 @@
 // the signal; only if it would still wait is it interrupted.
 
 import { EINTR } from '../../abi/errno.ts';
-import { defaultAction, SA, SIG, SIG_DFL, SIG_IGN } from '../../abi/signal.ts';
+import { defaultAction, SA, SI, SIG, SIG_DFL, SIG_IGN } from '../../abi/signal.ts';
 import { GPR } from '../../ring3/layout.ts';
 import type { Block } from '../wait.ts';
 import { exitGroup } from './exit.ts';
@@ -77,7 +77,8 @@ const act = (task: Task, info: SigInfo): void => {
   task.kernel.events.signal?.(task, info);
   if (what === 'stop') {
     // Nobody could continue a group that its shell has left: the terminal's stops do nothing to it.
-    if (signo !== SIG.SIGSTOP && orphanedGroup(task.kernel, task.process.pgid)) return;
+    if (signo !== SIG.SIGSTOP && orphanedGroup(task.kernel, task.process.pgid, info.code === SI.SI_KERNEL))
+      return;
     stopProcess(task.process, signo);
     return;
   }

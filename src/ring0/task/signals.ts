@@ -163,12 +163,13 @@ export const membersOf = (kernel: Kernel, pgid: number): Process[] =>
 
 /**
  * A process group is orphaned when no member has a parent in another group of the same session: nobody could
- * continue it, so it must not be stopped by the terminal.
+ * continue it, so it must not be stopped by the terminal. The machine stands for the parent of a process that it
+ * started, except to the terminal: Ctrl-Z would stop such a process for good.
  */
-export const orphanedGroup = (kernel: Kernel, pgid: number, except: Process | null = null): boolean => {
+export const orphanedGroup = (kernel: Kernel, pgid: number, byTerminal = false): boolean => {
   for (const p of kernel.processes.values()) {
-    if (p.pgid !== pgid || p === except || p.state === 'zombie') continue;
-    if (p.parent !== null && p.parent.pgid !== pgid && p.parent.sid === p.sid) return false;
+    if (p.pgid !== pgid || p.state === 'zombie') continue;
+    if (p.parent === null ? !byTerminal : p.parent.pgid !== pgid && p.parent.sid === p.sid) return false;
   }
   return true;
 };
