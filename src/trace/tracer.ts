@@ -11,9 +11,9 @@ import type { SigInfo, Task } from '../ring0/task/types.ts';
 import type { RestartRule } from '../ring0/wait.ts';
 import { argument, isOutput } from './arguments.ts';
 import { SPECIAL } from './commands.ts';
-import { type Context, type FormatOptions, rawHex } from './context.ts';
+import { type Context, type FormatOptions, pathName, rawHex } from './context.ts';
 import type { ExitEvent, ForkEvent, SignalEvent, StopEvent, SyscallEvent, TraceArgument } from './events.ts';
-import { hex } from './print.ts';
+import { hex, quoteString } from './print.ts';
 import { resultText } from './returns.ts';
 import type { Wants } from './select.ts';
 import { siginfo } from './signals.ts';
@@ -85,6 +85,8 @@ const BROKEN: Readonly<Record<RestartRule, number>> = {
   'restart-block': -RESTART.ERESTART_RESTARTBLOCK,
   uninterruptible: -EINTR,
 };
+
+const utf8 = (s: string): string => String.fromCharCode(...new TextEncoder().encode(s));
 
 const seconds = (kernel: Kernel): number => {
   const { sec, nsec } = kernel.clock.realtime();
@@ -216,10 +218,11 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
   return {
     program: (task, path, argv, envCount) => {
       if (!sees(task) || !options.wants(EXECVE)) return;
-      const quoted = (s: string): string => JSON.stringify(s);
+      const quoted = (s: string): string => quoteString(utf8(s), options.maxString);
       const list = argv.map(quoted).join(', ');
       const vars = `${hex(task.mm.layout.envStart)} /* ${envCount} var${envCount === 1 ? '' : 's'} */`;
-      const args = [quoted(path), `[${list}]`, vars];
+      const { exe } = task.process;
+      const args = [quoteString(exe === null ? utf8(path) : pathName(exe)), `[${list}]`, vars];
       const at = common(task);
       const call = { task, row: EXECVE, number: 59 } as unknown as Call;
       const one: OpenCall = { call, tid: task.tid, time: at.time, early: args.join(', ') };
