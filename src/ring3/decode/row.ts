@@ -193,7 +193,7 @@ const isByte = (word: string | undefined): boolean => {
 const isDigit = (c: number): boolean => (c >= 0x30 && c <= 0x39) || (c >= 0x41 && c <= 0x46);
 
 /** Meanings that several mnemonics share, or that need a name apart from another instruction's. */
-const SEMANTICS: Readonly<Record<string, string>> = { sal: 'shl', movabs: 'mov' };
+const SEMANTICS: ReadonlyMap<string, string> = new Map([['sal', 'shl']]);
 
 const IMPLICIT_ADDRESS = new Set(['xlat', 'loop', 'loope', 'loopne', 'jrcxz', 'maskmovq', 'maskmovdqu']);
 
@@ -211,18 +211,19 @@ const IMMEDIATE_IN_FORM = new Set(
   ).split(' '),
 );
 
-const FLOWS: Readonly<Record<string, Flow>> = {
-  ...{ jcc: 'branch', loop: 'branch', loope: 'branch', loopne: 'branch', jrcxz: 'branch' },
-  ...{ ret: 'return', syscall: 'syscall' },
-  ...{ jmpf: 'indirect-jump', callf: 'indirect-jump', retf: 'indirect-jump', iret: 'indirect-jump' },
-  ...{ undefined: 'stop', privileged: 'stop', int: 'stop', int1: 'stop', int3: 'stop' },
-};
+const FLOWS: ReadonlyMap<string, Flow> = new Map([
+  ...['jcc', 'loop', 'loope', 'loopne', 'jrcxz'].map((name) => [name, 'branch'] as const),
+  ...['jmpf', 'callf', 'retf', 'iret'].map((name) => [name, 'indirect-jump'] as const),
+  ...['undefined', 'privileged', 'int', 'int1', 'int3'].map((name) => [name, 'stop'] as const),
+  ['ret', 'return'],
+  ['syscall', 'syscall'],
+]);
 
 const flowOf = (semantics: string, operands: readonly OperandSpec[]): Flow => {
   const direct = operands[0]?.method === METHOD.J;
   if (semantics === 'jmp') return direct ? 'jump' : 'indirect-jump';
   if (semantics === 'call') return direct ? 'call' : 'indirect-call';
-  return FLOWS[semantics] ?? 'next';
+  return FLOWS.get(semantics) ?? 'next';
 };
 
 /** Families and codes of the conditional mnemonics. */
@@ -245,7 +246,12 @@ const widthOf = (operands: readonly OperandSpec[]): number => {
   return first <= TYPE.q ? first : TYPE.d;
 };
 
-const WIDTH_WORDS: Readonly<Record<string, number>> = { b: TYPE.b, v: TYPE.v, y: TYPE.y, z: TYPE.z };
+const WIDTH_WORDS: ReadonlyMap<string, number> = new Map([
+  ['b', TYPE.b],
+  ['v', TYPE.v],
+  ['y', TYPE.y],
+  ['z', TYPE.z],
+]);
 
 /** What the operands of a row say; many rows have the same. */
 interface Pattern {
@@ -317,9 +323,9 @@ const parseRow = (
   let operandText = '';
   for (; at < words.length; at++) {
     const word = words[at] ?? '';
-    if (word === 'd64' || word === 'f64') size = word;
-    else if (word === '->') semantics = words[++at] ?? '';
-    else if (word in WIDTH_WORDS) widthType = WIDTH_WORDS[word] ?? -1;
+    if (word === '->') semantics = words[++at] ?? '';
+    else if (word === 'd64' || word === 'f64') size = word;
+    else if (WIDTH_WORDS.has(word)) widthType = WIDTH_WORDS.get(word) ?? -1;
     else operandText = word;
   }
   const pattern = patternOf(operandText, text);
@@ -331,7 +337,7 @@ const parseRow = (
   const cc = condition ? condition.cc : -1;
   const mnemonic = name.toLowerCase();
   if (semantics === '') {
-    semantics = condition ? condition.semantics : (SEMANTICS[mnemonic] ?? mnemonic);
+    semantics = condition ? condition.semantics : (SEMANTICS.get(mnemonic) ?? mnemonic);
     if (semantics === 'imul' && operands.length === 1) semantics = 'imul1';
   }
   const flags = flagsOf(semantics, cc, operands, string);

@@ -36,29 +36,34 @@ export const createPageTable = (
     i32.fill(-1, at, at + 4);
   };
 
+  /** Table below entry i of a table, made when it is absent and `make`; 0 when there is none. */
+  const below = (table: number, i: number, make: boolean): number => {
+    const at = (table >>> 2) + i;
+    const found = u32[at] as number;
+    if (found !== 0 || !make) return found;
+    const fresh = mem.allocZeroed() * PAGE;
+    u32[at] = fresh;
+    return fresh;
+  };
   /** Word index of the leaf entry of a page, or 0 when there is no table for it (`make`: or no memory). */
   const leaf = (page: number, make: boolean): number => {
-    let table = root;
-    for (let shift = 30; shift > 0; shift -= 10) {
-      const i = (table >>> 2) + (Math.floor(page / 2 ** shift) & (shift === 30 ? 31 : 1023));
-      let below = u32[i] as number;
-      if (below === 0) {
-        if (!make) return 0;
-        below = mem.allocZeroed() * PAGE;
-        if (below === 0) return 0;
-        u32[i] = below;
-      }
-      table = below;
-    }
-    return (table >>> 2) + (page % 1024);
+    // A page number has 35 bits: the upper 15 apart, so that the rest is 32-bit arithmetic.
+    const high = Math.floor(page / 0x100000);
+    const low = page & 0xfffff;
+    const second = below(root, (high >>> 10) & 31, make);
+    if (second === 0) return 0;
+    const third = below(second, high & 1023, make);
+    if (third === 0) return 0;
+    const last = below(third, low >>> 10, make);
+    return last === 0 ? 0 : (last >>> 2) + (low & 1023);
   };
 
   const freeBelow = (table: number, level: number): void => {
     if (level < 3) {
       const n = level === 0 ? 32 : 1024;
       for (let i = 0; i < n; i++) {
-        const below = u32[(table >>> 2) + i] as number;
-        if (below !== 0) freeBelow(below, level + 1);
+        const child = u32[(table >>> 2) + i] as number;
+        if (child !== 0) freeBelow(child, level + 1);
       }
     }
     mem.release(table / PAGE);
@@ -84,7 +89,7 @@ export const createPageTable = (
       const i = leaf(page, false);
       if (i === 0) return 0;
       const e = u32[i] as number;
-      return Math.floor(e / PAGE) * 8 + (e & 7);
+      return (e >>> 12) * 8 + (e & 7);
     },
     clear(page) {
       const i = leaf(page, false);
