@@ -51,6 +51,7 @@ import {
   PROT_TABLE,
   PROT_WRITE,
 } from '../../abi/mman.ts';
+import { makedev, S_IFCHR, S_IFMT } from '../../abi/stat.ts';
 import { addr, bytesOut, choice, fd, flags, int, offHex, pid, size, ulong } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { anonymousPages } from '../mm/anonymous.ts';
@@ -62,6 +63,7 @@ import type { Task } from '../task/types.ts';
 import { fileAt } from '../vfs/fdtable.ts';
 import { canRead, canWrite } from '../vfs/file.ts';
 import { capable } from '../vfs/perm.ts';
+import type { OpenFile } from '../vfs/types.ts';
 
 type Fresh = Omit<Mapping, 'start' | 'end'>;
 
@@ -95,6 +97,12 @@ const mayLock = (task: Task, bytes: number, over: number): number => {
   return task.mm.usage().lockedPages * PAGE + bytes > limit ? over : 0;
 };
 
+/** /dev/zero maps as anonymous memory. */
+const isDevZero = (file: OpenFile): boolean => {
+  const attr = file.inode.attr();
+  return typeof attr !== 'number' && (attr.mode & S_IFMT) === S_IFCHR && attr.rdev === makedev(1, 5);
+};
+
 /** What a file mapping shows, or -errno. */
 const filePages = (
   task: Task,
@@ -102,12 +110,17 @@ const filePages = (
   how: number,
   prot: number,
   shared: boolean,
+  length: number,
 ): Fresh | number => {
   const file = fileAt(task, number);
   if (!file) return -EBADF;
   if (!canRead(file)) return -EACCES;
   if (shared && prot & PROT_WRITE && !canWrite(file)) return -EACCES;
   if (prot & PROT_EXEC && memoryOf(task.kernel).isNoExec(file)) return -EPERM;
+  if (isDevZero(file)) {
+    const own = shared ? anonymousPages(memoryOf(task.kernel), length) : null;
+    return { prot, shared, pages: own, pageOffset: 0, file: null, name: '/dev/zero', flags: how & KEPT };
+  }
   const pages = file.ops.mmapPages ? file.ops.mmapPages(file) : (file.inode.pages ?? -ENODEV);
   if (typeof pages === 'number') return pages;
   if (how & MAP_GROWSDOWN) return -EINVAL;
@@ -165,9 +178,9 @@ export const mmap = syscall(
         flags: how & KEPT,
       };
     } else {
-      const found = filePages(task, number, how, bits, shared);
+      const found = filePages(task, number, how, bits, shared, length);
       if (typeof found === 'number') return found;
-      m = { ...found, pageOffset: offset / PAGE };
+      m = found.file ? { ...found, pageOffset: offset / PAGE } : found;
     }
     m.flags |= mm.lockFuture | (how & MAP_32BIT);
     const r = mm.map(at, length, m, fixed);
