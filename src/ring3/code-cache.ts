@@ -296,7 +296,8 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       return 0;
     },
     hot(op) {
-      const block = byOp.get(op);
+      // Physical addresses above 2 GiB arrive as negative i32.
+      const block = byOp.get(op >>> 0);
       if (block?.valid && block.region === 0) {
         translate(block);
         if (block.region !== 0) enter(block.ip, block.region, 0);
