@@ -14,8 +14,9 @@ import { E2BIG, EACCES, EFAULT, EINVAL, EPERM, ESRCH } from '../../abi/errno.ts'
 import { NSIG, SIG } from '../../abi/signal.ts';
 import type { StructValue } from '../../abi/struct.ts';
 import { exitedStatus } from '../../abi/wait.ts';
-import { addr, type Codec, fd, flags, int, pid, size, ulong } from '../../gate/codec.ts';
+import { addr, type Codec, fd, flags, int, pid, size, structIn, ulong } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
+import { GPR, PAGE } from '../../ring3/layout.ts';
 import { exitGroup, exitTask } from '../task/exit.ts';
 import { type CloneArgs, cloneTask } from '../task/fork.ts';
 import { membersOf } from '../task/signals.ts';
@@ -58,26 +59,28 @@ const simple = (task: Task, extra: number): Result =>
     0,
   );
 
-/** struct clone_args of the size that the caller knows; a longer one may only have zeros behind. */
-const cloneArgs = (name: string): Codec<StructValue<typeof CLONE_ARGS.fields>> => ({
-  name,
-  type: 'struct',
-  direction: 'in',
-  fallible: true,
-  shape: CLONE_ARGS,
+type CloneStruct = StructValue<typeof CLONE_ARGS.fields>;
+
+/** struct clone_args as far as it can be read; how much of it counts, the next argument says (sized). */
+const cloneArgs = (name: string): Codec<CloneStruct> => ({
+  ...structIn(name, CLONE_ARGS),
   decode: (task, raw, i) => {
     const at = (raw.words[2 * i + 1] as number) * 4294967296 + (raw.words[2 * i] as number);
-    const n = raw.words[2 * i + 2] as number;
-    if (raw.words[2 * i + 3] !== 0 || n > 4096) return -E2BIG;
-    if (n < CLONE_ARGS_SIZE_VER0) return -EINVAL;
-    const bytes = task.mm.read(at, n);
-    if (bytes === null) return -EFAULT;
-    if (bytes.subarray(CLONE_ARGS.size).some((b) => b !== 0)) return -E2BIG;
-    const known = new Uint8Array(CLONE_ARGS.size);
-    known.set(bytes.subarray(0, CLONE_ARGS.size));
-    return CLONE_ARGS.decode(known);
+    const bytes = new Uint8Array(CLONE_ARGS.size);
+    const n = task.mm.readInto(at, bytes, 0, bytes.length);
+    return n < CLONE_ARGS_SIZE_VER0 ? -EFAULT : CLONE_ARGS.decode(bytes);
   },
 });
+
+/** The struct of the size that the caller knows; a longer one may only have zeros behind. */
+const sized = (task: Task, args: CloneStruct, bytes: number, at: number): CloneStruct | number => {
+  if (bytes > PAGE) return -E2BIG;
+  if (bytes < CLONE_ARGS_SIZE_VER0) return -EINVAL;
+  if (bytes <= CLONE_ARGS.size) return CLONE_ARGS.decode(zeroed(CLONE_ARGS.encode(args), bytes));
+  const rest = task.mm.read(at + CLONE_ARGS.size, bytes - CLONE_ARGS.size);
+  return rest === null ? -EFAULT : rest.some((b) => b !== 0) ? -E2BIG : args;
+};
+const zeroed = (bytes: Uint8Array, from: number): Uint8Array => bytes.fill(0, from);
 
 const readTids = (task: Task, at: number, n: number): number[] | number => {
   const tids: number[] = [];
@@ -89,7 +92,9 @@ const readTids = (task: Task, at: number, n: number): number[] | number => {
   return tids;
 };
 
-const clone3 = (task: Task, a: StructValue<typeof CLONE_ARGS.fields>): Result => {
+const clone3 = (task: Task, given: CloneStruct, bytes: number): Result => {
+  const a = sized(task, given, bytes, task.kernel.cpu.gpr(GPR.rdi));
+  if (typeof a === 'number') return a;
   const known = 2 ** 32 - 1 - CSIGNAL - CLONE.CLONE_DETACHED + CLONE.CLONE_NEWTIME;
   const low = a.flags % 2 ** 32;
   const high = a.flags - low;
@@ -200,7 +205,7 @@ export const rows = [
       support: 'partial',
       note: 'no namespaces (EPERM), no CLONE_INTO_CGROUP',
     },
-    (task, args) => clone3(task, args),
+    clone3,
   ),
   syscall('fork', [], { returns: 'pid', family: 'process' }, (task) => simple(task, 0)),
   syscall('vfork', [], { returns: 'pid', family: 'process' }, (task) =>
