@@ -23,9 +23,10 @@ export type FlagName = 'cf' | 'pf' | 'af' | 'zf' | 'sf' | 'of';
  *  - sub (also sbb, cmp, neg as 0 - a): a - b (- borrow) = result
  *  - logic: cf = of = af = 0
  *  - inc, dec: like add/sub with 1, cf is kept
+ *  - fcmp: (u)comis of the doubles whose bits a and b are (width 64); result does not count
  *  - shl, shr, sar: a is the operand shifted by count - 1, b the count; only for counts of 1 or more
  */
-export type FlagKind = 'add' | 'sub' | 'logic' | 'inc' | 'dec' | 'shl' | 'shr' | 'sar';
+export type FlagKind = 'add' | 'sub' | 'logic' | 'inc' | 'dec' | 'shl' | 'shr' | 'sar' | 'fcmp';
 
 export interface Loop {
   /** Back to the start of the loop. */

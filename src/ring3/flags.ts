@@ -5,10 +5,10 @@
 import type { Width } from './decode/insn.ts';
 import type { FlagKind, FlagName } from './emit.ts';
 import { FLAG } from './layout.ts';
-import { i32, i64, type Val } from './wasm/ir.ts';
+import { f64, i32, i64, type Val } from './wasm/ir.ts';
 
 /** The kinds in the order of ccOp / 4; `raw` keeps the flag bits themselves in ccA. */
-export const CC_KINDS = ['raw', 'add', 'sub', 'logic', 'inc', 'dec', 'shl', 'shr', 'sar', 'sbb'] as const;
+export const CC_KINDS = ['raw', 'add', 'sub', 'logic', 'inc', 'dec', 'shl', 'shr', 'sar', 'sbb', 'fcmp'] as const;
 export type CcKind = (typeof CC_KINDS)[number];
 export const CC_WIDTHS: readonly Width[] = [8, 16, 32, 64];
 
@@ -44,6 +44,33 @@ const bit = (raw: Val, flag: number): Val =>
 const parity = (w: Width, res: Val): Val =>
   i32.xor(i32.and(i32.popcnt(i32.and(low(w, res), i32.const(0xff))), i32.const(1)), i32.const(1));
 
+/** Flags and conditions of UCOMISD: equal, less, unordered (all of ZF, PF, CF); the others are 0. */
+const compared = (s: CcState): Record<'ge' | 'gt' | 'differ' | 'ordered', Val> => {
+  const a = f64.reinterpretI64(s.a);
+  const b = f64.reinterpretI64(s.b);
+  return {
+    ge: f64.ge(a, b),
+    gt: f64.gt(a, b),
+    differ: i32.or(f64.lt(a, b), f64.gt(a, b)),
+    ordered: i32.and(f64.eq(a, a), f64.eq(b, b)),
+  };
+};
+const comparedFlag = (s: CcState, name: FlagName): Val => {
+  if (s.width !== 64) return i32.const(0);
+  const { ge, differ, ordered } = compared(s);
+  if (name === 'cf') return i32.eqz(ge);
+  if (name === 'zf') return i32.eqz(differ);
+  return name === 'pf' ? i32.eqz(ordered) : i32.const(0);
+};
+const comparedCondition = (s: CcState, cc: number): Val => {
+  if (s.width !== 64) return i32.const(0);
+  const { ge, gt, differ, ordered } = compared(s);
+  // Signed conditions see SF = OF = 0.
+  const holds = [null, ge, differ, gt, null, ordered, null, differ][cc >> 1];
+  if (!holds) return i32.const(cc & 1);
+  return (cc & 1) === 1 ? holds : i32.eqz(holds);
+};
+
 /** One flag as an i32 0 or 1. Operands are used more than once: they must be constants or locals. */
 export const flagValue = (s: CcState, name: FlagName): Val => {
   const { kind, width: w, a, b, res } = s;
@@ -51,6 +78,7 @@ export const flagValue = (s: CcState, name: FlagName): Val => {
   if (kind === 'raw') {
     return bit(a, { cf: FLAG.CF, pf: FLAG.PF, af: FLAG.AF, zf: FLAG.ZF, sf: FLAG.SF, of: FLAG.OF }[name]);
   }
+  if (kind === 'fcmp') return comparedFlag(s, name);
   switch (name) {
     case 'zf':
       return isZero(w, res);
@@ -156,6 +184,7 @@ export const conditionValue = (s: CcState, cc: number): Val => {
         return o.gtS(signed(w, a), signed(w, b));
     }
   }
+  if (kind === 'fcmp') return comparedCondition(s, cc);
   if (kind !== 'raw') {
     const zero = w === 64 ? i64.const(0) : i32.const(0);
     if (cc === 5) return o.ne(res, zero);

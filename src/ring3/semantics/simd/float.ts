@@ -3,7 +3,7 @@
 // fast code are the host's: on x86-64 V8 emits the very instructions, so they agree.
 
 import type { Emit, Semantics, SemanticsTable } from '../../emit.ts';
-import { f32, f64, i32, type Val, v128 } from '../../wasm/ir.ts';
+import { f32, f64, i32, i64, type Val, v128 } from '../../wasm/ir.ts';
 import {
   each32,
   each64,
@@ -137,19 +137,10 @@ const compare =
 const compareFlags =
   (name: 'comis' | 'ucomis', t: Float): Semantics =>
   (e, i) => {
-    const f = scalarOps[t];
     const b = e.let(lowFloat(e, t, operand(i, 1)));
     const a = e.let(lowFloat(e, t, operand(i, 0)));
-    const no = i32.const(0);
-    const native = (): void =>
-      e.setFlags({
-        zf: i32.eqz(i32.or(f.lt(a, b), f.gt(a, b))),
-        pf: i32.or(f.ne(a, a), f.ne(b, b)),
-        cf: i32.eqz(f.ge(a, b)),
-        of: no,
-        af: no,
-        sf: no,
-      });
+    const bits = (v: Val): Val => i64.reinterpretF64(t === 'f32' ? f64.promote(v) : v);
+    const native = (): void => e.flags('fcmp', 64, e.let(bits(a)), e.let(bits(b)), i64.const(0));
     if (!e.exactFp) native();
     else e.if(compareQuick(e, t, a, b, b), native, () => callExact(e, i, { name, t, packed: false }, b));
   };
