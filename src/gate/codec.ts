@@ -213,6 +213,9 @@ export const idsOut = (name: string): Codec<number> => pointer(name, 'ids', 'out
 /** Two timespecs of utimensat, or two timevals of utimes. */
 export const timesIn = (name: string, kind: 'timespec' | 'timeval'): Codec<number> =>
   pointer(name, 'times', 'in', kind);
+/** One timespec or timeval that the call may also write (select, ppoll): what is left of a timeout. */
+export const timeInOut = (name: string, kind: 'timespec' | 'timeval'): Codec<number> =>
+  pointer(name, 'timeout', 'in', kind);
 /** File type and permission bits (mknod): `S_IFIFO|0644`. */
 export const fileMode = (name: string): Codec<number> => scalar(name, 'filemode', 'u16');
 /** Device number: `makedev(0x1, 0x3)`. */

@@ -170,6 +170,17 @@ const cpuset: Printer = (ctx, addr, param) => {
   return `[${cpus.join(' ')}]`;
 };
 
+/** A timeout of select, pselect6 and ppoll. */
+const timeout: Printer = (ctx, addr, param) => {
+  if (addr === 0) return 'NULL';
+  if (param.shape === 'timespec') {
+    const t = TIMESPEC.read(ctx.mm, addr);
+    return t ? `{tv_sec=${t.sec}, tv_nsec=${t.nsec}}` : hex(addr);
+  }
+  const t = TIMEVAL.read(ctx.mm, addr);
+  return t ? `{tv_sec=${t.sec}, tv_usec=${t.usec}}` : hex(addr);
+};
+
 const times: Printer = (ctx, addr, param) => {
   if (addr === 0) return 'NULL';
   const nano = param.shape === 'timespec';
@@ -256,6 +267,7 @@ const PRINTERS: Readonly<Record<string, Printer>> = {
     return list(ctx, countOf(ctx, p), (i) => ctx.mm.readU32(v + 4 * i)?.toString() ?? null);
   },
   times,
+  timeout,
 };
 
 const isSiginfo = (param: Codec<unknown>): boolean =>

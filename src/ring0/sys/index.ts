@@ -3,6 +3,8 @@
 
 import type { Row } from '../../gate/row.ts';
 import * as dir from './dir.ts';
+import * as epoll from './epoll.ts';
+import * as eventfd from './eventfd.ts';
 import * as exec from './exec.ts';
 import * as fd from './fd.ts';
 import * as file from './file.ts';
@@ -14,6 +16,7 @@ import * as memory from './memory.ts';
 import * as memorySysv from './memory-sysv.ts';
 import * as mount from './mount.ts';
 import * as pipe from './pipe.ts';
+import * as poll from './poll.ts';
 import * as prctl from './prctl.ts';
 import * as process from './process.ts';
 import * as processPidfd from './process-pidfd.ts';
