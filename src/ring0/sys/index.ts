@@ -35,6 +35,8 @@ import * as xattr from './xattr.ts';
 
 const families: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'dir.ts': dir,
+  'epoll.ts': epoll,
+  'eventfd.ts': eventfd,
   'exec.ts': exec,
   'fd.ts': fd,
   'file.ts': file,
@@ -46,6 +48,7 @@ const families: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'memory.ts': memory,
   'mount.ts': mount,
   'pipe.ts': pipe,
+  'poll.ts': poll,
   'prctl.ts': prctl,
   'process-pidfd.ts': processPidfd,
   'process-wait.ts': processWait,
