@@ -10,6 +10,8 @@ import type { FileOps, InodeAttr } from '../vfs/types.ts';
 import { HostDir, HostFile, type HostFs, type HostInode, HostLink, type HostStat } from './host.ts';
 import { type AttrChange, MemDir, MemFile, MemFs, MemLink, MemNode } from './tmpfs.ts';
 
+/** What a directory of a disk file system takes at least. */
+const NEW_DIR_SIZE = 4096;
 /** Numbers of inodes made in the overlay; those of the lower folder keep the host's. */
 const FIRST_INO = 2 ** 40;
 
@@ -171,6 +173,7 @@ export class OverlayDir extends MemDir {
   }
 
   override attr(): InodeAttr {
+    if (this.lower === null) this.a.size = NEW_DIR_SIZE;
     if (this.#settled || this.lower === null) return this.a;
     const st = this.lower.attr();
     return typeof st === 'number' ? this.lower.st : st;

@@ -277,7 +277,8 @@ export class MemDir extends MemNode {
   }
 
   override attr(): InodeAttr {
-    this.a.size = this.entries.size * DIRENT_SIZE;
+    // `.` and `..` count, too.
+    this.a.size = (this.entries.size + 2) * DIRENT_SIZE;
     return this.a;
   }
 

@@ -19,7 +19,7 @@ import { pathName } from '../vfs/dentry.ts';
 import { fileAt } from '../vfs/fdtable.ts';
 import { isDirectory, listing } from '../vfs/file.ts';
 import { make, makeLink, makeSymlink, remove, rename as renameFile } from '../vfs/namei.ts';
-import { CAP, capable, inodePermission, MAY } from '../vfs/perm.ts';
+import { CAP, capable, inodePermission, MAY, owns } from '../vfs/perm.ts';
 import type { DirEntry, Inode, OpenFile, Path } from '../vfs/types.ts';
 import { FOLLOW, isPath, MUST_BE_DIR, walk } from '../vfs/walk.ts';
 import type { Result } from '../wait.ts';
@@ -236,7 +236,6 @@ export const renameat2 = syscall(
 
 const linkFile = (task: Task, fromDir: number, from: string, toDir: number, to: string, how: number): Result => {
   if (how & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) return -EINVAL;
-  if (how & AT_EMPTY_PATH && from === '' && !capable(task.cred, CAP.dacReadSearch)) return -ENOENT;
   const t = targetAt(
     task,
     fromDir,
@@ -244,6 +243,11 @@ const linkFile = (task: Task, fromDir: number, from: string, toDir: number, to: 
     (how & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW) | (how & AT_EMPTY_PATH),
   );
   if (typeof t === 'number' || 'blocked' in t) return t;
+  // Whoever may not read every file may only do this with what is theirs.
+  if (from === '' && !capable(task.cred, CAP.dacReadSearch)) {
+    const a = t.inode.attr();
+    if (typeof a !== 'number' && !owns(task.cred, a)) return -ENOENT;
+  }
   return t.path === null ? -EXDEV : makeLink(task, t.path, toDir, to);
 };
 

@@ -401,8 +401,10 @@ const sync1 = (task: Task, n: number): Result => {
   const file = fileAt(task, n);
   if (file === undefined) return -EBADF;
   if (file.ops.fsync) return file.ops.fsync(file);
-  // Pipes and sockets cannot be synchronised; directories in memory have nothing to do.
-  return file.ops.seekable === true ? 0 : -EINVAL;
+  // Devices, pipes and sockets cannot be synchronised; directories in memory have nothing to do.
+  const attr = file.inode.attr();
+  const kind = typeof attr === 'number' ? 0 : attr.mode & S_IFMT;
+  return kind === S_IFREG || kind === S_IFDIR ? 0 : -EINVAL;
 };
 
 export const fsync = syscall('fsync', [fd('fd')], { returns: 'int', family: 'desc' }, sync1);

@@ -49,7 +49,8 @@ const allowed = (task: Task, t: Target, name: string, write: boolean): number =>
   if (name.startsWith('trusted.'))
     return capable(task.cred, CAP.sysAdmin) ? 0 : write ? -EPERM : -ENODATA;
   if (name.startsWith('security.')) return write && !capable(task.cred, CAP.sysAdmin) ? -EPERM : 0;
-  if (!name.startsWith('user.') || name.length === 5) return -EOPNOTSUPP;
+  if (!name.startsWith('user.')) return -EOPNOTSUPP;
+  if (name.length === 5) return -EINVAL;
   const a = t.inode.attr();
   if (typeof a === 'number') return a;
   const kind = a.mode & S_IFMT;

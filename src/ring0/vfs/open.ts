@@ -253,7 +253,7 @@ export const open = (
   mode: number,
   resolve = 0,
 ): OpenFile | number | Block => {
-  const base = startAt(task, dirfd, path);
+  const base = startAt(task, dirfd, path, resolve);
   return typeof base === 'number' ? base : openFrom(task, base, path, flags, mode, resolve);
 };
 

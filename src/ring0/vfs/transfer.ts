@@ -51,7 +51,6 @@ const readPages = (task: Task, file: OpenFile, addr: number, n: number, pos: num
     let r: Result;
     if (phys >= 0) r = ops.read?.(task, file, mm.bytes(), phys, k, pos + done) ?? -EINVAL;
     else {
-      if (!mm.writeU8(to, mm.readU8(to) ?? 0)) return done > 0 ? done : -EFAULT;
       const scratch = new Uint8Array(k);
       r = ops.read?.(task, file, scratch, 0, k, pos + done) ?? -EINVAL;
       if (typeof r === 'number' && r > 0) {

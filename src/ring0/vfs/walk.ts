@@ -35,8 +35,9 @@ export const isPath = (r: Path | number | Block): r is Path =>
   typeof r === 'object' && (r as { blocked?: boolean }).blocked !== true;
 
 /** Where a relative path starts: AT_FDCWD or a descriptor. With an empty path any file will do. */
-export const startAt = (task: Task, dirfd: number, path: string): Path | number => {
-  if (path.charCodeAt(0) === 47 || dirfd === AT_FDCWD) return task.fs.cwd;
+export const startAt = (task: Task, dirfd: number, path: string, resolve = 0): Path | number => {
+  const anchored = (resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) !== 0;
+  if (dirfd === AT_FDCWD || (path.charCodeAt(0) === 47 && !anchored)) return task.fs.cwd;
   const file = task.files.slots[dirfd]?.file;
   if (file === undefined) return -EBADF;
   return file.path ?? -ENOTDIR;
