@@ -124,11 +124,15 @@ const clone3 = (task: Task, given: CloneStruct, bytes: number): Result => {
 const processOf = (task: Task, id: number): Process | undefined =>
   id === 0 ? task.process : (task.kernel.processes.get(id) ?? task.kernel.tasks.get(id)?.process);
 
+/** The machine is process 1 to orphans, and outside (0) to the processes that it started. */
+const parentPid = ({ process }: Task): number =>
+  process.parent?.pid ?? (process.tree === process.pid ? 0 : 1);
+
 const setpgid = (task: Task, id: number, group: number): number => {
   const own = task.process;
   const target = id === 0 ? own : task.kernel.processes.get(id);
   if (group < 0) return -EINVAL;
-  if (target === undefined || target.state === 'zombie') return -ESRCH;
+  if (target === undefined) return -ESRCH;
   if (target !== own) {
     if (target.parent !== own) return -ESRCH;
     if (target.sid !== own.sid) return -EPERM;
@@ -221,12 +225,7 @@ export const rows = [
   }),
   syscall('getpid', [], { returns: 'pid', family: ['process', 'creds'] }, (task) => task.process.pid),
   syscall('gettid', [], { returns: 'pid', family: ['process', 'creds'] }, (task) => task.tid),
-  syscall(
-    'getppid',
-    [],
-    { returns: 'pid', family: ['process', 'creds'] },
-    (task) => task.process.parent?.pid ?? 0,
-  ),
+  syscall('getppid', [], { returns: 'pid', family: ['process', 'creds'] }, parentPid),
   syscall('getpgrp', [], { returns: 'pid', family: 'process' }, (task) => task.process.pgid),
   syscall(
     'getpgid',

@@ -88,6 +88,7 @@ const exitProcess = (process: Process, status: number): void => {
   const before = new Map([...groups].map((g) => [g, orphanedGroup(kernel, g)]));
   process.state = 'zombie';
   giveAwayChildren(process);
+  if (process.tree === process.pid) endTree(process);
   for (const [pgid, was] of before) if (!was) hangupIfOrphaned(kernel, pgid);
   const { onExit } = process;
   wake(process.exitWait);
@@ -105,39 +106,36 @@ const hangupIfOrphaned = (kernel: Kernel, pgid: number): void => {
   }
 };
 
-/** Orphans go to the nearest subreaper above, or to the process at the root of the tree. */
+/** Orphans go to the nearest subreaper above, else to the machine. */
 const giveAwayChildren = (process: Process): void => {
-  if (process.children.size === 0) return;
   const reaper = reaperOf(process);
   for (const child of [...process.children]) {
     process.children.delete(child);
     child.parent = reaper;
     for (const t of child.threads) {
       const signo = t.attributes.get('pdeathsig') ?? 0;
-      if (signo !== 0)
+      if (signo !== 0) {
         signalTask(t, { signo, errno: 0, code: 0, pid: process.pid, uid: process.leader.cred.uid });
+      }
     }
-    if (reaper === null) {
-      // The root of its tree is gone: as in a container whose first process ends, nothing survives it.
-      if (child.state === 'zombie') forget(child);
-      else signalProcess(child, kernelInfo(SIG.SIGKILL));
-      continue;
-    }
-    reaper.children.add(child);
     child.exitSignal = SIG.SIGCHLD;
+    reaper?.children.add(child);
     if (child.state === 'zombie') notifyOfDeath(child);
   }
 };
 
-const reaperOf = (process: Process): Process | null => {
-  let p = process.parent;
-  let root: Process | null = null;
-  for (; p !== null; p = p.parent) {
-    if (p.state === 'zombie') continue;
-    if (p.attributes.get('subreaper') === 1) return p;
-    root = p;
+/** As in a container whose first process ends, nothing that descends from it survives it. */
+const endTree = (root: Process): void => {
+  for (const p of [...root.leader.kernel.processes.values()]) {
+    if (p.tree === root.pid && p !== root) signalProcess(p, kernelInfo(SIG.SIGKILL));
   }
-  return root;
+};
+
+const reaperOf = (process: Process): Process | null => {
+  for (let p = process.parent; p !== null; p = p.parent) {
+    if (p.state !== 'zombie' && p.attributes.get('subreaper') === 1) return p;
+  }
+  return null;
 };
 
 /** SIGCHLD to the parent, or straight to oblivion where the parent does not want to know. */

@@ -39,6 +39,7 @@ export const allocatePid = (kernel: Kernel): number => {
 const newProcess = (kernel: Kernel, pid: number, parent: Process | null): Omit<Process, 'leader'> => ({
   pid,
   parent,
+  tree: parent?.tree ?? pid,
   children: new Set(),
   threads: new Set(),
   pgid: pid,
@@ -249,7 +250,14 @@ const childProcess = (parent: Task, pid: number, args: CloneArgs): Process => {
   const p = parent.process;
   const sibling = has(args.flags, CLONE.CLONE_PARENT);
   const process = newProcess(parent.kernel, pid, sibling ? p.parent : p) as Process;
-  Object.assign(process, { pgid: p.pgid, sid: p.sid, tty: p.tty, exe: p.exe, comm: parent.comm });
+  Object.assign(process, {
+    tree: p.tree,
+    pgid: p.pgid,
+    sid: p.sid,
+    tty: p.tty,
+    exe: p.exe,
+    comm: parent.comm,
+  });
   process.exitSignal = sibling ? p.exitSignal : args.exitSignal;
   process.rlimits = p.rlimits.map((l) => ({ ...l }));
   for (const name of INHERITED) {

@@ -169,7 +169,9 @@ export const membersOf = (kernel: Kernel, pgid: number): Process[] =>
 export const orphanedGroup = (kernel: Kernel, pgid: number, byTerminal = false): boolean => {
   for (const p of kernel.processes.values()) {
     if (p.pgid !== pgid || p.state === 'zombie') continue;
-    if (p.parent === null ? !byTerminal : p.parent.pgid !== pgid && p.parent.sid === p.sid) return false;
+    if (p.parent === null) {
+      if (p.tree === p.pid && !byTerminal) return false;
+    } else if (p.parent.pgid !== pgid && p.parent.sid === p.sid) return false;
   }
   return true;
 };

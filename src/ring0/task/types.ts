@@ -103,7 +103,10 @@ export interface RLimit {
 /** A thread group: what a process is to the outside. */
 export interface Process {
   readonly pid: number;
+  /** Null for processes that the machine started, and for orphans: the machine is their init. */
   parent: Process | null;
+  /** Pid of the process at the root of the tree, which the machine started; its own pid there. */
+  readonly tree: number;
   readonly children: Set<Process>;
   readonly threads: Set<Task>;
   leader: Task;
