@@ -24,6 +24,10 @@ export interface Block {
   region: number;
   /** False once a frame was written. */
   valid: boolean;
+  /** How often its region was made anew with more paths. */
+  growth: number;
+  /** Reached the threshold once and was put off. */
+  waited: boolean;
 }
 
 /** Bytes of code at guest addresses, as region discovery and predecoding read them. */
@@ -32,6 +36,10 @@ export interface CodeReader {
   insn(ip: number): Insn | null;
   /** The 32-bit word of data at an address, unsigned; null where none is mapped for reading. */
   word(address: number): number | null;
+  /** Whether a block that starts there has run; always true when everything is translated at once. */
+  ran(ip: number): boolean;
+  /** Whether there is a region that starts there. */
+  translated(ip: number): boolean;
 }
 
 /** What tier-up needs: makes a region for a block, or null if it has to stay interpreted. */
@@ -46,6 +54,8 @@ export interface Translation {
     readonly fn: number;
     readonly pages: readonly number[];
   }[];
+  /** Addresses that the region leaves to because nothing had run there. */
+  readonly frontier?: readonly number[];
 }
 
 export interface CodeCacheEnv {
@@ -82,6 +92,10 @@ export interface CodeCache {
 
 const MAX_INSNS = 48;
 const ARENA_BYTES = 128 << 20;
+/** Blocks inside a function wait longer: mostly a region that starts before them takes them in. */
+const INNER_FACTOR = 16;
+/** How often a region is made anew because a path that it leaves by became hot. */
+const MAX_GROWTH = 4;
 
 export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   const { mem, handlers } = env;
@@ -91,6 +105,12 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   const byOp = new Map<number, Block>();
   const arena: Arena = createArena(mem, ARENA_BYTES);
   const stats = { blocks: 0, regions: 0, invalidations: 0 };
+  /** Addresses that are reached from within a function: return points, and forward targets of branches. */
+  const inner = new Set<number>();
+  /** Targets of calls and of backward jumps: where regions should start. */
+  const heads = new Set<number>();
+  /** Where regions leave to code that had not run when they were made: the region to make anew. */
+  const frontier = new Map<number, Block>();
   const window = new Uint8Array(16);
   let stepOp = 0;
 
@@ -122,6 +142,8 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       const i = decodeAt(ip);
       return typeof i === 'string' ? null : i;
     },
+    ran: (ip) => env.threshold === 0 || byFrame.get(frameOf(Math.floor(ip / PAGE)))?.has(ip * 2) === true,
+    translated: (ip) => (find(ip, env.exactFp())?.region ?? 0) !== 0,
     word(address) {
       const e = address % 4 === 0 ? env.table().get(Math.floor(address / PAGE)) : 0;
       return (e & 1) === 0 ? null : (u32[(Math.floor(e / 8) * PAGE + (address % PAGE)) >>> 2] as number);
@@ -171,6 +193,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     byFrame.clear();
     onFrame.clear();
     byOp.clear();
+    frontier.clear();
     arena.reset();
     for (const t of env.tables()) t.flushJumps();
   };
@@ -225,7 +248,17 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     const end = writeBody(op + OP_BYTES, insns, exact);
     if (!last) writePseudo(end, PSEUDO.undefined, ip, 0);
     else if (last.row.flow === 'next') writePseudo(end, PSEUDO.goto, last.ip, last.next);
-    const block: Block = { ip, op, pages: [], frames: [], exactFp: exact, region: 0, valid: true };
+    const block: Block = {
+      ip,
+      op,
+      pages: [],
+      frames: [],
+      exactFp: exact,
+      region: 0,
+      valid: true,
+      growth: 0,
+      waited: false,
+    };
     const firstPage = Math.floor(ip / PAGE);
     const lastPage = last ? Math.floor((last.next - 1) / PAGE) : firstPage;
     for (let p = firstPage; p <= lastPage; p++) hold(block, p, frameOf(p));
@@ -238,13 +271,25 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     map.set(ip * 2 + (exact ? 1 : 0), block);
     byOp.set(op, block);
     stats.blocks++;
+    if (last) noteTargets(last);
     return block;
+  };
+
+  const noteTargets = (i: Insn): void => {
+    const { flow } = i.row;
+    const target = i.operands.find((o) => o.kind === 'rel')?.target;
+    if (flow === 'call' || flow === 'indirect-call' || flow === 'syscall') inner.add(i.next);
+    if (flow === 'branch') inner.add(i.next);
+    if (target === undefined) return;
+    if (flow === 'call' || target <= i.ip) heads.add(target);
+    else if (flow === 'branch' || flow === 'jump') inner.add(target);
   };
 
   const translate = (block: Block): void => {
     if (!env.translate) return;
     const [made] = env.translate([block], reader);
     if (!made) return;
+    for (const ip of made.frontier ?? []) frontier.set(ip, block);
     adopt(block, made.fn, made.pages);
     for (const c of made.callees ?? []) {
       let callee = find(c.ip, block.exactFp);
@@ -264,6 +309,26 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     }
     block.region = fn;
     stats.regions++;
+  };
+  const rearm = (block: Block): void => dv.setInt32(block.op + OP.count, env.threshold * INNER_FACTOR, true);
+  /** Decides what to translate when a block has run often. */
+  const tierUp = (block: Block): void => {
+    const owner = frontier.get(block.ip);
+    if (owner?.valid && owner.growth < MAX_GROWTH) {
+      owner.growth++;
+      translate(owner);
+      if (owner.region !== 0) enter(owner.ip, owner.region, 0);
+      frontier.delete(block.ip);
+      rearm(block);
+      return;
+    }
+    if (!block.waited && inner.has(block.ip) && !heads.has(block.ip)) {
+      block.waited = true;
+      rearm(block);
+      return;
+    }
+    translate(block);
+    if (block.region !== 0) enter(block.ip, block.region, 0);
   };
 
   const find = (ip: number, exact: boolean): Block | null => {
@@ -298,10 +363,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     hot(op) {
       // Physical addresses above 2 GiB arrive as negative i32.
       const block = byOp.get(op >>> 0);
-      if (block?.valid && block.region === 0) {
-        translate(block);
-        if (block.region !== 0) enter(block.ip, block.region, 0);
-      }
+      if (block?.valid && block.region === 0) tierUp(block);
       return STATUS.next;
     },
     invalidate(frame) {

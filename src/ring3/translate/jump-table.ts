@@ -9,6 +9,10 @@ export interface GuestCode {
   insn(ip: number): Insn | null;
   /** The 32-bit word of data at an address, unsigned; null when it cannot be read. */
   word(address: number): number | null;
+  /** Whether the code at an address has run: only such code is worth translating. */
+  ran(ip: number): boolean;
+  /** Whether there is a region that starts there. */
+  translated(ip: number): boolean;
 }
 
 export interface JumpTable {

@@ -43,7 +43,12 @@ const program = (at: number, ...flows: (Flow | [Flow, number])[]): Map<number, I
     }),
   );
 
-const guest = (code: Map<number, Insn>) => ({ insn: (ip: number) => code.get(ip) ?? null, word: () => null });
+const guest = (code: Map<number, Insn>) => ({
+  insn: (ip: number) => code.get(ip) ?? null,
+  word: () => null,
+  ran: () => true,
+  translated: () => false,
+});
 
 const blocks = (code: Map<number, Insn>, entry: number, insns = 1500): [number, number, number[]][] => {
   const r = discover(entry, guest(code), { insns });

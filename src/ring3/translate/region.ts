@@ -29,6 +29,8 @@ export interface Region {
   readonly insns: number;
   /** Targets of direct calls, in order of discovery. */
   readonly callees: readonly number[];
+  /** Addresses where the region is left because nothing has run there yet. */
+  readonly frontier: readonly number[];
 }
 
 export interface RegionLimits {
@@ -74,6 +76,7 @@ export const discover = (
   /** The instruction that runs into an address, or branches or jumps there, as first met. */
   const before = new Map<number, Insn>();
   const tables = new Map<number, JumpTable>();
+  const frontier = new Set<number>();
   const walkBack = (i: Insn): Insn[] => {
     const out: Insn[] = [];
     for (let b = before.get(i.ip); b && out.length < 32 && !out.includes(b); b = before.get(b.ip))
@@ -104,6 +107,10 @@ export const discover = (
       for (const s of ways) {
         if (!before.has(s)) before.set(s, insn);
         if (leaders.has(s)) continue;
+        if (!code.ran(s)) {
+          frontier.add(s);
+          continue;
+        }
         leaders.add(s);
         queue.push(s);
       }
@@ -160,5 +167,6 @@ export const discover = (
     pages: [...pages].sort((a, b) => a - b),
     insns: count,
     callees: [...callees],
+    frontier: [...frontier].filter((ip) => !at.has(ip)),
   };
 };

@@ -45,6 +45,7 @@ export const translateBatch = (entries: readonly number[], env: TranslateEnv): B
   const queue = entries.map((ip) => ({ ip, depth: 0 }));
   for (const { ip, depth } of queue) {
     if (regions.has(ip) || regions.size >= limits.regions || insns >= limits.batchInsns) continue;
+    if (depth > 0 && (!env.code.ran(ip) || env.code.translated(ip))) continue;
     const region = discover(ip, env.code, limits);
     if (!region) continue;
     regions.set(ip, region);

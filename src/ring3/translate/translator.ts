@@ -32,6 +32,7 @@ export const createTranslator =
           pages: batch.pages,
         }));
         const [first, ...callees] = made;
-        return first ? { ...first, callees } : null;
+        const frontier = batch.regions[0]?.frontier ?? [];
+        return first ? { ...first, callees, frontier } : null;
       });
   };

@@ -9,8 +9,12 @@ export const wasmTypeByte = (t: WasmType): number => typeByte[t];
 
 /** A growable byte buffer with the integer encodings of the binary format. */
 export class ByteWriter {
-  bytes = new Uint8Array(1024);
+  bytes: Uint8Array;
   length = 0;
+
+  constructor(capacity = 1024) {
+    this.bytes = new Uint8Array(capacity);
+  }
 
   byte(b: number): void {
     if (this.length === this.bytes.length) this.#grow(1);
@@ -82,7 +86,7 @@ export class ByteWriter {
 const scratch = new DataView(new ArrayBuffer(8));
 
 /** A place in the body that `finish` fills in: the callback writes statements into the given builder. */
-type Mark = { at: number; fill: (code: Code) => void };
+type Mark = { at: number; depth: number; fill: (code: Code) => void };
 
 /** A branch target: the depth of its block at the time it was opened. */
 export interface Label {
@@ -280,9 +284,12 @@ export class Code {
     this.#out.u32(this.#depth - otherwise.depth);
   }
 
-  /** Leaves a mark here; `fill` writes its statements when the body is finished. It may not branch. */
+  /**
+   * Leaves a mark here; `fill` writes its statements when the body is finished. It may branch to labels that
+   * are open here, and must close what it opens.
+   */
   later(fill: (code: Code) => void): void {
-    this.#marks.push({ at: this.#out.length, fill });
+    this.#marks.push({ at: this.#out.length, depth: this.#depth, fill });
   }
   /** Bytes written so far: a measure of the size of the function. */
   get size(): number {
@@ -298,7 +305,10 @@ export class Code {
 
   /** The body as the code section wants it, without its length prefix: locals, instructions, end. */
   finish(): Uint8Array {
-    const parts: Uint8Array[] = [];
+    const head = new ByteWriter(this.#out.length + 4096);
+    const body = new ByteWriter(this.#out.length + 4096);
+    const sub = new Code(this.#params, this);
+    sub.#out = body;
     const unlikely: number[] = [];
     let hint = 0;
     let from = 0;
@@ -309,17 +319,15 @@ export class Code {
     };
     for (const m of this.#marks) {
       passHints(m.at);
-      parts.push(this.#out.bytes.slice(from, m.at));
+      body.raw(this.#out.bytes.subarray(from, m.at));
       from = m.at;
-      const sub = new Code(this.#params, this);
+      const start = body.length;
+      sub.#depth = m.depth;
       m.fill(sub);
-      const filled = sub.#out.take();
-      inserted += filled.length;
-      parts.push(filled);
+      inserted += body.length - start;
     }
     passHints(this.#out.length);
-    parts.push(this.#out.bytes.slice(from, this.#out.length));
-    const head = new ByteWriter();
+    body.raw(this.#out.bytes.subarray(from, this.#out.length));
     const runs: [number, WasmType][] = [];
     for (const t of this.#locals) {
       const last = runs[runs.length - 1];
@@ -332,9 +340,9 @@ export class Code {
       head.byte(typeByte[t]);
     }
     this.unlikely = unlikely.map((at) => at + head.length);
-    for (const p of parts) head.raw(p);
+    head.raw(body.bytes.subarray(0, body.length));
     head.byte(0x0b);
-    return head.take();
+    return head.bytes.subarray(0, head.length);
   }
 
   #op(op: number): void {
