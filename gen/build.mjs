@@ -18,8 +18,6 @@ const common = {
   target: 'node20',
   packages: 'external',
   sourcemap: 'linked',
-  // Rows are digested with the source of their handlers; names make profiles and stack traces readable.
-  keepNames: false,
   legalComments: 'none',
 };
 await build({

@@ -43,11 +43,22 @@ const environmentOf = (o: SessionOptions, home: string): Record<string, string> 
   ...o.env,
 });
 
-/** Writes to a stream of the host; the promise asks for a pause until it has drained. */
+/**
+ * Writes to a stream of the host; the promise asks for a pause until it has drained. What a reader that has gone
+ * away does not take is dropped.
+ */
 const sinkTo =
   (stream: NodeJS.WriteStream): Sink =>
-  (chunk) =>
-    stream.write(chunk) ? undefined : new Promise((go) => void stream.once('drain', go));
+  (chunk) => {
+    if (stream.destroyed || stream.write(chunk)) return undefined;
+    return new Promise((go) => {
+      const done = (): void => {
+        stream.off('drain', done).off('close', done).off('error', done);
+        go();
+      };
+      stream.on('drain', done).on('close', done).on('error', done);
+    });
+  };
 
 const flushed = (stream: NodeJS.WriteStream): Promise<void> =>
   new Promise((done) => {

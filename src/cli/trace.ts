@@ -106,7 +106,9 @@ const openOutput = (file: string | undefined): { write(text: string): void; clos
   }
   const LIMIT = 65536;
   let pending = '';
+  let closed = false;
   const flush = (): void => {
+    if (closed) return;
     let rest = Buffer.from(pending, 'utf8');
     pending = '';
     while (rest.length > 0) {
@@ -119,11 +121,14 @@ const openOutput = (file: string | undefined): { write(text: string): void; clos
   };
   return {
     write(text) {
+      // The beginning of a call that blocks is shown when the machine has nothing else to do.
+      if (pending === '') setImmediate(flush);
       pending += text;
       if (handle === 2 ? text.endsWith('\n') : pending.length > LIMIT) flush();
     },
     close() {
       flush();
+      closed = true;
       if (handle !== 2) closeSync(handle);
     },
   };
