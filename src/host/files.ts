@@ -36,6 +36,10 @@ const time = (ns: bigint): TimeSpec => {
   return nsec < 0 ? { sec: sec - 1, nsec: nsec + 1e9 } : { sec, nsec };
 };
 
+/** Node takes negative numbers for the current time, but not dates before 1970. */
+const seconds = (t: TimeSpec): number | Date =>
+  t.sec < 0 ? new Date(t.sec * 1000 + t.nsec / 1e6) : t.sec + t.nsec / 1e9;
+
 const INO_MASK = (1n << 52n) - 1n;
 
 const stat = (s: fs.BigIntStats): HostStat => ({
@@ -166,14 +170,7 @@ export const nodeFiles = (): HostFiles => {
     chmod: (h, mode) => attempt(() => void fs.chmodSync(self(h), mode)),
     chown: (h, uid, gid) => attempt(() => void fs.chownSync(self(h), uid, gid)),
     utimes: (dir, name, t) =>
-      attempt(
-        () =>
-          void fs.lutimesSync(
-            at(dir, name),
-            t.atime.sec + t.atime.nsec / 1e9,
-            t.mtime.sec + t.mtime.nsec / 1e9,
-          ),
-      ),
+      attempt(() => void fs.lutimesSync(at(dir, name), seconds(t.atime), seconds(t.mtime))),
 
     statfs: (h) => {
       try {

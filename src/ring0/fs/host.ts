@@ -85,6 +85,8 @@ export class HostFs implements FileSystem {
   readonly #inodes = new Map<string, HostInode>();
   /** Inodes with a handle that may be closed, least recently used first. */
   readonly #idle = new Set<HostInode>();
+  /** The one that was put there last. */
+  #latest: HostInode | null = null;
 
   private constructor(kernel: Kernel, files: HostFiles, options: HostFsOptions, handle: HostHandle, stat: HostStat) {
     this.kernel = kernel;
@@ -151,20 +153,24 @@ export class HostFs implements FileSystem {
 
   /** Marks a handle as used just now; closes the one idle for longest when there are many. */
   used(inode: HostInode): void {
+    if (inode === this.#latest && inode.pins === 0) return;
     this.#idle.delete(inode);
     if (inode.pins > 0 || inode.handle < 0) return;
+    this.#latest = inode;
     this.#idle.add(inode);
     if (this.#idle.size <= MAX_IDLE_HANDLES) return;
     for (const old of this.#idle) {
-      if (old !== inode) {
-        this.closeHandle(old);
-        return;
-      }
+      if (old === inode) continue;
+      // Pinned ones come back when they are let go.
+      if (old.pins > 0) this.#idle.delete(old);
+      else this.closeHandle(old);
+      return;
     }
   }
 
   closeHandle(inode: HostInode): void {
     this.#idle.delete(inode);
+    if (this.#latest === inode) this.#latest = null;
     if (inode.handle < 0) return;
     this.files.close(inode.handle);
     inode.handle = -1;
@@ -300,12 +306,11 @@ export class HostInode implements Inode {
 
   pin(): void {
     this.pins++;
-    this.fs.used(this);
   }
 
   unpin(): void {
     this.pins--;
-    this.fs.used(this);
+    if (this.pins === 0) this.fs.used(this);
   }
 
   open(_task: Task, _flags: number): FileOps | number {

@@ -160,12 +160,15 @@ export class OverlayDir extends MemDir {
   readonly lower: HostDir | null;
   readonly #parent: OverlayDir | null;
   #settled: boolean;
+  /** What was found once stays: there is no lower folder, or it is believed not to change. */
+  readonly #steady: boolean;
 
   constructor(fs: MemFs, lower: HostDir | null, parent: OverlayDir | null, attr?: InodeAttr) {
     super(fs, S_IFDIR, 0, 0, attr ?? (lower === null ? undefined : { ...lower.st }));
     this.lower = lower;
     this.#parent = parent;
     this.#settled = lower === null;
+    this.#steady = lower === null || lower.fs.trustNs === Number.POSITIVE_INFINITY;
   }
 
   override get settled(): boolean {
@@ -189,7 +192,7 @@ export class OverlayDir extends MemDir {
   override find(name: string): MemNode | number {
     const own = this.entries.get(name);
     if (own === null) return -ENOENT;
-    if (own !== undefined && (own.settled || this.lower === null)) return own;
+    if (own !== undefined && (this.#steady || own.settled)) return own;
     if (this.lower === null) return -ENOENT;
     const below = this.lower.lookup(name);
     if (typeof below === 'number') {
