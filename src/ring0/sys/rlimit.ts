@@ -15,6 +15,7 @@ import { choice, int, pid, structIn, structInOrNull, structOut } from '../../gat
 import { syscall } from '../../gate/row.ts';
 import { capable } from '../task/creds.ts';
 import { softLimit } from '../task/rlimits.ts';
+import { settle } from '../task/runqueue.ts';
 import { mayKill } from '../task/signals.ts';
 import type { Process, RLimit, Task } from '../task/types.ts';
 import { usageOfChildren, usageOfProcess, usageOfThread } from '../task/usage.ts';
@@ -147,6 +148,7 @@ export const rows = [
       ) {
         return -EINVAL;
       }
+      settle(task.kernel);
       const usage =
         who === RUSAGE_WHO.RUSAGE_SELF
           ? usageOfProcess(process)

@@ -18,6 +18,7 @@ import { addr, choice, flags, structIn, structInOrNull, structOut, uint } from '
 import { syscall } from '../../gate/row.ts';
 import { deadlineOf, fromNs, isWallClock, readClock, type Time, validTime } from '../task/clock.ts';
 import { itimerNow, onCpuTime, processSystemNs, processUserNs, setItimer } from '../task/itimers.ts';
+import { settle } from '../task/runqueue.ts';
 import { deliverable } from '../task/signals.ts';
 import type { Process, Task } from '../task/types.ts';
 import { block, type Result } from '../wait.ts';
@@ -159,6 +160,7 @@ export const rows = [
   }),
   syscall('times', [structOut('buf', TMS)], { returns: 'int', family: ['time', 'process'] }, (task, at) => {
     const { process } = task;
+    settle(task.kernel);
     const used = {
       utime: ticks(processUserNs(process)),
       stime: ticks(processSystemNs(process)),

@@ -3,6 +3,7 @@
 import { EINVAL } from '../../abi/errno.ts';
 import { CLOCKS } from '../../abi/time.ts';
 import { processSystemNs, processUserNs } from './itimers.ts';
+import { settle } from './runqueue.ts';
 import type { Task } from './types.ts';
 
 export interface Time {
@@ -18,17 +19,14 @@ export const toNs = (t: Readonly<Time>): number => t.sec * 1e9 + t.nsec;
 /** A timespec that the kernel takes: not negative, less than a second of ns. */
 export const validTime = (t: Readonly<Time>): boolean => t.sec >= 0 && t.nsec >= 0 && t.nsec < 1e9;
 
+// The two alarm clocks need a real-time clock device that wakes the host: EINVAL, as on a machine without one.
 const isRealtime = (clock: number): boolean =>
-  clock === CLOCKS.CLOCK_REALTIME ||
-  clock === CLOCKS.CLOCK_REALTIME_COARSE ||
-  clock === CLOCKS.CLOCK_REALTIME_ALARM ||
-  clock === CLOCKS.CLOCK_TAI;
+  clock === CLOCKS.CLOCK_REALTIME || clock === CLOCKS.CLOCK_REALTIME_COARSE || clock === CLOCKS.CLOCK_TAI;
 const isMonotonic = (clock: number): boolean =>
   clock === CLOCKS.CLOCK_MONOTONIC ||
   clock === CLOCKS.CLOCK_MONOTONIC_RAW ||
   clock === CLOCKS.CLOCK_MONOTONIC_COARSE ||
-  clock === CLOCKS.CLOCK_BOOTTIME ||
-  clock === CLOCKS.CLOCK_BOOTTIME_ALARM;
+  clock === CLOCKS.CLOCK_BOOTTIME;
 
 /** A negative clock id is ~pid << 3 | 4 for a thread | kind (0 PROF, 1 VIRT, 2 SCHED); 3 stands for a descriptor. */
 const dynamic = (clock: number): { id: number; thread: boolean; kind: number } => ({
@@ -40,9 +38,10 @@ const dynamic = (clock: number): { id: number; thread: boolean; kind: number } =
 /** CPU time of the clock in ns, null when it is no CPU clock of a living task. */
 const cpuNs = (task: Task, clock: number): number | null => {
   const { kernel } = task;
-  if (clock === CLOCKS.CLOCK_THREAD_CPUTIME_ID) return task.userNs + task.systemNs + onCpu(task);
+  settle(kernel);
+  if (clock === CLOCKS.CLOCK_THREAD_CPUTIME_ID) return task.userNs + task.systemNs;
   if (clock === CLOCKS.CLOCK_PROCESS_CPUTIME_ID) {
-    return processUserNs(task.process) + processSystemNs(task.process) + onCpu(task);
+    return processUserNs(task.process) + processSystemNs(task.process);
   }
   if (clock >= 0) return null;
   const { id, thread, kind } = dynamic(clock);
@@ -50,17 +49,11 @@ const cpuNs = (task: Task, clock: number): number | null => {
   if (thread) {
     const t = id === 0 ? task : kernel.tasks.get(id);
     if (t === undefined || t.process !== task.process) return null;
-    return t.userNs + (kind === 1 ? 0 : t.systemNs) + (t === task ? onCpu(task) : 0);
+    return t.userNs + (kind === 1 ? 0 : t.systemNs);
   }
   const p = id === 0 ? task.process : kernel.processes.get(id);
   if (p === undefined) return null;
-  return processUserNs(p) + (kind === 1 ? 0 : processSystemNs(p)) + (p === task.process ? onCpu(task) : 0);
-};
-
-/** What the task has used of the slice that is running, which is accounted at its end. */
-const onCpu = (task: Task): number => {
-  const { run, clock, current } = task.kernel;
-  return current === null ? 0 : Math.max(0, clock.monotonic() - run.sliceStart);
+  return processUserNs(p) + (kind === 1 ? 0 : processSystemNs(p));
 };
 
 /** The time on a clock, or -EINVAL. */

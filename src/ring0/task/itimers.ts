@@ -5,6 +5,7 @@ import { RLIMITS } from '../../abi/resource.ts';
 import { SI, SIG } from '../../abi/signal.ts';
 import { CLOCKS } from '../../abi/time.ts';
 import type { Kernel } from '../kernel.ts';
+import { settle } from './runqueue.ts';
 import { kernelInfo, signalProcess, signalTask } from './signals.ts';
 import type { IntervalTimer, PosixTimer } from './timers.ts';
 import type { Process, SigInfo, Task } from './types.ts';
@@ -27,12 +28,11 @@ export const processSystemNs = (p: Process): number => {
 const ITIMER_SIGNALS = [SIG.SIGALRM, SIG.SIGVTALRM, SIG.SIGPROF] as const;
 
 /** Time on the timer's own clock: monotonic, user, or user and system time of the process. */
-export const itimerNow = (process: Process, which: number): number =>
-  which === 0
-    ? process.leader.kernel.clock.monotonic()
-    : which === 1
-      ? processUserNs(process)
-      : processUserNs(process) + processSystemNs(process);
+export const itimerNow = (process: Process, which: number): number => {
+  const now = settle(process.leader.kernel);
+  if (which === 0) return now;
+  return processUserNs(process) + (which === 1 ? 0 : processSystemNs(process));
+};
 
 /** Arms or, with value 0, disarms; times in ns. */
 export const setItimer = (process: Process, which: 0 | 1 | 2, value: number, interval: number): void => {
@@ -106,7 +106,8 @@ export const timerNow = (
   timer: { readonly clock: number; readonly tid: number },
 ): number => {
   const { kernel } = process.leader;
-  if (!onCpuTime(timer.clock)) return kernel.clock.monotonic();
+  const now = settle(kernel);
+  if (!onCpuTime(timer.clock)) return now;
   if (timer.clock === CLOCKS.CLOCK_THREAD_CPUTIME_ID) {
     const t = kernel.tasks.get(timer.tid) ?? process.leader;
     return t.userNs + t.systemNs;

@@ -19,7 +19,7 @@ export interface RunState {
   readonly graveyard: AddressSpace[];
   readonly timers: TimerHeap;
   lastPid: number;
-  /** Monotonic ns when the running task was put on the CPU. */
+  /** Monotonic ns up to which the CPU time of the running task is accounted. */
   sliceStart: number;
   /** Since boot: context switches and forks, for /proc/stat. */
   switches: number;
@@ -105,6 +105,18 @@ export const suspend = (task: Task): void => {
   if (task.state === 'dead') return;
   unpark(task);
   task.state = 'stopped';
+};
+
+/** Accounts the time since the running task was put on the CPU, or since this was last called. Returns the time. */
+export const settle = ({ run, clock, current }: Kernel): number => {
+  const now = clock.monotonic();
+  if (current !== null) {
+    const ns = now - run.sliceStart;
+    if (current.state === 'dead') current.process.userNs += ns;
+    else current.userNs += ns;
+    run.sliceStart = now;
+  }
+  return now;
 };
 
 /** Loads the task's registers and address space into the CPU, saving whoever was there. */

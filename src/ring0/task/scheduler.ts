@@ -8,7 +8,7 @@ import { isBlock } from '../wait.ts';
 import { deliver } from './deliver.ts';
 import { checkCpuTime, hasCpuLimit } from './itimers.ts';
 import { leaveCriticalSection } from './rseq.ts';
-import { bury, pick, requeue, sleepOn, switchTo } from './runqueue.ts';
+import { bury, pick, requeue, settle, sleepOn, switchTo } from './runqueue.ts';
 import { dying, forceSignal } from './signals.ts';
 import { nextDeadline, runTimers } from './timers.ts';
 import { exceptionSignal } from './traps.ts';
@@ -45,25 +45,17 @@ export const runSlice = (kernel: Kernel, maxMs: number): 'idle' | 'busy' | 'done
     kernel.current = task;
     run.sliceStart = now;
     runTask(task);
+    now = settle(kernel);
     kernel.current = null;
     if (run.graveyard.length > 0) bury(kernel);
     requeue(task);
-    const then = now;
-    now = clock.monotonic();
-    account(task, now - then);
+    if (task.process.cpuTimers > 0 || hasCpuLimit(task.process)) checkCpuTime(task.process);
     if (now >= end) return 'busy';
   }
 };
 
 /** When the machine should call runSlice again although no host event came: monotonic ns, or null. */
 export const nextWake = (kernel: Kernel): number | null => nextDeadline(kernel.run.timers);
-
-const account = (task: Task, ns: number): void => {
-  const { process } = task;
-  if (task.state === 'dead') process.userNs += ns;
-  else task.userNs += ns;
-  if (process.cpuTimers > 0 || hasCpuLimit(process)) checkCpuTime(process);
-};
 
 /** Runs one task until it blocks, ends, stops, or has used its turn. */
 const runTask = (task: Task): void => {

@@ -63,6 +63,7 @@ int main(void) {
   siginfo_t si = {0};
   kill(pid, SIGCONT);
   waitid(P_PID, pid, &si, WCONTINUED | WNOWAIT);
+  nanosleep(&(struct timespec){0, 20000000}, NULL);
   printf("waitid: code %d status %d\n", si.si_code, si.si_status);
   waitid(P_PID, pid, &si, WCONTINUED);
   kill(pid, SIGSTOP);
