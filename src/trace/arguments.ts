@@ -7,7 +7,7 @@ import type { FieldType, Struct } from '../abi/struct.ts';
 import { TIMESPEC, TIMEVAL } from '../abi/time.ts';
 import { UNREADABLE } from '../gate/call.ts';
 import type { Codec, FlagTable } from '../gate/codec.ts';
-import { argNamed, type Context, descriptor, directory, failed, rawArg } from './context.ts';
+import { argNamed, type Context, descriptor, directory, failed, rawArg, rawHex } from './context.ts';
 import {
   device,
   fileMode,
@@ -291,6 +291,10 @@ export const argument = (ctx: Context, i: number): string => {
     return structText(ctx, name, v as Fields);
   }
   const value = v as number;
+  // Beyond 2^53 the number is not exact, the register is.
+  if (param.load === 'u64' && value > Number.MAX_SAFE_INTEGER) {
+    return param.type === 'size' ? String(BigInt(rawHex(ctx, i))) : rawHex(ctx, i);
+  }
   if (isOutput(param) && param.type !== 'offset' && (failed(ctx) || ctx.result === null))
     return pointer(value);
   return PRINTERS[param.type]?.(ctx, value, param) ?? hex(value);

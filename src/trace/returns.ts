@@ -2,7 +2,7 @@
 // whose result explains itself (poll's ready descriptors, F_GETFL's flags).
 
 import { errnoName } from '../abi/errno.ts';
-import { FD_FLAGS, OPEN_FLAGS } from '../abi/fcntl.ts';
+import { FD_FLAGS, OPEN_FLAGS, SEALS } from '../abi/fcntl.ts';
 import { SCHED } from '../abi/sched.ts';
 import { strerror } from '../abi/strerror.ts';
 import type { FlagTable } from '../gate/codec.ts';
@@ -100,7 +100,7 @@ const NOTES: Readonly<Record<string, (ctx: Context, r: number) => string>> = {
     if (cmd === 1) return r === 0 ? '' : ` (flags ${flagSet(r, FD_FLAGS)})`;
     if (cmd === 3) return ` (flags ${flagSet(r, OPEN_FLAGS)})`;
     if (cmd === 11) return r === 0 ? '' : ` (${signal(r)})`;
-    if (cmd === 1034) return '';
+    if (cmd === 1034) return r === 0 ? '' : ` (seals ${flagSet(r, SEALS)})`;
     return '';
   },
 };
@@ -108,7 +108,7 @@ const NOTES: Readonly<Record<string, (ctx: Context, r: number) => string>> = {
 const inHex = (ctx: Context): boolean => {
   if (ctx.call.row.name !== 'fcntl') return false;
   const cmd = argNamed(ctx, ctx.call.row.params[1]?.name ?? '');
-  return cmd === 1 || cmd === 3;
+  return cmd === 1 || cmd === 3 || cmd === 1034;
 };
 
 /** The result of a call: `3`, `0x7f00`, `-1 ENOENT (No such file or directory)`, `?`. */
