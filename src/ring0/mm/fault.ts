@@ -27,6 +27,8 @@ const BUS_ADRERR = 2;
 
 /** Pages that a read fault of a file maps at once when they are cached (fault_around_bytes, 64 KiB). */
 const FAULT_AROUND = 16;
+/** The same for executable mappings: code that was translated from several pages serves only who has them all. */
+const CODE_AROUND = 1024;
 
 /** What fault handling needs of an address space. */
 export interface Space {
@@ -103,9 +105,10 @@ const mapAround = (space: Space, m: Mapping, page: number, rights: number): void
   const pages = m.pages;
   if (!pages?.peek) return;
   const first = m.start / PAGE;
-  const window = page - (page % FAULT_AROUND);
+  const around = rights & PTE.exec ? CODE_AROUND : FAULT_AROUND;
+  const window = page - (page % around);
   const from = Math.max(first, window);
-  const to = Math.min(m.end / PAGE, window + FAULT_AROUND);
+  const to = Math.min(m.end / PAGE, window + around);
   for (let p = from; p < to; p++) {
     if (p === page) continue;
     const frame = pages.peek(m.pageOffset + (p - first));
