@@ -215,7 +215,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
       options.tier === 'translator'
         ? 0
         : options.tier === 'mixed' && translator
-          ? (options.threshold ?? 100)
+          ? (options.threshold ?? 3000)
           : Number.POSITIVE_INFINITY,
     translate: translator
       ? (blocks, reader) =>
