@@ -222,7 +222,11 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
       const list = argv.map(quoted).join(', ');
       const vars = `${hex(task.mm.layout.envStart)} /* ${envCount} var${envCount === 1 ? '' : 's'} */`;
       const { exe } = task.process;
-      const args = [quoteString(exe === null ? utf8(path) : pathName(exe)), `[${list}]`, vars];
+      const args = [
+        quoteString(exe === null || path.includes('/') ? utf8(path) : pathName(exe)),
+        `[${list}]`,
+        vars,
+      ];
       const at = common(task);
       const call = { task, row: EXECVE, number: 59 } as unknown as Call;
       const one: OpenCall = { call, tid: task.tid, time: at.time, early: args.join(', ') };
