@@ -1,0 +1,37 @@
+// Every C program below this folder runs on Linux and in Kanmon, in each tier; output and status must agree.
+// The first lines of a program may say how: `// cc: OPTIONS`, `// stdin: TEXT`.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { compile, kanmon, native, type Outcome, scratch, TIERS } from '../harness.ts';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const sources = readdirSync(here, { recursive: true, encoding: 'utf8' })
+  .filter((f) => f.endsWith('.c'))
+  .map((f) => join(here, f))
+  .sort();
+const dir = scratch('guest');
+
+const directive = (text: string, name: string): string | undefined =>
+  new RegExp(`^// ${name}: (.*)$`, 'm').exec(text)?.[1];
+
+describe.each(sources.map((s) => [relative(here, s), s] as const))('%s', (_name, source) => {
+  const text = readFileSync(source, 'utf8');
+  const program = join(dir, `${basename(dirname(source))}-${basename(source, '.c')}`);
+  const stdin = directive(text, 'stdin') ?? '';
+  let expected: Outcome | null = null;
+  const reference = (): Outcome => {
+    if (!expected) {
+      compile(source, program, ['-pthread', ...(directive(text, 'cc')?.split(' ') ?? []), '-lm']);
+      expected = native([program], { cwd: dir, stdin });
+    }
+    return expected;
+  };
+  test.each(TIERS)('%s', async (tier) => {
+    const want = reference();
+    const got = await kanmon([program], { cwd: dir, stdin }, { tier });
+    expect(got).toEqual(want);
+  });
+});
