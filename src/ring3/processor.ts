@@ -35,7 +35,7 @@ export interface CpuOptions {
   readonly semantics: SemanticsTable;
   readonly helpers: HelperTable;
   readonly core?: CoreImage;
-  /** Executions of a block before it is translated in mixed mode. */
+  /** Executions of a block before it is translated in mixed mode; 2000 by default: making a region costs that much. */
   readonly threshold?: number;
   readonly translator?: (imports: Record<string, WebAssembly.ExportValue>) => Translator;
   readonly needsExactFp?: (mxcsr: number) => boolean;
