@@ -14,7 +14,8 @@ import {
   type Started,
   type StartOptions,
 } from '../machine.ts';
-import { EXIT, type SessionOptions, user } from './options.ts';
+import { EXIT, type SessionOptions, UsageError, user } from './options.ts';
+import { lendTerminal, terminalSize } from './terminal.ts';
 
 const read = (file: string): string => {
   try {
@@ -106,6 +107,10 @@ const passSignals = (started: Started): (() => void) => {
   };
 };
 
+/** A program on a terminal can be told that its size has changed. */
+type OnTerminal = Started & { resize(size: { rows: number; columns: number }): void };
+const canResize = (started: Started): started is OnTerminal => 'resize' in started;
+
 /** What is reported when the program cannot be started: a message and docker's exit status. */
 const startFailure = (name: string, errno: number): { message: string; status: number } => {
   const known = errnoName(-errno);
@@ -153,7 +158,9 @@ export const runProgram = async (
   const env = environmentOf(o, who === undefined || who.uid === 0 ? '/root' : '/');
   const machine = createMachine(nodeHost(), machineOptions(o, argv[0] ?? ''));
   watcher.attach?.(machine);
+  const terminal = o.tty ? { tty: terminalSize() } : {};
   const startOptions: StartOptions = {
+    ...terminal,
     env,
     ...(o.workdir === undefined ? {} : { cwd: o.workdir }),
     ...(who === undefined ? {} : { user: who }),
@@ -167,12 +174,19 @@ export const runProgram = async (
     complain(message);
     return status;
   }
+  if (o.tty && !canResize(started)) {
+    started.kill(9);
+    await machine.close();
+    throw new UsageError('-t: the machine has no terminals yet; leave it out');
+  }
   watcher.started?.(machine, started, argv, env);
   // A reader that went away (kanmon run ... | head) ends the program as a broken pipe would.
   process.stdout.on('error', () => started.kill(13));
   const stopFeeding = o.interactive ? feed(started) : (started.end(), (): void => {});
   const stopSignals = passSignals(started);
+  const giveBack = canResize(started) ? lendTerminal((size) => started.resize(size)) : (): void => {};
   const ended = await started.ended;
+  giveBack();
   stopSignals();
   stopFeeding();
   watcher.ended?.(machine);

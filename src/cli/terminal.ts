@@ -1,0 +1,28 @@
+// The caller's terminal, lent to a program: raw while the program runs, its size passed on, and given back as it
+// was whatever happens.
+
+/** Rows and columns of our terminal, or what terminals have always had. */
+export const terminalSize = (): { rows: number; columns: number } => ({
+  rows: process.stdout.rows || 24,
+  columns: process.stdout.columns || 80,
+});
+
+/**
+ * Makes our terminal raw, so that every key goes to the machine's own line discipline, and reports changes of its
+ * size. The function returned gives it back.
+ */
+export const lendTerminal = (resized: (size: { rows: number; columns: number }) => void): (() => void) => {
+  const { stdin, stdout } = process;
+  const onResize = (): void => resized(terminalSize());
+  const restore = (): void => {
+    if (stdin.isTTY) stdin.setRawMode(false);
+  };
+  if (stdin.isTTY) stdin.setRawMode(true);
+  stdout.on('resize', onResize);
+  process.on('exit', restore);
+  return () => {
+    stdout.off('resize', onResize);
+    process.off('exit', restore);
+    restore();
+  };
+};
