@@ -84,7 +84,14 @@ export const STATX_AT_FLAGS = {
     mask: AT_STATX_SYNC_TYPE,
     values: { AT_STATX_SYNC_AS_STAT: 0, AT_STATX_FORCE_SYNC, AT_STATX_DONT_SYNC },
   },
-  bits: { AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_NO_AUTOMOUNT, AT_EMPTY_PATH, AT_RECURSIVE },
+  bits: {
+    AT_SYMLINK_NOFOLLOW,
+    AT_REMOVEDIR,
+    AT_SYMLINK_FOLLOW,
+    AT_NO_AUTOMOUNT,
+    AT_EMPTY_PATH,
+    AT_RECURSIVE,
+  },
 } as const;
 
 /** access(2), unistd.h. */
@@ -92,7 +99,11 @@ export const F_OK = 0;
 export const X_OK = 1;
 export const W_OK = 2;
 export const R_OK = 4;
-export const ACCESS_MODES = { unknown: '?_OK', field: { mask: 0, values: { F_OK } }, bits: { R_OK, W_OK, X_OK } } as const;
+export const ACCESS_MODES = {
+  unknown: '?_OK',
+  field: { mask: 0, values: { F_OK } },
+  bits: { R_OK, W_OK, X_OK },
+} as const;
 
 export const F_DUPFD = 0;
 export const F_GETFD = 1;
@@ -188,7 +199,10 @@ export const LOCK_SH = 1;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 export const LOCK_UN = 8;
-export const FLOCK_OPERATIONS = { unknown: 'LOCK_???', bits: { LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN } } as const;
+export const FLOCK_OPERATIONS = {
+  unknown: 'LOCK_???',
+  bits: { LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN },
+} as const;
 
 /** lseek(2). */
 export const SEEK_SET = 0;

@@ -2,14 +2,14 @@
 // name in it, without following symbolic links, so that neither a link nor a race leads out of the folder;
 // links are handed to the guest's own path walk. The host itself is reached through `HostFiles`.
 
-import { EACCES, EEXIST, EINVAL, EIO, ENOENT, EPERM, EROFS, ESTALE, EXDEV } from '../../abi/errno.ts';
 import { direntType } from '../../abi/dirent.ts';
+import { EACCES, EEXIST, EINVAL, EIO, ENOENT, EPERM, EROFS, ESTALE, EXDEV } from '../../abi/errno.ts';
 import { O_ACCMODE, O_RDONLY, RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../abi/fcntl.ts';
 import { MAGIC, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../abi/stat.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/types.ts';
 import { directoryOps, type PagedInode, pagedOps } from '../vfs/file.ts';
-import { PAGE_SIZE, Pages, type PageSource } from '../vfs/pagecache.ts';
+import { PAGE_SIZE, type PageSource, Pages } from '../vfs/pagecache.ts';
 import { anonymousDev, vfsOf } from '../vfs/state.ts';
 import type { DirEntry, FileOps, FileSystem, Inode, InodeAttr, StatFs } from '../vfs/types.ts';
 import type { AttrChange } from './tmpfs.ts';
@@ -88,7 +88,13 @@ export class HostFs implements FileSystem {
   /** The one that was put there last. */
   #latest: HostInode | null = null;
 
-  private constructor(kernel: Kernel, files: HostFiles, options: HostFsOptions, handle: HostHandle, stat: HostStat) {
+  private constructor(
+    kernel: Kernel,
+    files: HostFiles,
+    options: HostFsOptions,
+    handle: HostHandle,
+    stat: HostStat,
+  ) {
     this.kernel = kernel;
     this.files = files;
     this.readonly = options.readonly;
@@ -232,6 +238,8 @@ export class HostInode implements Inode {
   name: string;
   handle: HostHandle = -1;
   handleFor: 'path' | 'read' | 'write' = 'path';
+  /** The host has it no more: what was last known is all there is. */
+  gone = false;
   /** Reasons to keep the handle open. */
   pins = 0;
   holders = 0;
@@ -270,8 +278,7 @@ export class HostInode implements Inode {
   }
 
   attr(): InodeAttr | number {
-    if (this.fs.fresh(this.#checkedAt)) return this.st;
-    return this.restat();
+    return this.gone || this.fs.fresh(this.#checkedAt) ? this.st : this.restat();
   }
 
   /** An open host handle good for `how`; -errno. */
@@ -582,8 +589,11 @@ export class HostDir extends HostInode {
     const victim = this.lookup(name);
     if (typeof victim === 'number') return victim;
     const r = this.#change(name, (dir) => this.fs.files.rmdir(dir, name));
-    if (r >= 0) this.fs.forget(victim);
-    return r;
+    if (r < 0) return r;
+    victim.st = { ...victim.st, nlink: 0 };
+    victim.gone = true;
+    this.fs.forget(victim);
+    return 0;
   }
 
   rename(name: string, toDir: Inode, toName: string, flags: number): number {
@@ -606,4 +616,3 @@ export class HostDir extends HostInode {
     return 0;
   }
 }
-

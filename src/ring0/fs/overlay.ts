@@ -22,7 +22,9 @@ export class OverlayFs extends MemFs {
   constructor(kernel: Kernel, lower: HostFs) {
     super(kernel, { type: 'overlay', magic: MAGIC.overlay, firstIno: FIRST_INO }, (fs) => {
       const top = lower.root;
-      return top instanceof HostDir ? new OverlayDir(fs, top, null) : new OverlayFile(fs, top as HostFile, null);
+      return top instanceof HostDir
+        ? new OverlayDir(fs, top, null)
+        : new OverlayFile(fs, top as HostFile, null);
     });
   }
 }
@@ -77,7 +79,6 @@ export class OverlayFile extends MemFile {
   readonly lower: HostFile;
   readonly #parent: OverlayDir | null;
   #settled = false;
-  #pinned = 0;
   /** What the cached pages were read from. */
   #cached: HostStat | null = null;
 
@@ -128,13 +129,11 @@ export class OverlayFile extends MemFile {
       const r = this.#load();
       if (r < 0) return r;
     }
-    this.#pinned++;
     this.lower.pin();
     return super.open();
   }
 
   closed(): void {
-    this.#pinned--;
     this.lower.unpin();
   }
 
@@ -238,7 +237,7 @@ export class OverlayDir extends MemDir {
 }
 
 const lowerOf = (node: MemNode): HostInode | null => {
-  if (node instanceof OverlayFile || node instanceof OverlayDir || node instanceof OverlayLink) return node.lower;
+  if (node instanceof OverlayFile || node instanceof OverlayDir || node instanceof OverlayLink)
+    return node.lower;
   return null;
 };
-

@@ -283,4 +283,3 @@ export const buildRoot = (kernel: Kernel, options: RootOptions): BuiltRoot => {
 
 /** Whether the system folders already show a host path. */
 const isShown = (path: string): boolean => SYSTEM.has(path.split('/')[1] ?? '');
-

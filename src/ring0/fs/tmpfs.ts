@@ -1,17 +1,8 @@
 // The in-memory file system: inodes are JavaScript objects, file contents are page-cache frames. tmpfs, /dev
 // and memfd_create are instances; the overlay builds on its classes. See tmpfs(5).
 
-import {
-  EEXIST,
-  EINVAL,
-  ENODATA,
-  ENOENT,
-  ENOSPC,
-  ENOTDIR,
-  ENOTEMPTY,
-  EXDEV,
-} from '../../abi/errno.ts';
 import { direntType } from '../../abi/dirent.ts';
+import { EEXIST, EINVAL, ENODATA, ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY, EXDEV } from '../../abi/errno.ts';
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, XATTR_CREATE, XATTR_REPLACE } from '../../abi/fcntl.ts';
 import { MAGIC, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../abi/stat.ts';
 import type { Frames } from '../../ring3/cpu.ts';
@@ -117,7 +108,8 @@ export const newAttr = (fs: MemFs, mode: number, uid: number, gid: number, rdev 
   };
 };
 
-const notAfter = (a: TimeSpec, b: TimeSpec): boolean => a.sec < b.sec || (a.sec === b.sec && a.nsec <= b.nsec);
+const notAfter = (a: TimeSpec, b: TimeSpec): boolean =>
+  a.sec < b.sec || (a.sec === b.sec && a.nsec <= b.nsec);
 
 /** What all kinds of in-memory inode share: attributes and extended attributes. */
 export class MemNode implements Inode {
@@ -319,7 +311,8 @@ export class MemDir extends MemNode {
     const kind = mode & S_IFMT;
     let node: MemNode;
     if (kind === S_IFDIR) node = this.newDir(mode, uid, gid);
-    else if (kind === S_IFREG || kind === 0) node = new MemFile(this.fs, newAttr(this.fs, mode | S_IFREG, uid, gid));
+    else if (kind === S_IFREG || kind === 0)
+      node = new MemFile(this.fs, newAttr(this.fs, mode | S_IFREG, uid, gid));
     else node = new MemSpecial(this.fs, newAttr(this.fs, mode, uid, gid, rdev));
     this.put(name, node);
     return node;
@@ -442,7 +435,9 @@ export const tmpfsFromOptions = (kernel: Kernel, text: string): MemFs | number =
     const [key = '', value = ''] = part.split('=');
     if (key === 'mode') o.mode = Number.parseInt(value, 8);
     else if (key === 'uid' || key === 'gid') o[key] = Number.parseInt(value, 10);
-    else if (!['', 'size', 'nr_inodes', 'nr_blocks', 'huge', 'inode64', 'inode32', 'rw', 'noswap'].includes(key))
+    else if (
+      !['', 'size', 'nr_inodes', 'nr_blocks', 'huge', 'inode64', 'inode32', 'rw', 'noswap'].includes(key)
+    )
       return -EINVAL;
   }
   for (const v of [o.mode, o.uid, o.gid]) if (v !== undefined && !(v >= 0)) return -EINVAL;

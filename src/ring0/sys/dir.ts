@@ -1,7 +1,7 @@
 // Directories and names: getdents, the working directory, and the calls that make, remove and rename.
 
+import { DIRENT_NAME, DIRENT64_NAME, DT_DIR } from '../../abi/dirent.ts';
 import { EBADF, EFAULT, EINVAL, ENOENT, ENOTDIR, EPERM, ERANGE, EXDEV } from '../../abi/errno.ts';
-import { DIRENT64_NAME, DIRENT_NAME, DT_DIR } from '../../abi/dirent.ts';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -12,7 +12,19 @@ import {
   RENAME_FLAGS,
 } from '../../abi/fcntl.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from '../../abi/stat.ts';
-import { device, dirfd, direntsOut, fd, fileMode, flags, mode, path, size, stringOut, uint } from '../../gate/codec.ts';
+import {
+  device,
+  direntsOut,
+  dirfd,
+  fd,
+  fileMode,
+  flags,
+  mode,
+  path,
+  size,
+  stringOut,
+  uint,
+} from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import type { Task } from '../task/types.ts';
 import { pathName } from '../vfs/dentry.ts';
@@ -196,8 +208,11 @@ export const rmdir = syscall('rmdir', [path('pathname')], { returns: 'int', fami
   remove(task, AT_FDCWD, name, true),
 );
 
-export const unlink = syscall('unlink', [path('pathname')], { returns: 'int', family: 'file' }, (task, name) =>
-  remove(task, AT_FDCWD, name, false),
+export const unlink = syscall(
+  'unlink',
+  [path('pathname')],
+  { returns: 'int', family: 'file' },
+  (task, name) => remove(task, AT_FDCWD, name, false),
 );
 
 export const unlinkat = syscall(
@@ -234,7 +249,14 @@ export const renameat2 = syscall(
   renameFile,
 );
 
-const linkFile = (task: Task, fromDir: number, from: string, toDir: number, to: string, how: number): Result => {
+const linkFile = (
+  task: Task,
+  fromDir: number,
+  from: string,
+  toDir: number,
+  to: string,
+  how: number,
+): Result => {
   if (how & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) return -EINVAL;
   const t = targetAt(
     task,

@@ -58,15 +58,7 @@ import {
   O_PATH,
   O_RDWR,
 } from '../../abi/fcntl.ts';
-import {
-  FIGETBSZ,
-  FIOASYNC,
-  FIOCLEX,
-  FIONBIO,
-  FIONCLEX,
-  FIONREAD,
-  FIOQSIZE,
-} from '../../abi/ioctl.ts';
+import { FIGETBSZ, FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, FIONREAD, FIOQSIZE } from '../../abi/ioctl.ts';
 import { PROT_WRITE } from '../../abi/mman.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../abi/stat.ts';
 import { choice, commandArg, fd, flags, string, uint } from '../../gate/codec.ts';
@@ -75,6 +67,7 @@ import { pipeOf, setCapacity } from '../fs/pipe.ts';
 import { MemFile, MemFs, newAttr } from '../fs/tmpfs.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Descriptor, Task } from '../task/types.ts';
+import { newDentry } from '../vfs/dentry.ts';
 import {
   closeFd,
   closeRange as closeFds,
@@ -85,7 +78,6 @@ import {
   maxDescriptors,
   unshareTable,
 } from '../vfs/fdtable.ts';
-import { newDentry } from '../vfs/dentry.ts';
 import { canWrite, holdFile, newFile, releaseFile } from '../vfs/file.ts';
 import { newMount } from '../vfs/mount.ts';
 import { owns } from '../vfs/perm.ts';

@@ -1,9 +1,25 @@
 // Opening files and moving their bytes: open and its kin, read, write, their positioned and vectored forms,
 // lseek, truncation and synchronisation.
 
-import { E2BIG, EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, EISDIR, ENODEV, EOPNOTSUPP, EPERM, ESPIPE, ETXTBSY } from '../../abi/errno.ts';
+import {
+  E2BIG,
+  EAGAIN,
+  EBADF,
+  EFAULT,
+  EFBIG,
+  EINVAL,
+  EISDIR,
+  ENODEV,
+  EOPNOTSUPP,
+  EPERM,
+  ESPIPE,
+  ETXTBSY,
+} from '../../abi/errno.ts';
 import {
   AT_FDCWD,
+  F_SEAL_GROW,
+  F_SEAL_SHRINK,
+  F_SEAL_WRITE,
   FADVICE,
   FALLOC_FL_COLLAPSE_RANGE,
   FALLOC_FL_INSERT_RANGE,
@@ -12,9 +28,6 @@ import {
   FALLOC_FL_UNSHARE_RANGE,
   FALLOC_FL_ZERO_RANGE,
   FALLOC_FLAGS,
-  F_SEAL_GROW,
-  F_SEAL_SHRINK,
-  F_SEAL_WRITE,
   O_ACCMODE,
   O_APPEND,
   O_CLOEXEC,
@@ -346,7 +359,8 @@ export const ftruncate = syscall(
   },
 );
 
-const pagesOf = (file: OpenFile): Pages | null => (file.inode.pages instanceof Pages ? file.inode.pages : null);
+const pagesOf = (file: OpenFile): Pages | null =>
+  file.inode.pages instanceof Pages ? file.inode.pages : null;
 
 export const fallocate = syscall(
   'fallocate',
@@ -361,7 +375,17 @@ export const fallocate = syscall(
     const file = fileAt(task, n);
     if (file === undefined) return -EBADF;
     if (offset < 0 || length <= 0) return -EINVAL;
-    if (how & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE | FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE))
+    if (
+      how &
+      ~(
+        FALLOC_FL_KEEP_SIZE |
+        FALLOC_FL_PUNCH_HOLE |
+        FALLOC_FL_ZERO_RANGE |
+        FALLOC_FL_COLLAPSE_RANGE |
+        FALLOC_FL_INSERT_RANGE |
+        FALLOC_FL_UNSHARE_RANGE
+      )
+    )
       return -EOPNOTSUPP;
     if (how & FALLOC_FL_PUNCH_HOLE && how & FALLOC_FL_ZERO_RANGE) return -EOPNOTSUPP;
     if (how & FALLOC_FL_PUNCH_HOLE && !(how & FALLOC_FL_KEEP_SIZE)) return -EOPNOTSUPP;

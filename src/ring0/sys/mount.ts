@@ -20,7 +20,7 @@ import {
   UMOUNT_FLAGS,
   UMOUNT_NOFOLLOW,
 } from '../../abi/fcntl.ts';
-import { addr, flags64, flags, path, pathOrNull } from '../../gate/codec.ts';
+import { addr, flags, flags64, path, pathOrNull } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import type { Task } from '../task/types.ts';
 import { isUnder } from '../vfs/dentry.ts';
@@ -71,7 +71,7 @@ export const mount = syscall(
   },
   (task, source, target, type, given, data) => {
     const { kernel } = task;
-    let how = given % 4294967296 | 0;
+    let how = (given % 4294967296) | 0;
     if ((how & MS_MGC_MSK) === (MS_MGC_VAL | 0)) how &= ~MS_MGC_MSK;
     if (!capable(task.cred, CAP.sysAdmin)) return -EPERM;
     const at = walk(task, AT_FDCWD, target, FOLLOW);

@@ -140,7 +140,15 @@ const peekBytes = (p: Pipe, n: number): Uint8Array => {
 };
 
 /** Out of a pipe into anything; only as much is taken as went over. */
-const pipeTo = (task: Task, p: Pipe, from: OpenFile, to: OpenFile, n: number, toAt: number, nonblock: boolean): Result => {
+const pipeTo = (
+  task: Task,
+  p: Pipe,
+  from: OpenFile,
+  to: OpenFile,
+  n: number,
+  toAt: number,
+  nonblock: boolean,
+): Result => {
   const wait = awaitBytes(task, p, from, nonblock);
   if (isBlock(wait) || wait < 0 || p.used === 0) return wait;
   const bytes = peekBytes(p, n);
@@ -151,7 +159,14 @@ const pipeTo = (task: Task, p: Pipe, from: OpenFile, to: OpenFile, n: number, to
 
 export const splice = syscall(
   'splice',
-  [fd('fd_in'), offsetInOut('off_in'), fd('fd_out'), offsetInOut('off_out'), size('len'), flags('flags', SPLICE_FLAGS)],
+  [
+    fd('fd_in'),
+    offsetInOut('off_in'),
+    fd('fd_out'),
+    offsetInOut('off_out'),
+    size('len'),
+    flags('flags', SPLICE_FLAGS),
+  ],
   { returns: 'size', family: 'desc' },
   (task, inn, inOffset, out, outOffset, count, how) => {
     if (how & ~0xf) return -EINVAL;

@@ -104,7 +104,9 @@ export const targetAt = (
 ): { inode: Inode; mount: Mount | null; path: Path | null } | number | Block => {
   if (name === '' && atFlags & AT_EMPTY_PATH && dir !== AT_FDCWD) {
     const file = task.files.slots[dir]?.file;
-    return file === undefined ? -EBADF : { inode: file.inode, mount: file.path?.mount ?? null, path: file.path };
+    return file === undefined
+      ? -EBADF
+      : { inode: file.inode, mount: file.path?.mount ?? null, path: file.path };
   }
   const how = (atFlags & AT_SYMLINK_NOFOLLOW ? 0 : FOLLOW) | (atFlags & AT_EMPTY_PATH ? EMPTY_PATH : 0);
   const p = walk(task, dir, name, how);
@@ -179,7 +181,7 @@ export const statx = syscall(
     const a = t.inode.attr();
     if (typeof a === 'number') return a;
     const dev = t.inode.fs.dev;
-    
+
     return STATX.write(task.mm, buf, {
       stx_mask: STATX_BASIC_STATS | STATX_BTIME | (t.mount === null ? 0 : STATX_MNT_ID),
       stx_blksize: a.blksize,

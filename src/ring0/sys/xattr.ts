@@ -1,16 +1,7 @@
 // Extended attributes (xattr(7)): user.* by permission bits, trusted.* for CAP_SYS_ADMIN, security.* kept as
 // given. POSIX ACLs (system.*) are not there, as on a file system mounted without them.
 
-import {
-  E2BIG,
-  EBADF,
-  EFAULT,
-  EINVAL,
-  ENODATA,
-  EOPNOTSUPP,
-  EPERM,
-  ERANGE,
-} from '../../abi/errno.ts';
+import { E2BIG, EBADF, EFAULT, EINVAL, ENODATA, EOPNOTSUPP, EPERM, ERANGE } from '../../abi/errno.ts';
 import {
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
@@ -46,8 +37,7 @@ const allowed = (task: Task, t: Target, name: string, write: boolean): number =>
     const ro = writableMount(t.mount);
     if (ro !== 0) return ro;
   }
-  if (name.startsWith('trusted.'))
-    return capable(task.cred, CAP.sysAdmin) ? 0 : write ? -EPERM : -ENODATA;
+  if (name.startsWith('trusted.')) return capable(task.cred, CAP.sysAdmin) ? 0 : write ? -EPERM : -ENODATA;
   if (name.startsWith('security.')) return write && !capable(task.cred, CAP.sysAdmin) ? -EPERM : 0;
   if (!name.startsWith('user.')) return -EOPNOTSUPP;
   if (name.length === 5) return -EINVAL;
@@ -109,30 +99,54 @@ const value = bytesIn('value', 'size');
 const into = bytesOut('value', 'size');
 const how = flags('flags', XATTR_FLAGS);
 
-export const setxattr = syscall('setxattr', [path('path'), string('name'), value, size('size'), how], FILE, (task, p, name, v, n, f) =>
-  set(task, at(task, p, true), name, v, n, f),
+export const setxattr = syscall(
+  'setxattr',
+  [path('path'), string('name'), value, size('size'), how],
+  FILE,
+  (task, p, name, v, n, f) => set(task, at(task, p, true), name, v, n, f),
 );
-export const lsetxattr = syscall('lsetxattr', [path('path'), string('name'), value, size('size'), how], FILE, (task, p, name, v, n, f) =>
-  set(task, at(task, p, false), name, v, n, f),
+export const lsetxattr = syscall(
+  'lsetxattr',
+  [path('path'), string('name'), value, size('size'), how],
+  FILE,
+  (task, p, name, v, n, f) => set(task, at(task, p, false), name, v, n, f),
 );
-export const fsetxattr = syscall('fsetxattr', [fd('fd'), string('name'), value, size('size'), how], DESC, (task, d, name, v, n, f) =>
-  set(task, byFd(task, d), name, v, n, f),
+export const fsetxattr = syscall(
+  'fsetxattr',
+  [fd('fd'), string('name'), value, size('size'), how],
+  DESC,
+  (task, d, name, v, n, f) => set(task, byFd(task, d), name, v, n, f),
 );
-export const getxattr = syscall('getxattr', [path('path'), string('name'), into, size('size')], SIZE_FILE, (task, p, name, v, n) =>
-  get(task, at(task, p, true), name, v, n),
+export const getxattr = syscall(
+  'getxattr',
+  [path('path'), string('name'), into, size('size')],
+  SIZE_FILE,
+  (task, p, name, v, n) => get(task, at(task, p, true), name, v, n),
 );
-export const lgetxattr = syscall('lgetxattr', [path('path'), string('name'), into, size('size')], SIZE_FILE, (task, p, name, v, n) =>
-  get(task, at(task, p, false), name, v, n),
+export const lgetxattr = syscall(
+  'lgetxattr',
+  [path('path'), string('name'), into, size('size')],
+  SIZE_FILE,
+  (task, p, name, v, n) => get(task, at(task, p, false), name, v, n),
 );
-export const fgetxattr = syscall('fgetxattr', [fd('fd'), string('name'), into, size('size')], SIZE_DESC, (task, d, name, v, n) =>
-  get(task, byFd(task, d), name, v, n),
+export const fgetxattr = syscall(
+  'fgetxattr',
+  [fd('fd'), string('name'), into, size('size')],
+  SIZE_DESC,
+  (task, d, name, v, n) => get(task, byFd(task, d), name, v, n),
 );
 const names = bytesOut('list', 'size');
-export const listxattr = syscall('listxattr', [path('path'), names, size('size')], SIZE_FILE, (task, p, v, n) =>
-  list(task, at(task, p, true), v, n),
+export const listxattr = syscall(
+  'listxattr',
+  [path('path'), names, size('size')],
+  SIZE_FILE,
+  (task, p, v, n) => list(task, at(task, p, true), v, n),
 );
-export const llistxattr = syscall('llistxattr', [path('path'), names, size('size')], SIZE_FILE, (task, p, v, n) =>
-  list(task, at(task, p, false), v, n),
+export const llistxattr = syscall(
+  'llistxattr',
+  [path('path'), names, size('size')],
+  SIZE_FILE,
+  (task, p, v, n) => list(task, at(task, p, false), v, n),
 );
 export const flistxattr = syscall('flistxattr', [fd('fd'), names, size('size')], SIZE_DESC, (task, d, v, n) =>
   list(task, byFd(task, d), v, n),

@@ -25,8 +25,10 @@ import { CAP, capable } from './perm.ts';
 import { vfsOf } from './state.ts';
 import type { DirEntry, FileOps, Inode, InodeAttr, OpenFile, Path } from './types.ts';
 
-export const canRead = (file: OpenFile): boolean => (file.flags & (O_ACCMODE | O_PATH)) !== 1 && !(file.flags & O_PATH);
-export const canWrite = (file: OpenFile): boolean => (file.flags & O_ACCMODE) !== O_RDONLY && !(file.flags & O_PATH);
+export const canRead = (file: OpenFile): boolean =>
+  (file.flags & (O_ACCMODE | O_PATH)) !== 1 && !(file.flags & O_PATH);
+export const canWrite = (file: OpenFile): boolean =>
+  (file.flags & O_ACCMODE) !== O_RDONLY && !(file.flags & O_PATH);
 
 /** A new open file description with one reference, for whoever puts it into a descriptor table. */
 export const newFile = (
@@ -169,7 +171,8 @@ const sizeOf = (inode: Inode): number => {
 
 /** The new position for SEEK_SET, SEEK_CUR and SEEK_END; the caller stores it. */
 export const seekTo = (file: OpenFile, offset: number, whence: number, size: number): number => {
-  const base = whence === SEEK_SET ? 0 : whence === SEEK_CUR ? file.pos : whence === SEEK_END ? size : Number.NaN;
+  const base =
+    whence === SEEK_SET ? 0 : whence === SEEK_CUR ? file.pos : whence === SEEK_END ? size : Number.NaN;
   const pos = base + offset;
   return Number.isNaN(pos) || pos < 0 ? -EINVAL : pos;
 };

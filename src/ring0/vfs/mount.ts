@@ -109,13 +109,7 @@ export const unmount = (kernel: Kernel, mount: Mount, detach: boolean): number =
 };
 
 /** A bind mount of `from` at `at`; with `recursive`, what is mounted below comes along. */
-export const bindMount = (
-  kernel: Kernel,
-  from: Path,
-  at: Path,
-  recursive: boolean,
-  flags: number,
-): Mount => {
+export const bindMount = (kernel: Kernel, from: Path, at: Path, recursive: boolean, flags: number): Mount => {
   const top = newMount(kernel, from.mount.fs, {
     root: from.dentry,
     source: from.mount.source,
@@ -127,7 +121,8 @@ export const bindMount = (
   attachMount(kernel, top, at);
   for (const m of below) {
     const parent = m.at === null ? undefined : copies.get(m.at.mount);
-    if (m.at === null || parent === undefined || (parent === top && !isUnder(m.at.dentry, from.dentry))) continue;
+    if (m.at === null || parent === undefined || (parent === top && !isUnder(m.at.dentry, from.dentry)))
+      continue;
     const copy = newMount(kernel, m.fs, {
       root: m.root,
       source: m.source,

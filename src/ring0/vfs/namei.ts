@@ -1,24 +1,24 @@
 // Changing names: mknod, mkdir, symlink, link, unlink, rmdir, rename. These are the kernel's own entry points
 // (bind(2) of a socket uses `make` as mknod(2) does); the calls in sys/ only decode.
 
-import {
-  EBUSY,
-  EEXIST,
-  EINVAL,
-  EISDIR,
-  ENOENT,
-  ENOTDIR,
-  ENOTEMPTY,
-  EPERM,
-  EXDEV,
-} from '../../abi/errno.ts';
+import { EBUSY, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EXDEV } from '../../abi/errno.ts';
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT } from '../../abi/fcntl.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_ISGID } from '../../abi/stat.ts';
 import type { Task } from '../task/types.ts';
 import type { Block, Result } from '../wait.ts';
 import { attach, detach, isInode, isUnder, moveDentry } from './dentry.ts';
 import { releaseIfGone } from './file.ts';
-import { CAP, capable, inGroup, inodePermission, MAY, mayCreate, mayDelete, mayLink, writableMount } from './perm.ts';
+import {
+  CAP,
+  capable,
+  inGroup,
+  inodePermission,
+  MAY,
+  mayCreate,
+  mayDelete,
+  mayLink,
+  writableMount,
+} from './perm.ts';
 import type { Dentry, Inode, Path } from './types.ts';
 import { isPath, isWalk, type Walk, walkParent } from './walk.ts';
 
@@ -33,17 +33,14 @@ export const creationIds = (
   if (typeof d === 'number' || (d.mode & S_ISGID) === 0) return { mode, uid, gid: task.cred.fsgid };
   if ((mode & S_IFMT) === S_IFDIR) return { mode: mode | S_ISGID, uid, gid: d.gid };
   const strip =
-    (mode & (S_ISGID | 0o010)) === (S_ISGID | 0o010) && !inGroup(task.cred, d.gid) && !capable(task.cred, CAP.fsetid);
+    (mode & (S_ISGID | 0o010)) === (S_ISGID | 0o010) &&
+    !inGroup(task.cred, d.gid) &&
+    !capable(task.cred, CAP.fsetid);
   return { mode: strip ? mode & ~S_ISGID : mode, uid, gid: d.gid };
 };
 
 /** The directory for a new name: EEXIST when it is there, ENOENT with a slash after it unless a directory is made. */
-const forNew = (
-  task: Task,
-  dirfd: number,
-  path: string,
-  directory: boolean,
-): Walk | number | Block => {
+const forNew = (task: Task, dirfd: number, path: string, directory: boolean): Walk | number | Block => {
   const w = walkParent(task, dirfd, path);
   if (!isWalk(w)) return w;
   if (w.lastKind !== 'name') return -EEXIST;
@@ -211,4 +208,3 @@ const swapDentries = (a: Dentry, b: Dentry): void => {
   b.name = place.name;
   for (const d of [a, b]) d.parent?.children?.set(d.name, d);
 };
-

@@ -30,7 +30,18 @@ import {
   O_TRUNC,
   O_WRONLY,
 } from '../../abi/fcntl.ts';
-import { major, minor, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../../abi/stat.ts';
+import {
+  major,
+  minor,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+} from '../../abi/stat.ts';
 import type { Task } from '../task/types.ts';
 import type { Block } from '../wait.ts';
 import { attach, isInode, newDentry } from './dentry.ts';
@@ -149,8 +160,7 @@ export const openFrom = (
   const flags = givenFlags & O_PATH ? givenFlags & PATH_FLAGS : givenFlags;
   if (flags & TMPFILE_BIT) return openTmpfile(task, base, name, flags, mode, resolve);
   if (!(flags & O_CREAT)) {
-    const how =
-      (flags & O_NOFOLLOW ? 0 : FOLLOW) | (flags & O_DIRECTORY ? MUST_BE_DIR : 0) | resolve;
+    const how = (flags & O_NOFOLLOW ? 0 : FOLLOW) | (flags & O_DIRECTORY ? MUST_BE_DIR : 0) | resolve;
     // O_DIRECTORY|O_NOFOLLOW on a link is ENOTDIR, O_NOFOLLOW alone ELOOP (openPath).
     const path = walkFrom(task, base, name, how);
     return isPath(path) ? openPath(task, path, flags) : path;
@@ -174,7 +184,8 @@ const openCreate = (
     if (w.lastKind !== 'name') {
       // The path ends in a directory, or a magic link led to a file.
       if (flags & O_EXCL) return -EEXIST;
-      if (w.lastKind === 'root' && name !== '' && !isDir(w.dentry.inode)) return openPath(task, here(w), flags);
+      if (w.lastKind === 'root' && name !== '' && !isDir(w.dentry.inode))
+        return openPath(task, here(w), flags);
       return -EISDIR;
     }
     const found = w.child();
@@ -228,7 +239,8 @@ const openTmpfile = (
   mode: number,
   resolve: number,
 ): OpenFile | number | Block => {
-  if ((flags & O_TMPFILE) !== O_TMPFILE || (flags & O_ACCMODE) === O_RDONLY || flags & O_CREAT) return -EINVAL;
+  if ((flags & O_TMPFILE) !== O_TMPFILE || (flags & O_ACCMODE) === O_RDONLY || flags & O_CREAT)
+    return -EINVAL;
   const path = walkFrom(task, base, name, FOLLOW | MUST_BE_DIR | resolve);
   if (!isPath(path)) return path;
   const dir = path.dentry.inode;
@@ -262,4 +274,3 @@ export const appends = (file: OpenFile): boolean => (file.flags & O_APPEND) !== 
 
 export const isOpenFile = (r: OpenFile | number | Block): r is OpenFile =>
   typeof r === 'object' && (r as { blocked?: boolean }).blocked !== true;
-

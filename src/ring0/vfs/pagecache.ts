@@ -163,7 +163,7 @@ export class Pages implements PageCache {
   read(buf: Uint8Array, at: number, n: number, pos: number): number {
     const left = this.#size - pos;
     if (left <= 0) return 0;
-    const want = n < left ? n : left;
+    const want = Math.min(n, left);
     let done = 0;
     while (done < want) {
       const from = pos + done;
@@ -369,7 +369,8 @@ export class Pages implements PageCache {
     if (this.#own === null) return 0;
     let n = 0;
     for (const [i, f] of this.#map) {
-      if (f === 0 || this.#own.has(i) || i * PAGE_SIZE >= this.#sourceEnd || this.#frames.refs(f) > 1) continue;
+      if (f === 0 || this.#own.has(i) || i * PAGE_SIZE >= this.#sourceEnd || this.#frames.refs(f) > 1)
+        continue;
       this.#frames.release(f);
       this.#map.delete(i);
       n++;

@@ -4,6 +4,7 @@
 import { makedev } from '../../abi/stat.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/types.ts';
+import type { Tty } from '../tty/types.ts';
 import type { Block } from '../wait.ts';
 import type { FileOps, FileSystem, Inode, Mount, Path, TimeSpec } from './types.ts';
 
@@ -30,6 +31,11 @@ export interface Vfs {
   nextMountId: number;
   /** Called when memory is short: frees clean pages of file caches, returns how many frames. */
   readonly reclaim: Set<() => number>;
+  /** The one /proc and the one /sys of the machine (fs/proc.ts, fs/sysfs.ts). */
+  proc?: FileSystem;
+  sys?: FileSystem;
+  /** Terminals by index (tty/pty.ts). */
+  ptys?: Map<number, Tty>;
   /** Where anonymous memory files live; made on first use (sys/fd.ts). */
   memfd?: Mount;
   /** Raises a signal in the calling thread (SIGXFSZ); set by signal handling. */

@@ -26,7 +26,7 @@ export const readFile = (task: Task, file: OpenFile, addr: number, count: number
   const { ops } = file;
   if ((file.flags & (O_ACCMODE | O_PATH)) === O_WRONLY || (file.flags & O_PATH) !== 0) return -EBADF;
   if (ops.read === undefined) return -EINVAL;
-  const n = count > MAX_RW ? MAX_RW : count;
+  const n = Math.min(count, MAX_RW);
   const seekable = ops.seekable === true;
   const pos = seekable ? (at < 0 ? file.pos : at) : -1;
   const { mm } = task;
@@ -85,7 +85,7 @@ export const writeFile = (task: Task, file: OpenFile, addr: number, count: numbe
   const { ops } = file;
   if ((file.flags & O_ACCMODE) === O_RDONLY || (file.flags & O_PATH) !== 0) return -EBADF;
   if (ops.write === undefined) return -EINVAL;
-  let n = count > MAX_RW ? MAX_RW : count;
+  let n = Math.min(count, MAX_RW);
   const pos = writePosition(file, at);
   if (n > 0 && file.inode.pages !== undefined) {
     n = fileSizeLimit(task, pos, n);

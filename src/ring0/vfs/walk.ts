@@ -263,7 +263,12 @@ export const walk = (
 };
 
 /** Resolves up to the last component; the walk stands in the directory, `last` is the name. */
-export const walkParent = (task: Task, dirfd: number, path: string, flags: WalkFlags = 0): Walk | number | Block => {
+export const walkParent = (
+  task: Task,
+  dirfd: number,
+  path: string,
+  flags: WalkFlags = 0,
+): Walk | number | Block => {
   const base = startAt(task, dirfd, path);
   if (typeof base === 'number') return base;
   const w = new Walk(task, base, flags);

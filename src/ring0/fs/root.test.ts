@@ -1,0 +1,157 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ENOENT } from '../../abi/errno.ts';
+import { AT_FDCWD, O_CREAT, O_RDONLY, O_WRONLY } from '../../abi/fcntl.ts';
+import { nodeFiles } from '../../host/files.ts';
+import { fakeKernel, fakeTask } from '../testing.ts';
+import { releaseFile } from '../vfs/file.ts';
+import { isOpenFile, open } from '../vfs/open.ts';
+import { FOLLOW, isPath, walk } from '../vfs/walk.ts';
+import { buildRoot, type RootOptions } from './root.ts';
+
+let work = '';
+beforeAll(() => {
+  // Not below /tmp, which the guest has of its own.
+  work = mkdtempSync(join(tmpdir(), 'kanmon-root-'));
+  writeFileSync(join(work, 'prog'), '#!/bin/sh\n');
+  mkdirSync(join(work, 'rootfs/etc'), { recursive: true });
+  writeFileSync(join(work, 'rootfs/etc/hello'), 'hello');
+  symlinkSync('/etc/hello', join(work, 'rootfs/link'));
+});
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+const boot = (options: Partial<RootOptions> = {}) => {
+  const kernel = fakeKernel();
+  const built = buildRoot(kernel, { files: nodeFiles(), ...options });
+  const task = fakeTask(kernel, { root: built.root });
+  const ls = (path: string) => {
+    const p = walk(task, AT_FDCWD, path, FOLLOW);
+    if (!isPath(p)) return p;
+    const list = p.dentry.inode.readdir?.();
+    return Array.isArray(list) ? list.map((e) => e.name) : list;
+  };
+  const has = (path: string) => isPath(walk(task, AT_FDCWD, path, FOLLOW));
+  const write = (path: string, text: string) => {
+    const f = open(task, AT_FDCWD, path, O_WRONLY | O_CREAT, 0o644);
+    if (!isOpenFile(f)) return f;
+    const r = f.ops.write?.(task, f, Buffer.from(text), 0, text.length, 0);
+    releaseFile(f);
+    return r;
+  };
+  const read = (path: string) => {
+    const f = open(task, AT_FDCWD, path, O_RDONLY, 0);
+    if (!isOpenFile(f)) return f;
+    const buf = new Uint8Array(4096);
+    const n = f.ops.read?.(task, f, buf, 0, 4096, 0) as number;
+    return Buffer.from(buf.subarray(0, n)).toString();
+  };
+  return { kernel, built, task, ls, has, write, read };
+};
+
+describe('the default root', () => {
+  it('shows the system folders of the host', () => {
+    const { has, read, ls } = boot();
+    for (const p of ['/usr/bin/env', '/bin/sh', '/etc/passwd']) expect(has(p)).toBe(true);
+    expect(read('/etc/passwd')).toBe(readFileSync('/etc/passwd', 'latin1').slice(0, 4096));
+    expect((ls('/usr/bin') as string[]).length).toBe(readdirSync('/usr/bin').length);
+  });
+
+  it('shows no secrets, homes or state of the host', () => {
+    const { ls, has } = boot();
+    for (const p of ['/etc/shadow', '/etc/gshadow', '/etc/sudoers', '/etc/ssl/private', '/etc/ssh'])
+      expect(has(p)).toBe(false);
+    expect(ls('/etc')).not.toContain('shadow');
+    for (const p of ['/home', '/root', '/proc', '/sys', '/mnt', '/tmp', '/var/tmp'])
+      expect(ls(p)).toEqual([]);
+    const names = ls('/') as string[];
+    for (const n of readdirSync('/')) {
+      const expected = /^(usr|bin|sbin|lib.*|opt|etc|dev|home|media|mnt|proc|root|run|srv|sys|tmp|var)$/.test(
+        n,
+      );
+      expect(names.includes(n)).toBe(expected);
+    }
+  });
+
+  it('is writable without touching the host', () => {
+    const { write, read } = boot();
+    expect(write('/etc/kanmon-test', 'x')).toBe(1);
+    expect(write('/usr/bin/kanmon-test', 'y')).toBe(1);
+    expect(read('/etc/kanmon-test')).toBe('x');
+    expect(readdirSync('/etc')).not.toContain('kanmon-test');
+  });
+
+  it('has the devices that programs expect', () => {
+    const { ls, read } = boot();
+    expect(ls('/dev')).toEqual(
+      expect.arrayContaining([
+        'null',
+        'zero',
+        'full',
+        'random',
+        'urandom',
+        'tty',
+        'fd',
+        'stdin',
+        'stdout',
+        'stderr',
+        'pts',
+        'shm',
+      ]),
+    );
+    expect(read('/dev/null')).toBe('');
+    expect(read('/dev/zero')).toBe('\0'.repeat(4096));
+  });
+
+  it('shows the working directory at its own path, under an overlay', () => {
+    const { write, read, built, task } = boot({ cwd: work });
+    expect(read(join(work, 'prog'))).toBe('#!/bin/sh\n');
+    expect(write(join(work, 'made'), 'x')).toBe(1);
+    expect(readdirSync(work)).not.toContain('made');
+    expect(walk(task, AT_FDCWD, work, FOLLOW)).toEqual(built.cwd);
+    expect(boot().has(work)).toBe(false);
+  });
+
+  it('shows a program that the root lacks, and nothing beside it', () => {
+    const { read, ls } = boot({ program: join(work, 'prog') });
+    expect(read(join(work, 'prog'))).toBe('#!/bin/sh\n');
+    expect(ls(work)).toEqual(['prog']);
+  });
+
+  it('mounts volumes, read-write or not', () => {
+    const { write, read } = boot({
+      volumes: [
+        { source: work, target: '/data/in', readonly: true },
+        { source: work, target: '/rw', readonly: false },
+        { source: join(work, 'prog'), target: '/one/file', readonly: true },
+      ],
+    });
+    expect(read('/data/in/prog')).toBe('#!/bin/sh\n');
+    expect(write('/data/in/x', 'x')).toBe(-30);
+    expect(write('/rw/x', 'x')).toBe(1);
+    expect(readFileSync(join(work, 'x'), 'utf8')).toBe('x');
+    expect(read('/one/file')).toBe('#!/bin/sh\n');
+  });
+});
+
+describe('a root of the caller', () => {
+  it('is all there is, with links resolved inside it', () => {
+    const { ls, read } = boot({ rootfs: join(work, 'rootfs') });
+    expect(read('/link')).toBe('hello');
+    expect(ls('/usr')).toBe(-ENOENT);
+    expect(ls('/')).toEqual(['etc', 'link', 'dev', 'proc', 'sys', 'tmp']);
+  });
+
+  it('must exist', () => {
+    expect(() => boot({ rootfs: join(work, 'nowhere') })).toThrow(/nowhere/);
+  });
+});
