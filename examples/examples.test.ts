@@ -36,7 +36,7 @@ const both = async (argv: string[]): Promise<string> => {
   return native.stdout;
 };
 
-describe('examples', { timeout: 60_000 }, () => {
+describe('examples', { timeout: 180_000 }, () => {
   test('write and exit in assembly', async () => {
     expect(await both([compile('write-exit.s', '-nostdlib', '-static')])).toBe('Hello\n');
   });
