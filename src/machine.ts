@@ -15,6 +15,7 @@ import {
   registerFifos,
   takeBytes,
 } from './ring0/fs/pipe.ts';
+import { mountPseudoFileSystems } from './ring0/fs/proc-mount.ts';
 import { buildRoot, findPath, type RootOptions } from './ring0/fs/root.ts';
 import { createKernel, type Kernel } from './ring0/kernel.ts';
 import { createAddressSpace } from './ring0/mm/address-space.ts';
@@ -123,6 +124,7 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
   kernel.gate = gate;
   registerFifos(kernel);
   const { root, cwd, hosts } = buildRoot(kernel, { ...options, files: host.files });
+  mountPseudoFileSystems(kernel, root);
 
   const serviceMm = createAddressSpace(memoryOf(kernel));
   if (!serviceMm) throw new RangeError('memoryBytes is too small for a machine');

@@ -1,0 +1,24 @@
+// How /proc prints numbers, sets, names and paths; shared by its files.
+
+import type { SigSet } from '../task/types.ts';
+
+/** Clock ticks (USER_HZ, 100 a second). */
+export const ticks = (ns: number): number => Math.floor(ns / 1e7);
+
+export const kib = (pages: number): number => pages * 4;
+
+export const hex = (n: number, digits: number): string => n.toString(16).padStart(digits, '0');
+
+/** A signal set as 16 hexadecimal digits. */
+export const setHex = (s: SigSet): string => hex(s.hi >>> 0, 8) + hex(s.lo >>> 0, 8);
+
+/** As the kernel's string_escape_mem with ESCAPE_OCTAL: the given characters as \ooo. */
+export const escape = (text: string, special: string): string => {
+  let out = '';
+  for (const c of text) out += special.includes(c) ? `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}` : c;
+  return out;
+};
+
+/** `name:` padded, a number of kB as meminfo and smaps print it. */
+export const kbLine = (name: string, kb: number, width: number): string =>
+  `${`${name}:`.padEnd(16)}${String(kb).padStart(width)} kB\n`;
