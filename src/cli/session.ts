@@ -182,7 +182,8 @@ export const runProgram = async (
   watcher.started?.(machine, started, argv, env);
   // A reader that went away (kanmon run ... | head) ends the program as a broken pipe would.
   process.stdout.on('error', () => started.kill(13));
-  const stopFeeding = o.interactive ? feed(started) : (started.end(), (): void => {});
+  const stopFeeding = o.interactive ? feed(started) : (): void => {};
+  if (!o.interactive) started.end();
   const stopSignals = passSignals(started);
   const giveBack = canResize(started) ? lendTerminal((size) => started.resize(size)) : (): void => {};
   const ended = await started.ended;

@@ -230,7 +230,12 @@ describe('words', () => {
   });
   test('an offset that moves', () => {
     const params = [c.fd('out'), c.fd('in'), c.offsetInOut('o'), c.size('n')];
-    const m = tracing([row('sendfile', params, 'size', () => (m.dv.setInt32(A, 10, true), 10))]);
+    const m = tracing([
+      row('sendfile', params, 'size', () => {
+        m.dv.setInt32(A, 10, true);
+        return 10;
+      }),
+    ]);
     expect(m.call(40, 8, 3, A, 10)).toBe('sendfile(8, 3, [0] => [10], 10)         = 10');
   });
 });
@@ -322,7 +327,10 @@ describe('lines', () => {
   test('a signal comes after the line of the call it arrives in', () => {
     const info = { signo: 17, errno: 0, code: 1, pid: 8582, uid: 0, status: 3 };
     const m = tracing([
-      row('wait4', [c.pid('p')], 'pid', () => (m.kernel.events.signal?.(m.task, info), 8582)),
+      row('wait4', [c.pid('p')], 'pid', () => {
+        m.kernel.events.signal?.(m.task, info);
+        return 8582;
+      }),
     ]);
     expect(m.call(61, 8582)).toBe(
       'wait4(8582)                             = 8582\n--- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=8582, si_uid=0, si_status=3, si_utime=0, si_stime=0} ---',
