@@ -12,6 +12,7 @@ import { callFn, constOf, i32, i64, type Val } from '../wasm/ir.ts';
 import { flagLiveness } from './liveness.ts';
 import type { BasicBlock, Region } from './region.ts';
 import { type Point, RegisterFlow } from './registers.ts';
+import { ScalarLanes } from './scalars.ts';
 import { type Edges, emitStructured, type Structure, structure } from './structure.ts';
 
 /**
@@ -88,6 +89,7 @@ export class RegionEmit extends EmitBase {
   readonly #flow: RegisterFlow;
   readonly #gpr: (Val | undefined)[] = [];
   readonly #xmm: (Val | undefined)[] = [];
+  readonly #scalars: ScalarLanes;
 
   readonly #ccOp: Val;
   readonly #ccA: Val;
@@ -119,6 +121,7 @@ export class RegionEmit extends EmitBase {
     const { code } = this;
     this.#region = region;
     this.#options = options;
+    this.#scalars = new ScalarLanes(code, region.blocks.flatMap((b) => b.insns));
     const graph = region.blocks.map((b) => b.succs);
     const s = structure(graph);
     this.#structure = s;
@@ -234,7 +237,10 @@ export class RegionEmit extends EmitBase {
   #loadAll(c: Code, set: number): void {
     for (let r = 0; r < 16; r++) {
       if ((set >>> r) & 1) c.set(this.#gprLocal(r), cpu.i64(OFF.gpr + 8 * r));
-      if ((set >>> (16 + r)) & 1) c.set(this.#xmmLocal(r), cpu.v128(OFF.xmm + 16 * r));
+      if ((set >>> (16 + r)) & 1) {
+        c.set(this.#xmmLocal(r), cpu.v128(OFF.xmm + 16 * r));
+        this.#scalars.loaded(c, r, this.#xmmLocal(r));
+      }
     }
   }
   #storeAll(c: Code, set: number): void {
@@ -281,8 +287,15 @@ export class RegionEmit extends EmitBase {
   }
   protected setXmmReg(o: Operand | number, v: Val): void {
     const reg = this.#xmmNumber(o);
-    this.code.set(this.#xmmLocal(reg), v);
+    const same = v.k === 'local' ? this.#xmm.indexOf(v) : -1;
+    this.#scalars.set(this.code, reg, this.#xmmLocal(reg), v, same < 0 ? null : same);
     this.#flow.write(16 + reg);
+  }
+  override readF(o: Operand): Val {
+    const low = o.kind === 'xmm' ? this.#scalars.get(o.width === 32 ? 'f32' : 'f64', o.reg) : undefined;
+    if (!low || o.kind !== 'xmm') return super.readF(o);
+    this.#flow.read(16 + o.reg);
+    return low;
   }
   protected immediate(o: Extract<Operand, { kind: 'imm' }>, signed64: boolean): Val {
     if (signed64 || o.width === 64) return i64.const(o.value);

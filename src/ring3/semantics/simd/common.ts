@@ -88,7 +88,9 @@ export type Float = 'f32' | 'f64';
 export const lane = { f32: F32, f64: F64 } as const;
 /** The low float of an operand. */
 export const lowFloat = (e: Emit, t: Float, o: Operand): Val =>
-  o.kind === 'mem' ? e.readF(o) : v128.extract(t, lane[t].extract, e.readX(o), 0);
+  o.kind === 'mem' || o.width === (t === 'f32' ? 32 : 64)
+    ? e.readF(o)
+    : v128.extract(t, lane[t].extract, e.readX(o), 0);
 /** Replaces the low float of an xmm operand. */
 export const setLowFloat = (e: Emit, t: Float, o: Operand, v: Val): void =>
   e.writeX(o, v128.replace(lane[t].replace, e.readX(o), 0, v));
@@ -147,10 +149,22 @@ export const unary =
       e.writeMm(dst, r);
     } else e.writeX(dst, f(e.let(e.readX(src)), 16, e));
   };
-/** dst = op(dst, src) with one wasm operator, lane by lane. */
-export const lanes = (code: number): Semantics => binary((a, b) => v128.op(code, a, b));
+/** One wasm operator, lane by lane; nothing is used twice, so nothing is bound. */
+const single =
+  (f: (a: Val, b: Val) => Val): Semantics =>
+  (e, i) => {
+    const dst = operand(i, 0);
+    if (dst.kind === 'mm') {
+      binary(f)(e, i);
+      return;
+    }
+    const b = e.readX(operand(i, 1));
+    e.writeX(dst, f(e.readX(dst), b));
+  };
+/** dst = op(dst, src). */
+export const lanes = (code: number): Semantics => single((a, b) => v128.op(code, a, b));
 /** dst = op(src, dst): operators that are not symmetric the x86 way. */
-export const reversed = (code: number): Semantics => binary((a, b) => v128.op(code, b, a));
+export const reversed = (code: number): Semantics => single((a, b) => v128.op(code, b, a));
 
 /** Bit by bit: mask ? a : b. */
 export const bitselect = (a: Val, b: Val, mask: Val): Val => v128.op(V.bitselect, a, b, mask);

@@ -9,7 +9,6 @@ import {
   each64,
   type Float,
   immediate,
-  isMem,
   lane,
   lowFloat,
   operand,
@@ -69,11 +68,11 @@ const lowOf =
   (e, i) => {
     const dst = operand(i, 0);
     const src = operand(i, 1);
-    const b = e.let(isMem(src) ? op(lane[t].splat, e.readF(src)) : e.readX(src));
-    const a = e.let(e.readX(dst));
-    const low = (v: Val): Val => v128.extract(t, lane[t].extract, v, 0);
-    const r = e.let(low(f(a, b, t, e)));
-    const isQuick = (): Val => quick(e, t, e.let(low(a)), e.let(low(b)), r);
+    const b = e.let(lowFloat(e, t, src));
+    const a = e.let(lowFloat(e, t, dst));
+    const splat = (v: Val): Val => e.let(op(lane[t].splat, v));
+    const r = e.let(v128.extract(t, lane[t].extract, f(splat(a), splat(b), t, e), 0));
+    const isQuick = (): Val => quick(e, t, a, b, r);
     setLowFloat(e, t, dst, settled(e, i, { name, t, packed: false, imm }, b, isQuick, r));
   };
 

@@ -5,7 +5,19 @@ import type { Operand } from '../../decode/insn.ts';
 import type { Emit, Semantics, SemanticsTable } from '../../emit.ts';
 import { CPU, OFF, VECTOR } from '../../layout.ts';
 import { i32, i64, loadAt, type Val, v128 } from '../../wasm/ir.ts';
-import { atRdi, isMem, low64, low64Of, operand, pick, writeGpr, zero, zeroExtend64 } from './common.ts';
+import {
+  atRdi,
+  isMem,
+  low64,
+  low64Of,
+  lowFloat,
+  operand,
+  pick,
+  setLowFloat,
+  writeGpr,
+  zero,
+  zeroExtend64,
+} from './common.ts';
 import { MXCSR_MASK, MXCSR_TRACKED } from './mxcsr.ts';
 import { F32, F64, I8, I32, I64 } from './opcodes.ts';
 
@@ -45,10 +57,10 @@ const moveScalar =
   (e, i) => {
     const dst = operand(i, 0);
     const src = operand(i, 1);
-    const { extract, replace } = t === 'f32' ? F32 : F64;
+    const { replace } = t === 'f32' ? F32 : F64;
     if (isMem(src)) e.writeX(dst, v128.replace(replace, zero, 0, e.readF(src)));
-    else if (isMem(dst)) e.writeF(dst, v128.extract(t, extract, e.readX(src), 0));
-    else e.writeX(dst, v128.replace(replace, e.readX(dst), 0, v128.extract(t, extract, e.readX(src), 0)));
+    else if (isMem(dst)) e.writeF(dst, lowFloat(e, t, src));
+    else setLowFloat(e, t, dst, lowFloat(e, t, src));
   };
 
 /** MOVLPS, MOVHPS and the pd forms: 64 bits of memory against one half; between registers MOVHLPS, MOVLHPS. */
