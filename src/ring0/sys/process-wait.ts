@@ -73,10 +73,10 @@ const wait4 = (task: Task, id: number, status: number, options: number, rusage: 
   const r = waitChild(task, match, (options | W.WEXITED) >>> 0);
   if (typeof r === 'number' || isBlockOf(r)) return r;
   const { child } = r;
-  const usage = usageWithChildren(child);
+  const usage = rusage === 0 ? null : usageWithChildren(child);
   if (child.state === 'zombie') reap(child);
   if (status !== 0 && !task.mm.writeU32(status, r.status)) return -EFAULT;
-  if (rusage !== 0 && !RUSAGE.write(task.mm, rusage, usage)) return -EFAULT;
+  if (usage !== null && !RUSAGE.write(task.mm, rusage, usage)) return -EFAULT;
   return child.pid;
 };
 
@@ -102,10 +102,10 @@ const waitid = (
     return r;
   }
   const { child, code, value } = r;
-  const usage = usageWithChildren(child);
+  const usage = rusage === 0 ? null : usageWithChildren(child);
   const uid = child.leader.cred.uid;
   if (child.state === 'zombie' && (options & W.WNOWAIT) === 0) reap(child);
-  if (rusage !== 0 && !RUSAGE.write(task.mm, rusage, usage)) return -EFAULT;
+  if (usage !== null && !RUSAGE.write(task.mm, rusage, usage)) return -EFAULT;
   const bytes = SIGINFO.child.encode({ signo: SIG.SIGCHLD, code, pid: child.pid, uid, status: value });
   return info === 0 || task.mm.write(info, bytes, 0, 32) ? 0 : -EFAULT;
 };

@@ -14,10 +14,10 @@ import {
   USER_CS,
   USER_SS,
 } from '../../abi/signal.ts';
-import { FLAG, GPR } from '../../ring3/layout.ts';
+import { CPU, FLAG, GPR, OFF } from '../../ring3/layout.ts';
 import { leaveCriticalSection } from './rseq.ts';
 import { setMask } from './signals.ts';
-import { EMPTY, hasSignal, readSet } from './sigset.ts';
+import { EMPTY, hasSignal } from './sigset.ts';
 import type { SigAction, SigInfo, SigSet, Task } from './types.ts';
 
 /** The ABI lets leaf functions use this much below rsp. */
@@ -31,27 +31,38 @@ const USER_FLAGS =
 /** SIGCHLD and SIGIO have codes 1..6; others (SI_USER, SI_QUEUE ...) carry pid, uid and value. */
 const LAST_CODE = 6;
 
-/** siginfo_t as the program sees it. */
+/** siginfo_t as the program sees it: which of its fields there are, depends on the signal and the code. */
 export const encodeSigInfo = (info: SigInfo): Uint8Array => {
   if (info.raw !== undefined) return info.raw;
-  const { signo, errno, code, pid = 0, uid = 0, value = 0n } = info;
-  const head = { signo, errno, code };
+  const { signo, errno, code, pid = 0, uid = 0, addr, value } = info;
+  const bytes = new Uint8Array(SIGINFO_BYTES);
+  const dv = new DataView(bytes.buffer);
+  const { queue, child, timer, seccomp, poll } = SIGINFO;
+  dv.setInt32(queue.offsets.signo, signo, true);
+  dv.setInt32(queue.offsets.errno, errno, true);
+  dv.setInt32(queue.offsets.code, code, true);
   if (info.timerId !== undefined) {
-    return SIGINFO.timer.encode({ ...head, timerId: info.timerId, overrun: info.overrun ?? 0, value });
+    dv.setInt32(timer.offsets.timerId, info.timerId, true);
+    dv.setInt32(timer.offsets.overrun, info.overrun ?? 0, true);
+    dv.setBigUint64(timer.offsets.value, BigInt.asUintN(64, value ?? 0n), true);
+  } else if (addr !== undefined) {
+    put64(dv, SIGINFO.fault.offsets.addr, addr);
+    if (info.syscall === undefined) return bytes;
+    dv.setInt32(seccomp.offsets.syscall, info.syscall, true);
+    dv.setUint32(seccomp.offsets.arch, info.arch ?? 0, true);
+  } else if (info.band !== undefined && code > 0 && code <= LAST_CODE) {
+    put64(dv, poll.offsets.band, info.band);
+    dv.setInt32(poll.offsets.fd, info.fd ?? 0, true);
+  } else {
+    dv.setInt32(queue.offsets.pid, pid, true);
+    dv.setUint32(queue.offsets.uid, uid, true);
+    if (info.status !== undefined && code > 0 && code <= LAST_CODE) {
+      dv.setInt32(child.offsets.status, info.status, true);
+      put64(dv, child.offsets.utime, info.utime ?? 0);
+      put64(dv, child.offsets.stime, info.stime ?? 0);
+    } else if (value !== undefined) dv.setBigUint64(queue.offsets.value, BigInt.asUintN(64, value), true);
   }
-  if (info.syscall !== undefined) {
-    const { addr = 0, syscall, arch = 0 } = info;
-    return SIGINFO.seccomp.encode({ ...head, addr, syscall, arch });
-  }
-  if (info.status !== undefined && code > 0 && code <= LAST_CODE) {
-    const { status, utime = 0, stime = 0 } = info;
-    return SIGINFO.child.encode({ ...head, pid, uid, status, utime, stime });
-  }
-  if (info.band !== undefined && code > 0 && code <= LAST_CODE) {
-    return SIGINFO.poll.encode({ ...head, band: info.band, fd: info.fd ?? 0 });
-  }
-  if (info.addr !== undefined) return SIGINFO.fault.encode({ ...head, addr: info.addr });
-  return SIGINFO.queue.encode({ ...head, pid, uid, value });
+  return bytes;
 };
 
 export const onAltStack = (task: Task, sp: number): boolean => {
@@ -63,71 +74,102 @@ export const onAltStack = (task: Task, sp: number): boolean => {
 export const stackFlags = (task: Task, sp: number): number =>
   task.altstack.size === 0 ? SS.SS_DISABLE : onAltStack(task, sp) ? SS.SS_ONSTACK : 0;
 
+/** General registers in the order of sigcontext, from its start; rip and the flags follow. */
+const ORDER = [
+  GPR.r8,
+  GPR.r9,
+  GPR.r10,
+  GPR.r11,
+  GPR.r12,
+  GPR.r13,
+  GPR.r14,
+  GPR.r15,
+  GPR.rdi,
+  GPR.rsi,
+  GPR.rbp,
+  GPR.rbx,
+  GPR.rdx,
+  GPR.rax,
+  GPR.rcx,
+  GPR.rsp,
+].map((reg) => (CPU + OFF.gpr + 8 * reg) / 4);
+const RIP = (CPU + OFF.rip) / 4;
+const HALF = 2 ** 32;
+const CONTEXT = SIGFRAME.ucontext + UCONTEXT.mcontext;
+const at = (field: keyof typeof SIGCONTEXT.offsets): number => CONTEXT + SIGCONTEXT.offsets[field];
+
+/** Most bytes of a frame with the FXSAVE image and what their alignment leaves between them. */
+const FRAME_BYTES = SIGFRAME.size + 8 + 64 + FPSTATE_BYTES;
+
+/** Where frames are put together, one a kernel; it holds nothing between two signals. */
+export interface FrameBuffer {
+  readonly bytes: Uint8Array;
+  readonly dv: DataView;
+  readonly fpu: Uint8Array;
+}
+export const frameBuffer = (): FrameBuffer => {
+  const bytes = new Uint8Array(FRAME_BYTES);
+  return { bytes, dv: new DataView(bytes.buffer), fpu: new Uint8Array(FPSTATE_BYTES) };
+};
+
+const put64 = (dv: DataView, offset: number, v: number): void => {
+  dv.setUint32(offset, v % HALF, true);
+  dv.setUint32(offset + 4, Math.floor(v / HALF), true);
+};
+const get64 = (dv: DataView, offset: number): number =>
+  dv.getUint32(offset + 4, true) * HALF + dv.getUint32(offset, true);
+
 /**
  * Builds the frame for a handler and points the CPU at it. False when the stack cannot hold it, which is the
  * program's SIGSEGV. The task must be on the CPU.
  */
 export const enterHandler = (task: Task, info: SigInfo, action: SigAction, oldMask: SigSet): boolean => {
   const { cpu } = task.kernel;
-  const { mm, altstack } = task;
+  const { altstack, trap } = task;
   if ((action.flags & SA.SA_RESTORER) === 0) return false;
   leaveCriticalSection(task);
   const rsp = cpu.gpr(GPR.rsp);
-  const switching = (action.flags & SA.SA_ONSTACK) !== 0 && altstack.size !== 0 && !onAltStack(task, rsp);
+  const inside = onAltStack(task, rsp);
+  const switching = (action.flags & SA.SA_ONSTACK) !== 0 && altstack.size !== 0 && !inside;
   const top = switching ? altstack.sp + altstack.size : rsp - RED_ZONE;
   const fpstate = alignDown(top - FPSTATE_BYTES, 64);
   const frame = alignDown(fpstate - SIGFRAME.size, 16) - 8;
-  if (frame <= 0) return false;
   // A frame that would run off the alternate stack is a fault, not an overwrite of what lies below it.
-  if (onAltStack(task, rsp) && !switching && frame < altstack.sp) return false;
-  if (switching && frame < altstack.sp) return false;
+  if (frame <= 0 || ((inside || switching) && frame < altstack.sp)) return false;
 
-  const fpu = new Uint8Array(FPSTATE_BYTES);
-  cpu.saveFpu(fpu);
-  const big = (reg: number): bigint => cpu.gprBig(reg);
-  const bytes = new Uint8Array(SIGFRAME.size);
-  const dv = new DataView(bytes.buffer);
+  const { bytes, dv, fpu } = task.kernel.run.frame;
+  const { u32 } = cpu.frames;
+  bytes.fill(0, 0, SIGFRAME.size);
   const uc = SIGFRAME.ucontext;
-  dv.setBigUint64(0, BigInt(action.restorer), true);
-  dv.setBigUint64(uc + UCONTEXT.flags, BigInt(UC.UC_SIGCONTEXT_SS | UC.UC_STRICT_RESTORE_SS), true);
-  const ssFlags = (stackFlags(task, rsp) | (altstack.flags & SS.SS_AUTODISARM)) >>> 0;
-  bytes.set(STACK_T.encode({ sp: altstack.sp, flags: ssFlags, size: altstack.size }), uc + UCONTEXT.stack);
-  bytes.set(
-    SIGCONTEXT.encode({
-      r8: big(GPR.r8),
-      r9: big(GPR.r9),
-      r10: big(GPR.r10),
-      r11: big(GPR.r11),
-      r12: big(GPR.r12),
-      r13: big(GPR.r13),
-      r14: big(GPR.r14),
-      r15: big(GPR.r15),
-      rdi: big(GPR.rdi),
-      rsi: big(GPR.rsi),
-      rbp: big(GPR.rbp),
-      rbx: big(GPR.rbx),
-      rdx: big(GPR.rdx),
-      rax: big(GPR.rax),
-      rcx: big(GPR.rcx),
-      rsp: big(GPR.rsp),
-      rip: BigInt(cpu.rip),
-      eflags: BigInt(cpu.rflags() >>> 0),
-      cs: USER_CS,
-      gs: 0,
-      fs: 0,
-      ss: USER_SS,
-      err: BigInt(task.trap.errorCode),
-      trapno: BigInt(task.trap.number),
-      oldmask: BigInt(oldMask.lo),
-      cr2: BigInt(task.trap.cr2),
-      fpstate: BigInt(fpstate),
-    }),
-    uc + UCONTEXT.mcontext,
-  );
+  put64(dv, 0, action.restorer);
+  dv.setUint32(uc + UCONTEXT.flags, UC.UC_SIGCONTEXT_SS | UC.UC_STRICT_RESTORE_SS, true);
+  put64(dv, uc + UCONTEXT.stack, altstack.sp);
+  const ssFlags = stackFlags(task, rsp) | (altstack.flags & SS.SS_AUTODISARM);
+  dv.setUint32(uc + UCONTEXT.stack + STACK_T.offsets.flags, ssFlags, true);
+  put64(dv, uc + UCONTEXT.stack + STACK_T.offsets.size, altstack.size);
+  let to = CONTEXT;
+  for (const from of ORDER) {
+    dv.setUint32(to, u32[from] as number, true);
+    dv.setUint32(to + 4, u32[from + 1] as number, true);
+    to += 8;
+  }
+  dv.setUint32(at('rip'), u32[RIP] as number, true);
+  dv.setUint32(at('rip') + 4, u32[RIP + 1] as number, true);
+  dv.setUint32(at('eflags'), cpu.rflags(), true);
+  dv.setUint16(at('cs'), USER_CS, true);
+  dv.setUint16(at('ss'), USER_SS, true);
+  dv.setUint32(at('err'), trap.errorCode, true);
+  dv.setUint32(at('trapno'), trap.number, true);
+  dv.setUint32(at('oldmask'), oldMask.lo, true);
+  dv.setUint32(at('oldmask') + 4, oldMask.hi, true);
+  put64(dv, at('cr2'), trap.cr2);
+  put64(dv, at('fpstate'), fpstate);
   dv.setUint32(uc + UCONTEXT.sigmask, oldMask.lo, true);
   dv.setUint32(uc + UCONTEXT.sigmask + 4, oldMask.hi, true);
-  bytes.set(encodeSigInfo(info).subarray(0, SIGINFO_BYTES), SIGFRAME.siginfo);
-  if (!mm.write(fpstate, fpu) || !mm.write(frame, bytes)) return false;
+  bytes.set(encodeSigInfo(info), SIGFRAME.siginfo);
+  cpu.saveFpu(fpu);
+  bytes.set(fpu, fpstate - frame);
+  if (!task.mm.write(frame, bytes, 0, fpstate - frame + FPSTATE_BYTES)) return false;
 
   if ((altstack.flags & SS.SS_AUTODISARM) !== 0) task.altstack = { sp: 0, size: 0, flags: 0 };
   cpu.setGpr(GPR.rsp, frame);
@@ -144,51 +186,47 @@ const alignDown = (n: number, to: number): number => n - (n % to);
 
 /** Restores what the frame below rsp says. False when it cannot be read: the program gets SIGSEGV. */
 export const leaveHandler = (task: Task): boolean => {
-  const { cpu } = task.kernel;
+  const { cpu, run } = task.kernel;
   const { mm } = task;
+  const { bytes, dv, fpu } = run.frame;
   const frame = cpu.gpr(GPR.rsp) - 8;
-  const uc = frame + SIGFRAME.ucontext;
-  const mask = readSet(mm, uc + UCONTEXT.sigmask);
-  const bytes = mm.read(uc + UCONTEXT.mcontext, SIGCONTEXT.size);
-  const stack = STACK_T.read(mm, uc + UCONTEXT.stack);
-  if (mask === null || bytes === null || stack === null) return false;
-  const c = SIGCONTEXT.decode(bytes);
-  const fpstate = Number(c.fpstate);
+  if (mm.readInto(frame, bytes, 0, SIGFRAME.siginfo) < SIGFRAME.siginfo) return false;
+  const fpstate = get64(dv, at('fpstate'));
   if (fpstate !== 0) {
-    const fpu = mm.read(fpstate, FPSTATE_BYTES);
-    if (fpu === null) return false;
+    if (mm.readInto(fpstate, fpu, 0, FPSTATE_BYTES) < FPSTATE_BYTES) return false;
     cpu.loadFpu(fpu);
   }
-  setMask(task, mask);
+  const uc = SIGFRAME.ucontext;
+  const lo = dv.getUint32(uc + UCONTEXT.sigmask, true);
+  setMask(task, { lo, hi: dv.getUint32(uc + UCONTEXT.sigmask + 4, true) });
   task.savedSigmask = null;
-  const names = [
-    'r8',
-    'r9',
-    'r10',
-    'r11',
-    'r12',
-    'r13',
-    'r14',
-    'r15',
-    'rdi',
-    'rsi',
-    'rbp',
-    'rbx',
-    'rdx',
-  ] as const;
-  for (const name of names) cpu.setGprBig(GPR[name], c[name]);
-  cpu.setGprBig(GPR.rax, c.rax);
-  cpu.setGprBig(GPR.rcx, c.rcx);
-  cpu.setGprBig(GPR.rsp, c.rsp);
-  cpu.rip = Number(c.rip);
-  cpu.setRflags(Number(c.eflags & 0xffffffffn), USER_FLAGS);
-  if (!onAltStack(task, Number(c.rsp)) || (stack.flags & SS.SS_AUTODISARM) !== 0) {
-    const disabled = (stack.flags & SS.SS_DISABLE) !== 0 || stack.size === 0;
-    task.altstack = disabled
-      ? { sp: 0, size: 0, flags: 0 }
-      : { sp: stack.sp, size: stack.size, flags: (stack.flags & SS.SS_AUTODISARM) >>> 0 };
+  const { u32 } = cpu.frames;
+  let from = CONTEXT;
+  for (const to of ORDER) {
+    u32[to] = dv.getUint32(from, true);
+    u32[to + 1] = dv.getUint32(from + 4, true);
+    from += 8;
   }
+  u32[RIP] = dv.getUint32(at('rip'), true);
+  u32[RIP + 1] = dv.getUint32(at('rip') + 4, true);
+  cpu.setRflags(dv.getUint32(at('eflags'), true), USER_FLAGS);
+  restoreStack(task, uc + UCONTEXT.stack);
   return true;
+};
+
+/** The alternate stack of the frame counts again, unless the task is still on it. */
+const restoreStack = (task: Task, offset: number): void => {
+  const { dv } = task.kernel.run.frame;
+  const flags = dv.getUint32(offset + STACK_T.offsets.flags, true);
+  const size = get64(dv, offset + STACK_T.offsets.size);
+  const disarm = (flags & SS.SS_AUTODISARM) >>> 0;
+  if (disarm === 0 && onAltStack(task, task.kernel.cpu.gpr(GPR.rsp))) return;
+  const { altstack } = task;
+  if ((flags & SS.SS_DISABLE) !== 0 || size === 0) {
+    if (altstack.size !== 0) task.altstack = { sp: 0, size: 0, flags: 0 };
+    return;
+  }
+  task.altstack = { sp: get64(dv, offset), size, flags: disarm };
 };
 
 /** The mask while a handler runs. */

@@ -4,6 +4,7 @@
 import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../mm/types.ts';
 import type { Block } from '../wait.ts';
+import { type FrameBuffer, frameBuffer } from './frame.ts';
 import { type TimerHeap, timerHeap } from './timers.ts';
 import type { Task } from './types.ts';
 
@@ -18,6 +19,8 @@ export interface RunState {
   /** Address spaces to release once the CPU has left the code that runs in them. */
   readonly graveyard: AddressSpace[];
   readonly timers: TimerHeap;
+  /** Signal frames are put together here. */
+  readonly frame: FrameBuffer;
   lastPid: number;
   /** Monotonic ns up to which the CPU time of the running task is accounted. */
   sliceStart: number;
@@ -33,6 +36,7 @@ export const runState = (): RunState => ({
   mm: null,
   graveyard: [],
   timers: timerHeap(),
+  frame: frameBuffer(),
   lastPid: 0,
   sliceStart: 0,
   switches: 0,
