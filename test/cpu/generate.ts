@@ -184,6 +184,13 @@ const loadedImage = (d: Draft, name: string, bytes: number): Uint8Array | null =
   return null;
 };
 
+/** F2XM1 and FYL2XP1 are defined for small arguments only: ST(0) becomes one. */
+const shrinkTop = (d: Draft): void => {
+  const view = new DataView(d.fx.buffer);
+  const high = view.getUint16(40, true);
+  if ((high & 0x7fff) >= 0x3ffd) view.setUint16(40, (high & 0x8000) | (0x3ffc - d.rng.below(80)), true);
+};
+
 /** Sets the state up so that the instruction has something sensible to work on. */
 const prepare = (d: Draft, insn: Insn): void => {
   const { rng } = d;
@@ -216,6 +223,7 @@ const prepare = (d: Draft, insn: Insn): void => {
     }
     return;
   }
+  if (name === 'f2xm1' || name === 'fyl2xp1') shrinkTop(d);
   if (name === 'xlat')
     d.offer(
       GPR.rbx,

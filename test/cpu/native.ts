@@ -21,7 +21,15 @@ import {
 const source = fileURLToPath(new URL('./runner.c', import.meta.url));
 
 const FLAGS = [
-  ...['-O1', '-static', '-fno-stack-protector', '-fcf-protection=none', '-mgeneral-regs-only', '-Wall'],
+  ...[
+    '-O1',
+    '-static-pie',
+    '-fPIE',
+    '-fno-stack-protector',
+    '-fcf-protection=none',
+    '-mgeneral-regs-only',
+    '-Wall',
+  ],
   ...[`-DTEST_BYTES=${TEST_BYTES}`, `-DRESULT_BYTES=${RESULT_BYTES}`],
 ];
 
