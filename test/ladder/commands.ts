@@ -61,7 +61,7 @@ export const LADDER: readonly Rung[] = [
     'tee and xargs',
     'cat words.txt | tee copy | head -1; ls tree | xargs -n1 echo item; cmp copy words.txt; echo $?',
   ),
-  rung('env and sleep', 'env -i A=1 B=2 env; time -p sleep 0.01 2>/dev/null; echo $?', true),
+  rung('env and sleep', 'env -i A=1 B=2 env; sleep 0.01; echo $?', true),
   rung('id and uname', 'id -u; id -g; uname -s -m', true),
   rung(
     'sed',
@@ -75,7 +75,7 @@ export const LADDER: readonly Rung[] = [
   ),
   rung(
     'grep',
-    "grep -n 'a.*e' words.txt | head -5; grep -c -i A words.txt; grep -rl needle tree; grep -v a words.txt | head -3; grep -P '\\bq' words.txt",
+    "grep -n 'a.*e' words.txt | head -5; grep -c -i A words.txt; grep -rl needle tree | sort; grep -v a words.txt | head -3; grep -P '\\bq' words.txt",
   ),
   rung(
     'egrep with classes',
@@ -83,7 +83,7 @@ export const LADDER: readonly Rung[] = [
   ),
   rung(
     'find',
-    "find tree -type f -name '*.txt' | sort; find . -size +10k | sort; find tree -newer words.txt | head -1; find tree -type f -exec cat {} +",
+    "find tree -type f -name '*.txt' | sort; find . -size +10k | sort; find tree -newer words.txt | sort | head -1; find tree -type f -name '*.txt' -exec cat {} + | sort",
   ),
   rung(
     'diff and patch',
@@ -140,7 +140,7 @@ export const LADDER: readonly Rung[] = [
   ),
   rung(
     'bash signals',
-    "trap 'echo got' USR1; kill -USR1 $$; (kill -TERM $BASHPID); echo $?; sh -c 'kill -9 $$'; echo $?",
+    "trap 'echo got' USR1; kill -USR1 $$; (kill -TERM $BASHPID); echo $?; sh -c 'kill -9 $$' 2> /dev/null; echo $?",
   ),
   rung(
     'bash reads a script',
