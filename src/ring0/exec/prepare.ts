@@ -125,6 +125,10 @@ interface Found {
   readonly argv: readonly string[];
 }
 
+/** Whether the file is named by a descriptor marked close-on-exec. */
+const throughClosing = (task: Task, { dirfd, path }: ExecRequest): boolean =>
+  dirfd !== AT_FDCWD && !path.startsWith('/') && task.files.slots[dirfd]?.cloexec === true;
+
 /** Follows #! lines to a program in machine code. The file found holds a reference. */
 const findProgram = (task: Task, req: ExecRequest, filename: string): Found | number | Block => {
   const state = memoryOf(task.kernel);
@@ -143,6 +147,8 @@ const findProgram = (task: Task, req: ExecRequest, filename: string): Found | nu
     releaseFile(file);
     const line = parseScript(head);
     if (typeof line === 'number') return line;
+    // Its name leads through a descriptor that will be closed: the interpreter could not open it.
+    if (depth === 0 && throughClosing(task, req)) return -ENOENT;
     if (depth >= MAX_DEPTH) return -ELOOP;
     argv = [line.interpreter, ...(line.argument === null ? [] : [line.argument]), name, ...argv.slice(1)];
     name = line.interpreter;
@@ -273,7 +279,9 @@ const build = (
     prot: PROT_READ | PROT_WRITE | (image.executableStack ? PROT_EXEC : 0),
   });
   if (sp < 0) return fail(sp);
-  const comm = filename.slice(filename.lastIndexOf('/') + 1, filename.lastIndexOf('/') + 16);
+  // A program named only by a descriptor is shown by its file's name (since Linux 6.14).
+  const shown = req.path === '' ? (found.file.path?.dentry.name ?? filename) : filename;
+  const comm = shown.slice(shown.lastIndexOf('/') + 1).slice(0, 15);
   return { mm, entry, sp, path: found.file.path, filename, comm, cred, secure };
 };
 

@@ -39,6 +39,9 @@ const emptyLayout = (): Layout => ({
   vdso: 0,
 });
 
+/** A memfd may be executed by whoever has it open for writing: its description is not counted (mm/memfd.c). */
+const countsWriters = (file: OpenFile): boolean => file.inode.seals === undefined;
+
 const ELF_MAGIC = 0x464c457f;
 
 class Space extends PagedMemory implements AddressSpace, MutableSpace {
@@ -76,7 +79,7 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
   }
 
   setExe(file: OpenFile): number {
-    const denied = denyWrite(file.inode);
+    const denied = countsWriters(file) ? denyWrite(file.inode) : 0;
     if (denied < 0) return denied;
     file.refs++;
     this.exe = file;
@@ -317,7 +320,7 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
     for (const m of gone) detach(this, m);
     this.resident = 0;
     if (this.exe) {
-      allowWrite(this.exe.inode);
+      if (countsWriters(this.exe)) allowWrite(this.exe.inode);
       state.closeFile(this.exe);
       this.exe = null;
     }
