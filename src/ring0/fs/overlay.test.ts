@@ -40,7 +40,8 @@ const setup = (how: 'overlay' | 'rw' | 'ro', trustNs = 0) => {
   const kernel = fakeKernel();
   const host = HostFs.open(kernel, nodeFiles(), { path: folder, readonly: how !== 'rw', trustNs });
   if (typeof host === 'number') throw new Error(`open: ${host}`);
-  mountFs(kernel, how === 'overlay' ? new OverlayFs(kernel, host) : host, null);
+  if (!(host.root instanceof HostDir)) throw new Error('not a directory');
+  mountFs(kernel, how === 'overlay' ? new OverlayFs(kernel, host.root) : host, null);
   const task = fakeTask(kernel);
   const use = <T>(
     path: string,

@@ -6,8 +6,9 @@ import { EEXIST, ENOENT } from '../../abi/errno.ts';
 import { MAGIC, S_IFDIR } from '../../abi/stat.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/types.ts';
+import { vfsOf } from '../vfs/state.ts';
 import type { FileOps, InodeAttr } from '../vfs/types.ts';
-import { HostDir, HostFile, type HostFs, type HostInode, HostLink, type HostStat } from './host.ts';
+import { HostDir, HostFile, type HostInode, HostLink, type HostStat } from './host.ts';
 import { type AttrChange, MemDir, MemFile, MemFs, MemLink, MemNode } from './tmpfs.ts';
 
 /** What a directory of a disk file system takes at least. */
@@ -18,13 +19,20 @@ const FIRST_INO = 2 ** 40;
 export class OverlayFs extends MemFs {
   /** Nodes for lower files with several names. */
   readonly linked = new Map<HostInode, MemNode>();
+  /** Files with pages of the lower folder in memory. */
+  readonly loaded = new Set<OverlayFile>();
 
-  constructor(kernel: Kernel, lower: HostFs) {
-    super(kernel, { type: 'overlay', magic: MAGIC.overlay, firstIno: FIRST_INO }, (fs) => {
-      const top = lower.root;
-      return top instanceof HostDir
-        ? new OverlayDir(fs, top, null)
-        : new OverlayFile(fs, top as HostFile, null);
+  /** `lower` is the root directory of a host folder. */
+  constructor(kernel: Kernel, lower: HostDir) {
+    super(
+      kernel,
+      { type: 'overlay', magic: MAGIC.overlay, firstIno: FIRST_INO },
+      (fs) => new OverlayDir(fs, lower, null),
+    );
+    vfsOf(kernel).reclaim.add(() => {
+      let n = 0;
+      for (const f of this.loaded) n += f.pages.reclaim();
+      return n;
     });
   }
 }
@@ -121,6 +129,7 @@ export class OverlayFile extends MemFile {
     if (same || (known !== null && (this.holders > 0 || this.pages.mapped))) return 0;
     this.pages.setSource(this.lower, st.size);
     this.#cached = st;
+    if (this.fs instanceof OverlayFs) this.fs.loaded.add(this);
     return 0;
   }
 
@@ -149,6 +158,7 @@ export class OverlayFile extends MemFile {
 
   override release(): void {
     super.release();
+    if (this.fs instanceof OverlayFs) this.fs.loaded.delete(this);
     if (this.#settled) this.lower.unpin();
     this.#settled = true;
   }

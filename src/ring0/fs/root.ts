@@ -179,8 +179,12 @@ const findLink = (root: Path, dir: Path, inode: Inode, depth = 0): Path | null =
 const hides = ['/proc', '/sys', '/dev'];
 
 /** Whether a host directory may be shown as the working directory. */
-const showable = (cwd: string): boolean =>
-  cwd !== '/' && cwd !== '/home' && !hides.some((h) => cwd === h || cwd.startsWith(`${h}/`));
+const showable = (cwd: string, home: string | undefined): boolean =>
+  cwd !== '/' &&
+  cwd !== '/home' &&
+  // Above a home folder: everything in it would be shown.
+  !(home ?? '').startsWith(`${cwd}/`) &&
+  !hides.some((h) => cwd === h || cwd.startsWith(`${h}/`));
 
 /**
  * Builds the root and mounts of a machine and puts them into `kernel.mounts`. Throws RootError when a folder
@@ -197,14 +201,16 @@ export const buildRoot = (kernel: Kernel, options: RootOptions): BuiltRoot => {
   };
   const TRUST = Number.POSITIVE_INFINITY;
 
+  const overlay = (path: string, trustNs: number, view?: HostView): OverlayFs => {
+    const lower = openHost({ path, readonly: true, trustNs, ...(view === undefined ? {} : { view }) });
+    if (!(lower.root instanceof HostDir)) throw new RootError(path, -ENOTDIR);
+    return new OverlayFs(kernel, lower.root);
+  };
+
   let fs: FileSystem;
-  if (options.rootfs !== undefined) {
-    const lower = openHost({ path: options.rootfs, readonly: true, trustNs: TRUST });
-    if (!(lower.root instanceof HostDir)) throw new RootError(options.rootfs, -ENOTDIR);
-    fs = new OverlayFs(kernel, lower);
-  } else if (options.files !== null) {
-    fs = new OverlayFs(kernel, openHost({ path: '/', readonly: true, trustNs: TRUST, view: systemView }));
-  } else fs = newTmpfs(kernel, { mode: 0o755 });
+  if (options.rootfs !== undefined) fs = overlay(options.rootfs, TRUST);
+  else if (options.files !== null) fs = overlay('/', TRUST, systemView);
+  else fs = newTmpfs(kernel, { mode: 0o755 });
 
   const top = mountFs(kernel, fs, null, { source: fs.type });
   const root: Path = { mount: top, dentry: top.root };
@@ -238,17 +244,13 @@ export const buildRoot = (kernel: Kernel, options: RootOptions): BuiltRoot => {
     place('/run/lock', S_IFDIR | 0o1777);
   }
 
-  if (options.cwd !== undefined && options.rootfs === undefined && showable(options.cwd)) {
+  if (options.cwd !== undefined && options.rootfs === undefined && showable(options.cwd, options.home)) {
     const at = findPath(root, options.cwd);
     const shown = at !== null && at.mount === top && hosts[0] !== undefined && isShown(options.cwd);
     if (!shown) {
-      const lower = openHost({
-        path: options.cwd,
-        readonly: true,
-        trustNs: WORKING_TRUST,
-        ...(options.cwd === options.home || options.cwd === '/root' ? { view: homeView } : {}),
-      });
-      mountFs(kernel, new OverlayFs(kernel, lower), dir(options.cwd), { source: 'overlay' });
+      const isHome = options.cwd === options.home || options.cwd === '/root';
+      const lower = overlay(options.cwd, WORKING_TRUST, isHome ? homeView : undefined);
+      mountFs(kernel, lower, dir(options.cwd), { source: 'overlay' });
     }
   }
 

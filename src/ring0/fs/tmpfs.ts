@@ -14,6 +14,12 @@ import type { DirEntry, FileOps, FileSystem, Inode, InodeAttr, StatFs, TimeSpec 
 
 export type AttrChange = Parameters<NonNullable<Inode['setattr']>>[0];
 
+/** Most names in one file system: each costs memory of the host's that frames do not count. */
+const MAX_NAMES = 400000;
+/** Most bytes of extended attributes of one inode. */
+const MAX_XATTRS = 65536;
+/** The part of memory that files leave to programs. */
+const RESERVED = 1 / 16;
 /** tmpfs charges 20 bytes a directory entry (BOGO_DIRENT_SIZE of mm/shmem.c). */
 const DIRENT_SIZE = 20;
 const DAY = 86400;
@@ -39,6 +45,8 @@ export class MemFs implements FileSystem {
   /** Files of O_TMPFILE that may still get a name. */
   readonly linkable = new WeakSet<MemNode>();
   readonly #kernel: Kernel;
+  /** Names in all directories, as far as they were made here. */
+  names = 0;
   #nextIno: number;
   #reclaim: () => number;
 
@@ -68,7 +76,7 @@ export class MemFs implements FileSystem {
   }
 
   newPages(): Pages {
-    return new Pages(this.frames, this.#reclaim);
+    return new Pages(this.frames, this.#reclaim, Math.floor(this.frames.total * RESERVED));
   }
 
   statfs(): StatFs {
@@ -81,8 +89,8 @@ export class MemFs implements FileSystem {
       blocks,
       bfree,
       bavail: bfree,
-      files: blocks,
-      ffree: bfree,
+      files: MAX_NAMES,
+      ffree: MAX_NAMES - this.names,
       namelen: 255,
       flags: 0,
     };
@@ -172,6 +180,9 @@ export class MemNode implements Inode {
     const has = this.#xattrs.has(name);
     if (flags & XATTR_CREATE && has) return -EEXIST;
     if (flags & XATTR_REPLACE && !has) return -ENODATA;
+    let bytes = value.length + name.length;
+    for (const [k, v] of this.#xattrs) if (k !== name) bytes += k.length + v.length;
+    if (bytes > MAX_XATTRS) return -ENOSPC;
     this.#xattrs.set(name, value);
     this.a.ctime = this.fs.now();
     return 0;
@@ -198,6 +209,7 @@ export class MemFile extends MemNode implements PagedInode {
   constructor(fs: MemFs, attr: InodeAttr) {
     super(fs, attr);
     this.pages = fs.newPages();
+    this.pages.onStore = () => this.modified();
   }
 
   override attr(): InodeAttr {
@@ -304,10 +316,16 @@ export class MemDir extends MemNode {
     return new MemDir(this.fs, mode, uid, gid);
   }
 
-  create(name: string, mode: number, uid: number, gid: number, rdev: number): MemNode | number {
+  /** Whether a name may be made: 0, -EEXIST or -ENOSPC. */
+  #free(name: string): number {
     const there = this.find(name);
     if (there !== -ENOENT) return typeof there === 'number' ? there : -EEXIST;
-    if (this.fs.frames.free === 0) return -ENOSPC;
+    return this.fs.names >= MAX_NAMES ? -ENOSPC : 0;
+  }
+
+  create(name: string, mode: number, uid: number, gid: number, rdev: number): MemNode | number {
+    const taken = this.#free(name);
+    if (taken !== 0) return taken;
     const kind = mode & S_IFMT;
     let node: MemNode;
     if (kind === S_IFDIR) node = this.newDir(mode, uid, gid);
@@ -319,8 +337,8 @@ export class MemDir extends MemNode {
   }
 
   symlink(name: string, target: string, uid: number, gid: number): MemNode | number {
-    const there = this.find(name);
-    if (there !== -ENOENT) return typeof there === 'number' ? there : -EEXIST;
+    const taken = this.#free(name);
+    if (taken !== 0) return taken;
     const node = new MemLink(this.fs, newAttr(this.fs, S_IFLNK | 0o777, uid, gid), target);
     this.put(name, node);
     return node;
@@ -334,8 +352,8 @@ export class MemDir extends MemNode {
   }
 
   link(name: string, target: Inode): number {
-    const there = this.find(name);
-    if (there !== -ENOENT) return typeof there === 'number' ? there : -EEXIST;
+    const taken = this.#free(name);
+    if (taken !== 0) return taken;
     if (!(target instanceof MemNode) || target.fs !== this.fs) return -EXDEV;
     // A deleted file cannot come back, except one made by O_TMPFILE.
     if (target.attr().nlink === 0 && !this.fs.linkable.delete(target)) return -ENOENT;
@@ -348,6 +366,7 @@ export class MemDir extends MemNode {
   put(name: string, node: MemNode): void {
     this.change();
     this.entries.set(name, node);
+    this.fs.names++;
     if (node instanceof MemDir) this.a.nlink++;
     this.touch();
   }
@@ -356,6 +375,7 @@ export class MemDir extends MemNode {
   protected take(name: string, node: MemNode): void {
     this.change();
     this.drop(name);
+    this.fs.names--;
     if (node instanceof MemDir) this.a.nlink--;
     this.touch();
   }

@@ -33,13 +33,18 @@ export class Pages implements PageCache {
   readonly #mappers = new Map<PageMapper, number>();
   /** Frees memory when it is short; returns how many frames it got. */
   readonly #reclaim: (() => number) | null;
+  /** Frames that are left to programs: files may not take the last ones. */
+  readonly #reserve: number;
+  /** Called when a store through a shared mapping may have changed the file. */
+  onStore: (() => void) | null = null;
   // The page used last: runs of small reads and writes stay on one page.
   #lastIndex = -1;
   #lastFrame = 0;
 
-  constructor(frames: Frames, reclaim: (() => number) | null = null) {
+  constructor(frames: Frames, reclaim: (() => number) | null = null, reserve = 0) {
     this.#frames = frames;
     this.#reclaim = reclaim;
+    this.#reserve = reserve;
   }
 
   size(): number {
@@ -76,10 +81,14 @@ export class Pages implements PageCache {
   }
 
   #alloc(zeroed: boolean): number {
-    const take = (): number => (zeroed ? this.#frames.allocZeroed() : this.#frames.alloc());
-    const f = take();
+    const frames = this.#frames;
+    if (frames.free <= this.#reserve) {
+      this.#reclaim?.();
+      if (frames.free <= this.#reserve) return 0;
+    }
+    const f = zeroed ? frames.allocZeroed() : frames.alloc();
     if (f !== 0 || this.#reclaim === null || this.#reclaim() === 0) return f;
-    return take();
+    return zeroed ? frames.allocZeroed() : frames.alloc();
   }
 
   #inSource(index: number): boolean {
@@ -157,6 +166,7 @@ export class Pages implements PageCache {
 
   dirty(index: number): void {
     this.#own?.add(index);
+    this.onStore?.();
   }
 
   /** Copies up to n bytes at `pos` into buf at `at`; the count (0 at the end) or -errno. */
