@@ -96,3 +96,13 @@ export const vectorOf = (o: Outcome): number => (o.vector === 12 ? 13 : o.vector
 /** An MMX store that faults has set TOP to 0 already on the processor; here nothing has happened. */
 export const entersMmxBeforeFault = (c: Case, native: Outcome): boolean =>
   native.vector !== 3 && c.steps.some((s) => s.insn.operands.some((o) => o.kind === 'mm'));
+
+const IMAGES = names('fxsave fxrstor xrstor fnsave frstor fnstenv fldenv');
+/**
+ * The order in which the processor touches a state image (its end first, its header before the rest) decides
+ * which of several faults it takes, and at which address.
+ */
+export const faultsInImage = (c: Case, native: Outcome, ours: Outcome): boolean =>
+  uses(c, IMAGES) &&
+  native.rip === ours.rip &&
+  [native, ours].every((o) => o.vector === 13 || o.vector === 14);

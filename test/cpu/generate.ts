@@ -223,6 +223,8 @@ const prepare = (d: Draft, insn: Insn): void => {
     }
     return;
   }
+  // The host has components that Kanmon does not have.
+  if (name === 'xrstor') d.set(GPR.rax, BigInt(rng.below(4)));
   if (name === 'f2xm1' || name === 'fyl2xp1') shrinkTop(d);
   if (name === 'xlat')
     d.offer(
@@ -336,14 +338,29 @@ const stepOf = (bytes: Uint8Array, ip: number, offset: number): Step => {
   return { insn, bytes, offset };
 };
 
+/** Linux slows programs down that lock across a cache line, until they look endless. */
+const splitsLock = (d: Draft, insn: Insn): boolean => {
+  const mem = insn.operands.find((o) => o.kind === 'mem');
+  if (!mem || (!insn.lock && insn.row.semantics !== 'xchg')) return false;
+  const bytes = mem.width / 8;
+  // A bit test reaches beyond its operand, in steps of it.
+  const line = insn.row.semantics.startsWith('bt') ? bytes : 64;
+  return (d.effective(mem) % line) + bytes > line;
+};
+
 /** A case of one instruction. */
-export const single = (bytes: Uint8Array, rng: Rng, n: number): Case => {
+export const single = (instance: Uint8Array, rng: Rng, n: number): Case => {
+  // INT 80h is the other door of the host kernel.
+  const bytes = instance.at(-2) === 0xcd && instance.at(-1) === 0x80 ? Uint8Array.of(0xcd, 0x81) : instance;
   const slot = n % SLOTS;
   const step = stepOf(bytes, entryOf(slot), 0);
-  const exactFp = rng.chance(0.3);
-  const d = new Draft(rng, slot, !exactFp);
-  prepare(d, step.insn);
-  return { code: bytes, steps: [step], state: d.state(), exactFp, slot };
+  for (;;) {
+    const exactFp = rng.chance(0.3);
+    const d = new Draft(rng, slot, !exactFp);
+    prepare(d, step.insn);
+    if (splitsLock(d, step.insn)) continue;
+    return { code: bytes, steps: [step], state: d.state(), exactFp, slot };
+  }
 };
 
 const concat = (parts: readonly Uint8Array[]): Uint8Array => {
