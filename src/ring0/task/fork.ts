@@ -11,7 +11,7 @@ import type { AddressSpace } from '../mm/types.ts';
 import { waitQueue } from '../wait.ts';
 import { intervalTimer } from './itimers.ts';
 import { defaultRlimits } from './rlimits.ts';
-import { ready, wakeTask } from './runqueue.ts';
+import { BUDGET, ready, wakeTask } from './runqueue.ts';
 import { defaultActions } from './signals.ts';
 import { EMPTY } from './sigset.ts';
 import type { Credentials, FileTable, FsContext, Process, SigHand, Task } from './types.ts';
@@ -88,6 +88,7 @@ const newTask = (kernel: Kernel, tid: number, process: Process, parts: TaskParts
     process,
     state: 'blocked',
     queued: false,
+    budget: BUDGET,
     next: null,
     cancelDeadline: null,
     ...parts,

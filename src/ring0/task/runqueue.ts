@@ -8,6 +8,12 @@ import { type FrameBuffer, frameBuffer } from './frame.ts';
 import { type TimerHeap, timerHeap } from './timers.ts';
 import type { Task } from './types.ts';
 
+/**
+ * Blocks that a task may enter before it is the next one's turn: about a millisecond for most code. Code whose
+ * blocks take longer (x87, for one) gets fewer, so that timers and signals are not late.
+ */
+export const BUDGET = 100_000;
+
 /** The scheduler's state, one per kernel. */
 export interface RunState {
   head: Task | null;

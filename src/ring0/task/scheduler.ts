@@ -8,7 +8,7 @@ import { isBlock } from '../wait.ts';
 import { deliver } from './deliver.ts';
 import { checkCpuTime, hasCpuLimit } from './itimers.ts';
 import { leaveCriticalSection } from './rseq.ts';
-import { bury, pick, requeue, settle, sleepOn, switchTo } from './runqueue.ts';
+import { BUDGET, bury, pick, requeue, settle, sleepOn, switchTo } from './runqueue.ts';
 import { dying, forceSignal } from './signals.ts';
 import { nextDeadline, runTimers } from './timers.ts';
 import { exceptionSignal } from './traps.ts';
@@ -16,8 +16,10 @@ import type { Task } from './types.ts';
 
 export { park, work } from './deliver.ts';
 
-/** Blocks that a task may enter before it is the next one's turn: about a millisecond. */
-const BUDGET = 100_000;
+/** A slice longer than the one halves the task's budget, one shorter than the other doubles it again. */
+const LEAST_BUDGET = 500;
+const LONG_SLICE_NS = 4e6;
+const SHORT_SLICE_NS = 1e6;
 /** Returns from the CPU that do not use up the budget (faults, exec) before it is the next one's turn. */
 const RETURNS = 256;
 /** A timer this near (ns) is waited for by looking at the clock: the host's own timers are no finer than 1 ms. */
@@ -44,8 +46,10 @@ export const runSlice = (kernel: Kernel, maxMs: number): 'idle' | 'busy' | 'done
     }
     kernel.current = task;
     run.sliceStart = now;
-    runTask(task);
+    const began = now;
+    const preempted = runTask(task);
     now = settle(kernel);
+    if (preempted) adapt(task, now - began);
     kernel.current = null;
     if (run.graveyard.length > 0) bury(kernel);
     requeue(task);
@@ -57,8 +61,13 @@ export const runSlice = (kernel: Kernel, maxMs: number): 'idle' | 'busy' | 'done
 /** When the machine should call runSlice again although no host event came: monotonic ns, or null. */
 export const nextWake = (kernel: Kernel): number | null => nextDeadline(kernel.run.timers);
 
-/** Runs one task until it blocks, ends, stops, or has used its turn. */
-const runTask = (task: Task): void => {
+const adapt = (task: Task, ns: number): void => {
+  if (ns > LONG_SLICE_NS) task.budget = Math.max(LEAST_BUDGET, task.budget >> 1);
+  else if (ns < SHORT_SLICE_NS && task.budget < BUDGET) task.budget = Math.min(BUDGET, task.budget << 1);
+};
+
+/** Runs one task until it blocks, ends, stops, or has used its turn: then true. */
+const runTask = (task: Task): boolean => {
   const { kernel, process } = task;
   const { cpu, gate } = kernel;
   switchTo(task);
@@ -69,18 +78,19 @@ const runTask = (task: Task): void => {
     } else if ((task.pending.length > 0 || process.sharedPending.length > 0) && !deliver(task)) {
       if (task.state !== 'runnable') break;
     }
-    const status = cpu.run(BUDGET);
+    const status = cpu.run(task.budget);
     if (status === STATUS.fault) fault(task);
     else if (status === STATUS.budget) {
       process.usage.preemptions++;
       if (task.rseq !== null) leaveCriticalSection(task);
-      return;
+      return true;
     }
     if (task.state !== 'runnable') break;
     // execve changed the address space, or it was changed under the task's feet.
     if (kernel.run.mm !== task.mm) switchTo(task);
   }
   process.usage.switches++;
+  return false;
 };
 
 /** Turns the CPU's exception into a signal. The machine has asked the address space already whether it can resolve it. */

@@ -178,6 +178,8 @@ export interface Task extends Waiter {
   state: TaskState;
   /** Place in the run queue. */
   queued: boolean;
+  /** Blocks that its next slice may enter (scheduler.ts). */
+  budget: number;
   next: Task | null;
   /** Stops the timer of blockedOn.deadline. */
   cancelDeadline: (() => void) | null;

@@ -14,7 +14,11 @@ static void on(int sig, siginfo_t *si, void *uc) {
   code = si->si_code;
   status = si->si_status;
 }
-static void cont(int sig) { (void)!write(1, "handler of CONT\n", 16); }
+static int ready[2];
+static void cont(int sig) {
+  (void)!write(1, "handler of CONT\n", 16);
+  (void)!write(ready[1], "c", 1);
+}
 static void show(const char *what, pid_t r, pid_t pid, int st) {
   printf("%s: pid ok %d ", what, r == pid);
   if (WIFSTOPPED(st)) printf("stopped %d", WSTOPSIG(st));
@@ -32,7 +36,6 @@ int main(void) {
   sigaction(SIGCHLD, &sa, NULL);
   int fds[2];
   (void)!pipe(fds);
-  int ready[2];
   char c;
   (void)!pipe(ready);
   pid_t pid = fork();
@@ -55,6 +58,7 @@ int main(void) {
   printf("reported once: %d\n", waitpid(pid, &st, WUNTRACED | WNOHANG));
   kill(pid, SIGCONT);
   r = waitpid(pid, &st, WCONTINUED);
+  (void)!read(ready[0], &c, 1);
   nanosleep(&(struct timespec){0, 20000000}, NULL);
   show("cont", r, pid, st);
   kill(pid, SIGTSTP);
@@ -63,7 +67,7 @@ int main(void) {
   siginfo_t si = {0};
   kill(pid, SIGCONT);
   waitid(P_PID, pid, &si, WCONTINUED | WNOWAIT);
-  nanosleep(&(struct timespec){0, 20000000}, NULL);
+  (void)!read(ready[0], &c, 1);
   printf("waitid: code %d status %d\n", si.si_code, si.si_status);
   waitid(P_PID, pid, &si, WCONTINUED);
   kill(pid, SIGSTOP);
