@@ -24,10 +24,20 @@ const compareStrings =
 const A = CPU + OFF.scratch;
 const B = A + 16;
 
-/** Elements before the first zero. */
-const implicitLength = (elements: readonly number[]): number => {
-  const n = elements.indexOf(0);
-  return n < 0 ? elements.length : n;
+/** The elements of an operand, and before which of them the first zero stands. */
+const elements = (cpu: CpuState, at: number, n: number, signed: boolean): Int32Array => {
+  const out = new Int32Array(n);
+  if (n === 16) for (let k = 0; k < 16; k++) out[k] = cpu.u8[at + k] ?? 0;
+  else for (let k = 0; k < 8; k++) out[k] = cpu.u16[(at >> 1) + k] ?? 0;
+  if (signed) {
+    const shift = n === 16 ? 24 : 16;
+    for (let k = 0; k < n; k++) out[k] = ((out[k] ?? 0) << shift) >> shift;
+  }
+  return out;
+};
+const implicitLength = (list: Int32Array): number => {
+  const n = list.indexOf(0);
+  return n < 0 ? list.length : n;
 };
 /** |register|, at most n. */
 const explicitLength = (cpu: CpuState, reg: number, wide: boolean, n: number): number => {
@@ -39,13 +49,7 @@ const explicitLength = (cpu: CpuState, reg: number, wide: boolean, n: number): n
 };
 
 /** Element j of the result before polarity: the aggregation of comparisons of a (dst) and b (src). */
-const aggregate = (
-  mode: number,
-  a: readonly number[],
-  b: readonly number[],
-  lengthA: number,
-  lengthB: number,
-): number => {
+const aggregate = (mode: number, a: Int32Array, b: Int32Array, lengthA: number, lengthB: number): number => {
   const n = a.length;
   let result = 0;
   for (let j = 0; j < n; j++) {
@@ -78,13 +82,8 @@ const sseStrings: Helper = (cpu, arg) => {
   const words = (imm & 1) !== 0;
   const signed = (imm & 2) !== 0;
   const n = words ? 8 : 16;
-  const read = (at: number): number[] =>
-    Array.from({ length: n }, (_, k) => {
-      if (words) return signed ? cpu.dv.getInt16(at + 2 * k, true) : cpu.dv.getUint16(at + 2 * k, true);
-      return signed ? cpu.dv.getInt8(at + k) : cpu.dv.getUint8(at + k);
-    });
-  const a = read(A);
-  const b = read(B);
+  const a = elements(cpu, A, n, signed);
+  const b = elements(cpu, B, n, signed);
   const explicit = (arg & EXPLICIT) !== 0;
   const wide = (arg & WIDE) !== 0;
   const lengthA = explicit ? explicitLength(cpu, GPR.rax, wide, n) : implicitLength(a);
