@@ -29,9 +29,11 @@ static void *waiter(void *arg) {
 static void start(pthread_t *t, int n) {
   started = 0;
   memset((void *)done, 0, sizeof done);
-  for (long i = 0; i < n; i++) pthread_create(&t[i], NULL, waiter, (void *)i);
-  while (started < n) usleep(1000);
-  usleep(20000);
+  for (long i = 0; i < n; i++) {
+    pthread_create(&t[i], NULL, waiter, (void *)i);
+    while (started <= i) usleep(1000);
+    usleep(20000);
+  }
 }
 static int count(void) {
   int n = 0;
