@@ -1,0 +1,57 @@
+// Hard links and rename with its flags.
+#include "check.h"
+
+int main(void) {
+  start();
+  mkdir("a", 0755);
+  mkdir("a/b", 0755);
+  make("a/f", "hello");
+  symlink("a/f", "l");
+  T(link("a/f", "h"));
+  show("h");
+  T(link("a", "h2"));
+  T(link("l", "h3"));
+  show("h3");
+  T(linkat(AT_FDCWD, "l", AT_FDCWD, "h4", AT_SYMLINK_FOLLOW));
+  show("a/f");
+  T(link("a/f", "h"));
+  T(link("nope", "q"));
+  T(link("a/f", "zz/"));
+  T(unlink("h4"));
+  T(rename("h", "h"));
+  T(rename("h", "a/f"));
+  show("h");
+  T(rename("h", "k"));
+  show("h");
+  show("k");
+  T(rename("a", "a/b/c"));
+  T(rename("a/b", "a"));
+  T(rename("k", "a"));
+  T(rename("a", "k"));
+  T(mkdir("d2", 0755));
+  T(rename("a/b", "d2"));
+  T(rename("d2", "a/b"));
+  T(rename("d2/", "a/b/"));
+  T(rename("k/", "kk"));
+  T(rename("k", "kk/"));
+  T(rename(".", "zz"));
+  T(rename("a/b/..", "zz"));
+  T(rename("a/b", ".."));
+  T(rename("nope", "zz"));
+  T(mkdir("full", 0755));
+  T(make("full/x", "1"));
+  T(mkdir("emp", 0755));
+  T(rename("emp", "full"));
+  T(syscall(SYS_renameat2, AT_FDCWD, "k", AT_FDCWD, "l", 1));
+  T(syscall(SYS_renameat2, AT_FDCWD, "k", AT_FDCWD, "full", 2));
+  list("k");
+  show("full");
+  T(syscall(SYS_renameat2, AT_FDCWD, "k", AT_FDCWD, "full", 2));
+  T(syscall(SYS_renameat2, AT_FDCWD, "k", AT_FDCWD, "none", 2));
+  T(syscall(SYS_renameat2, AT_FDCWD, "k", AT_FDCWD, "none", 3));
+  T(syscall(SYS_renameat2, AT_FDCWD, "k", AT_FDCWD, "none", 1));
+  T(syscall(SYS_renameat2, AT_FDCWD, "none", AT_FDCWD, "k", 8));
+  T(syscall(SYS_renameat2, AT_FDCWD, "a", AT_FDCWD, "a/b", 2));
+
+  return finish();
+}
