@@ -119,6 +119,15 @@ const put64 = (dv: DataView, offset: number, v: number): void => {
 const get64 = (dv: DataView, offset: number): number =>
   dv.getUint32(offset + 4, true) * HALF + dv.getUint32(offset, true);
 
+/** FXSAVE image of the state that execve gives, in which handlers start (arch/x86/kernel/signal.c, handle_signal). */
+const initialFpu: Uint8Array = (() => {
+  const image = new Uint8Array(FPSTATE_BYTES);
+  const dv = new DataView(image.buffer);
+  dv.setUint16(0, 0x37f, true);
+  dv.setUint32(24, 0x1f80, true);
+  return image;
+})();
+
 /**
  * Builds the frame for a handler and points the CPU at it. False when the stack cannot hold it, which is the
  * program's SIGSEGV. The task must be on the CPU.
@@ -172,6 +181,7 @@ export const enterHandler = (task: Task, info: SigInfo, action: SigAction, oldMa
   if (!task.mm.write(frame, bytes, 0, fpstate - frame + FPSTATE_BYTES)) return false;
 
   if ((altstack.flags & SS.SS_AUTODISARM) !== 0) task.altstack = { sp: 0, size: 0, flags: 0 };
+  cpu.loadFpu(initialFpu);
   cpu.setGpr(GPR.rsp, frame);
   cpu.setGpr(GPR.rdi, info.signo);
   cpu.setGpr(GPR.rsi, frame + SIGFRAME.siginfo);
