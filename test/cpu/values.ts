@@ -189,7 +189,10 @@ export const fpuState = (rng: Rng, o: FpuOptions): Uint8Array => {
   view.setUint16(2, (top << 11) | (rng.chance(0.5) ? 0 : rng.u32() & 0x477f), true);
   fx[4] = rng.chance(0.4) ? 0xff : rng.chance(0.2) ? 0 : rng.u32();
   const mode = o.plain ? 0 : (rng.below(4) << 13) | (rng.below(2) << 15) | (rng.below(2) << 6);
-  view.setUint32(24, 0x1f80 | mode, true);
+  // Unmasked exceptions, and flags that are raised already: exact code has a quick path for the inexact flag.
+  const masks = o.plain || rng.chance(0.7) ? 0x1f80 : rng.u32() & 0x1f80;
+  const raised = o.plain || rng.chance(0.4) ? 0 : rng.pick([0x20, 0x20, 0x3f, rng.below(64)]);
+  view.setUint32(24, masks | raised | mode, true);
   const any = rng.chance(0.1);
   for (let i = 0; i < 8; i++) {
     const f = float80(rng, any);

@@ -87,6 +87,12 @@ const swapped =
   (f, a, b, env) =>
     op(f, b, a, env);
 
+/** A denormal in memory is not noted beside a NaN in a register. */
+const ignoreBesideNan = (env: Env, a: bigint): void => {
+  const { kind } = unpack(F80, a);
+  if (kind === 'quiet' || kind === 'signaling' || kind === 'unsupported') env.flags &= ~FP.DE;
+};
+
 const arithmetic =
   (op: Binary): Helper =>
   (cpu, arg) => {
@@ -108,7 +114,9 @@ const arithmetic =
       popAfter(cpu, arg);
       return 0;
     }
-    const r = op(F80, st.bitsOf(cpu, d), b, env);
+    const a = st.bitsOf(cpu, d);
+    const r = op(F80, a, b, env);
+    ignoreBesideNan(env, a);
     if (!st.conclude(cpu, env)) return 0;
     st.setBits(cpu, d, r);
     popAfter(cpu, arg);
@@ -139,8 +147,12 @@ const comparison =
     if (missing) goOn = st.stackFault(cpu, false);
     else {
       bits = ORDER[`${compare(F80, st.bitsOf(cpu, 0), b, env, !quiet)}`];
+      ignoreBesideNan(env, st.bitsOf(cpu, 0));
       env.roundedUp = false;
+      const before = st.fsw(cpu) & FSW.C1;
       goOn = st.conclude(cpu, env);
+      // FCOMI and its kind leave C1 alone.
+      if (toFlags) st.setConditions(cpu, before, FSW.C1);
     }
     if (toFlags) {
       const flags =
@@ -158,8 +170,11 @@ const load: Helper = (cpu, arg) => {
   if (mem(arg) === MEM.none) {
     v = st.isEmpty(cpu, other(arg)) ? null : st.bitsOf(cpu, other(arg));
     if (v === null) {
+      // Nothing to load counts before no place to load it to.
       if (!st.stackFault(cpu, false)) return 0;
-      v = st.INDEFINITE;
+      st.grow(cpu);
+      st.setBits(cpu, 0, st.INDEFINITE);
+      return 0;
     }
   } else {
     v = operand(cpu, mem(arg), env);
@@ -220,13 +235,16 @@ const store =
     return r;
   };
 
-/** An operation on ST(0) alone. */
+/** An operation on ST(0) alone; `clearsC2`: a stack fault counts as complete. */
 const unary =
-  (op: (v: bigint, env: Env, cpu: CpuState) => bigint | null): Helper =>
+  (op: (v: bigint, env: Env, cpu: CpuState) => bigint | null, clearsC2 = false): Helper =>
   (cpu) => {
     if (st.pendingFault(cpu)) return 1;
     if (st.isEmpty(cpu, 0)) {
-      if (st.stackFault(cpu, false)) st.setBits(cpu, 0, st.INDEFINITE);
+      if (st.stackFault(cpu, false)) {
+        st.setBits(cpu, 0, st.INDEFINITE);
+        if (clearsC2) st.setConditions(cpu, 0, FSW.C2);
+      }
       return 0;
     }
     const env = st.envOf(cpu);
@@ -269,15 +287,20 @@ const careful = (bits: bigint, env: Env, op: () => bigint): bigint => {
   const u = unpack(F80, bits);
   const nan = nanOf(F80, env, bits, u);
   if (nan !== null) return nan;
-  denormalNoted(env, bits);
-  return op();
+  const r = op();
+  // An invalid operation comes before a denormal operand (SDM volume 1, 4.9.2).
+  if (!(env.flags & FP.IE)) denormalNoted(env, bits);
+  return r;
 };
 const careful2 = (y: bigint, x: bigint, env: Env, op: () => bigint): bigint => {
   const nan = nanResult(F80, env, y, unpack(F80, y), x, unpack(F80, x));
   if (nan !== null) return nan;
-  denormalNoted(env, y);
-  denormalNoted(env, x);
-  return op();
+  const r = op();
+  if (!(env.flags & FP.IE)) {
+    denormalNoted(env, y);
+    denormalNoted(env, x);
+  }
+  return r;
 };
 const kind = (bits: bigint): string => unpack(F80, bits).kind;
 const isNegative = (bits: bigint): boolean => (bits & SIGN) !== 0n;
@@ -339,7 +362,7 @@ const outOfRange = (bits: bigint): boolean => {
 const trigonometric = (which: 'sin' | 'cos'): Helper =>
   unary((v, env, cpu) => {
     if (outOfRange(v)) {
-      st.setConditions(cpu, FSW.C2, FSW.C2);
+      st.setConditions(cpu, FSW.C2, FSW.C1 | FSW.C2);
       return null;
     }
     st.setConditions(cpu, 0, FSW.C2);
@@ -349,7 +372,7 @@ const trigonometric = (which: 'sin' | 'cos'): Helper =>
       if (k === 'zero') return which === 'sin' ? v : ONE;
       return sineCosine(v, env)[which](env);
     });
-  });
+  }, true);
 
 const ONE = (0x3fffn << 64n) | (1n << 63n);
 
@@ -370,7 +393,7 @@ const andPush =
     }
     const v = st.bitsOf(cpu, 0);
     if (outOfRange(v)) {
-      st.setConditions(cpu, FSW.C2, FSW.C2);
+      st.setConditions(cpu, FSW.C2, FSW.C1 | FSW.C2);
       return 0;
     }
     st.setConditions(cpu, 0, FSW.C2);
@@ -398,7 +421,10 @@ const reduction =
   (cpu, arg) => {
     if (st.pendingFault(cpu)) return 1;
     if (st.isEmpty(cpu, 0) || st.isEmpty(cpu, 1)) {
-      if (st.stackFault(cpu, false)) st.setBits(cpu, 0, st.INDEFINITE);
+      if (st.stackFault(cpu, false)) {
+        st.setBits(cpu, 0, st.INDEFINITE);
+        st.setConditions(cpu, 0, FSW.C2);
+      }
       return 0;
     }
     void arg;
@@ -406,6 +432,12 @@ const reduction =
     const r = remainder(F80, st.bitsOf(cpu, 0), st.bitsOf(cpu, 1), env, nearest);
     if (!st.conclude(cpu, env)) return 0;
     st.setBits(cpu, 0, r.bits);
+    const { kind } = unpack(F80, r.bits);
+    if (kind === 'quiet') {
+      // There is no quotient: C0 and C3 stay.
+      st.setConditions(cpu, 0, FSW.C1 | FSW.C2);
+      return 0;
+    }
     const q = Number(r.quotient & 7n);
     st.setConditions(
       cpu,
@@ -543,7 +575,6 @@ const move: Helper = (cpu, arg) => {
     if (st.stackFault(cpu, false)) st.setBits(cpu, 0, st.INDEFINITE);
     return 0;
   }
-  st.setConditions(cpu, 0, FSW.C1);
   st.setBits(cpu, 0, st.bitsOf(cpu, other(arg)));
   return 0;
 };
@@ -552,7 +583,7 @@ const stay: Helper = (cpu, arg) => {
   if (st.pendingFault(cpu)) return 1;
   if (st.isEmpty(cpu, 0) || st.isEmpty(cpu, other(arg))) {
     if (st.stackFault(cpu, false)) st.setBits(cpu, 0, st.INDEFINITE);
-  } else st.setConditions(cpu, 0, FSW.C1);
+  }
   return 0;
 };
 
@@ -761,8 +792,18 @@ export const x87Helpers: HelperTable = {
   fldenv: restoreEnvironment,
   fnsave: saveAll,
   frstor: restoreAll,
-  ffree: waiting((cpu, arg) => st.free(cpu, dest(arg))),
+  ffree: waiting((cpu, arg) => {
+    st.free(cpu, dest(arg));
+    st.setConditions(cpu, 0, FSW.C1);
+  }),
+  /** FSTP to a register without a look at whether ST(0) is empty: then nothing is stored. */
+  fstpnce: waiting((cpu, arg) => {
+    st.setConditions(cpu, 0, FSW.C1);
+    if (!st.isEmpty(cpu, 0)) st.setBits(cpu, dest(arg), st.bitsOf(cpu, 0));
+    st.pop(cpu);
+  }),
   ffreep: waiting((cpu, arg) => {
+    st.setConditions(cpu, 0, FSW.C1);
     st.free(cpu, dest(arg));
     st.pop(cpu);
   }),

@@ -104,7 +104,7 @@ const table: Record<string, Semantics> = {
   fld: operation('fld', 'float'),
   fild: operation('fld', 'integer'),
   fst: operation('fst', 'float'),
-  fstp: operation('fst', 'float', POP),
+  fstp: (e, i) => operation(i.row.mnemonic === 'fstpnce' ? 'fstpnce' : 'fst', 'float', POP)(e, i),
   fist: operation('fst', 'integer'),
   fistp: operation('fst', 'integer', POP),
   fisttp: operation('fisttp', 'integer', POP),

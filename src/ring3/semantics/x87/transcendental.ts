@@ -154,7 +154,9 @@ export const fyl2xp1 = (y: bigint, x: bigint, env: Env): bigint => {
   // Beyond its range the result is undefined, but the series must end.
   if (log2Of(u) > -2) {
     const sum = ONE + fixed(u);
-    return sum <= 0n ? x : times(env, v, div(ln({ ...u, negative: false, significand: sum, exponent: -P }), LN2));
+    return sum <= 0n
+      ? x
+      : times(env, v, div(ln({ ...u, negative: false, significand: sum, exponent: -P }), LN2));
   }
   const w = fixed(u);
   return times(env, v, div(twoAtanh(div(w, 2n * ONE + w)), LN2));
