@@ -94,14 +94,6 @@ export const lowFloat = (e: Emit, t: Float, o: Operand): Val =>
 /** Replaces the low float of an xmm operand. */
 export const setLowFloat = (e: Emit, t: Float, o: Operand, v: Val): void =>
   e.writeX(o, v128.replace(lane[t].replace, e.readX(o), 0, v));
-/** The low element (4 or 8 bytes) of `from` over the rest of `into`. */
-export const mergeLow = (bytes: number, into: Val, from: Val): Val =>
-  v128.shuffle(
-    into,
-    from,
-    range(16, (k) => (k < bytes ? 16 + k : k)),
-  );
-
 /** What a helper left in the scratch area. */
 export const scratched = (t: WasmType, slot: number): Val =>
   loadAt(
