@@ -117,6 +117,8 @@ const arithmetic =
     const a = st.bitsOf(cpu, d);
     const r = op(F80, a, b, env);
     ignoreBesideNan(env, a);
+    // Division by zero comes before a denormal operand (SDM volume 1, 4.9.2).
+    if (env.flags & FP.ZE) env.flags &= ~FP.DE;
     if (!st.conclude(cpu, env)) return 0;
     st.setBits(cpu, d, r);
     popAfter(cpu, arg);
