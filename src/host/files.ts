@@ -83,13 +83,12 @@ export const nodeFiles = (): HostFiles => {
       }
     },
 
-    open: (dir, name, how) => {
-      const held = attempt(() => fs.openSync(at(dir, name), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-      if (held < 0 || how === 'path') return held;
-      const h = files.reopen(held, how);
-      fs.closeSync(held);
-      return h;
-    },
+    // Nothing is read before the caller has compared what was opened with what it expected (stat), so a
+    // device or FIFO that was put in place meanwhile is only opened, without waiting, and closed again.
+    open: (dir, name, how) =>
+      attempt(() =>
+        fs.openSync(at(dir, name), (how === 'path' ? O_PATH | O_CLOEXEC : contents(how)) | O_NOFOLLOW),
+      ),
 
     // What O_PATH holds is known not to be a device or FIFO before its contents are opened.
     reopen: (h, how) =>

@@ -31,7 +31,7 @@ export interface HostFiles {
   root(path: string): HostHandle | number;
   stat(handle: HostHandle): HostStat | number;
   lstat(dir: HostHandle, name: string): HostStat | number;
-  /** 'path' only holds on to it; 'read' and 'write' open its contents (never a device, FIFO or socket). */
+  /** 'path' only holds on to it; 'read' and 'write' open its contents. The caller compares `stat` before use. */
   open(dir: HostHandle, name: string, how: 'path' | 'read' | 'write'): HostHandle | number;
   /** Opens the contents of what a handle holds on to. */
   reopen(handle: HostHandle, how: 'read' | 'write'): HostHandle | number;
