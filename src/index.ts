@@ -41,6 +41,14 @@ export interface ProgramOptions {
   readonly user?: { readonly uid: number; readonly gid: number; readonly groups?: readonly number[] };
 }
 
+export interface SpawnOptions extends ProgramOptions {
+  /**
+   * Gives the program a terminal of this size in characters instead of pipes: `stdin` is what is typed, `stdout`
+   * what it shows, and `stderr` stays empty.
+   */
+  readonly tty?: { readonly rows: number; readonly columns: number };
+}
+
 export interface RunOptions extends ProgramOptions {
   /** All of standard input. Default: empty. */
   readonly stdin?: Uint8Array | string;
@@ -69,13 +77,15 @@ export interface Process {
   wait(): Promise<Exit>;
   /** Sends a signal by number; default SIGTERM. */
   kill(signo?: number): void;
+  /** Tells a program with a terminal that its window has another size. */
+  resize(rows: number, columns: number): void;
 }
 
 export interface Machine {
   /** Runs a program to its end and collects its output. */
   run(argv: readonly string[], options?: RunOptions): Promise<Output>;
   /** Starts a program with byte streams. Rejects with StartError when it cannot be started. */
-  spawn(argv: readonly string[], options?: ProgramOptions): Promise<Process>;
+  spawn(argv: readonly string[], options?: SpawnOptions): Promise<Process>;
   readonly fs: GuestFiles;
   /**
    * Events from now on, until the iterator is returned or the machine closed. `filter` is strace's -e trace=
@@ -198,6 +208,7 @@ export const boot = async (options: BootOptions = {}): Promise<Machine> => {
         stderr: err.stream,
         wait: () => ended,
         kill: (signo = 15) => started.kill(signo),
+        resize: (rows, columns) => started.resize({ rows, columns }),
       };
     },
     trace(filter) {

@@ -28,6 +28,9 @@ import { signalProcess } from './ring0/task/signals.ts';
 import type { Task } from './ring0/task/types.ts';
 import { installFile, newTable } from './ring0/vfs/fdtable.ts';
 import type { Path } from './ring0/vfs/types.ts';
+import { mountTerminals } from './ring0/tty/devpts.ts';
+import { giveTerminal, type Terminal, type TerminalSize } from './ring0/tty/terminal.ts';
+import type { Waiter } from './ring0/wait.ts';
 import type { Tier } from './ring3/cpu.ts';
 import { createCpu } from './ring3/processor.ts';
 import { helpers, semantics } from './ring3/semantics/index.ts';
@@ -55,6 +58,8 @@ export interface StartOptions {
   readonly user?: { readonly uid: number; readonly gid: number; readonly groups?: readonly number[] };
   readonly stdout?: Sink;
   readonly stderr?: Sink;
+  /** Gives the program a terminal instead of pipes: `stdout` gets what it shows, `stderr` nothing. */
+  readonly tty?: TerminalSize;
 }
 
 /** How a program ended: exactly one of the two is set. */
@@ -67,8 +72,10 @@ export interface Started {
   readonly pid: number;
   /** Feeds standard input; resolves when the pipe has taken everything (or nobody reads any more). */
   write(chunk: Uint8Array): Promise<void>;
-  /** End of standard input. */
+  /** End of standard input. A terminal has none: it is the program that reads ^D as one. */
   end(): void;
+  /** The terminal's window has another size: SIGWINCH. */
+  resize(size: TerminalSize): void;
   kill(signo: number): void;
   /** Resolves when the program has ended and its output has been handed over. */
   readonly ended: Promise<Ended>;
@@ -125,6 +132,7 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
   registerFifos(kernel);
   const { root, cwd, hosts } = buildRoot(kernel, { ...options, files: host.files });
   mountPseudoFileSystems(kernel, root);
+  mountTerminals(kernel, root);
 
   const serviceMm = createAddressSpace(memoryOf(kernel));
   if (!serviceMm) throw new RangeError('memoryBytes is too small for a machine');
@@ -167,15 +175,14 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
     void loop();
   };
 
-  /** Drains a pipe that a program writes into, as fast as the sink takes it. */
-  const drain = (pipe: Pipe, sink: Sink): Promise<void> =>
+  /** Hands a program's output over, as fast as the sink takes it. Resolves when there will be no more. */
+  const drain = (from: Outlet, sink: Sink): Promise<void> =>
     new Promise((resolve) => {
       let paused = false;
       const waiter = {
         wake(): void {
-          while (!paused && pipe.used > 0) {
-            const chunk = new Uint8Array(pipe.used);
-            takeBytes(pipe, chunk, 0, chunk.length);
+          let chunk = from.take();
+          while (chunk !== null && chunk.length > 0) {
             const wait = sink(chunk);
             if (wait) {
               paused = true;
@@ -184,15 +191,30 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
                 poke();
                 waiter.wake();
               });
+              return;
             }
+            chunk = from.take();
           }
-          if (pipe.used === 0 && pipe.writers === 0) {
-            dropReader(pipe);
-            resolve();
-          } else if (!paused) pipe.toRead.waiters.add(waiter);
+          if (chunk === null) resolve();
+          else if (!paused) from.onOutput(waiter);
         },
       };
-      pipe.toRead.waiters.add(waiter);
+      from.onOutput(waiter);
+    });
+
+  /** Hands bytes to a program, as fast as it takes them. */
+  const feed = (into: Inlet, chunk: Uint8Array): Promise<void> =>
+    new Promise((resolve) => {
+      let at = 0;
+      const waiter = {
+        wake(): void {
+          at += into.gone ? chunk.length - at : into.type(chunk, at, chunk.length - at);
+          poke();
+          if (at >= chunk.length) resolve();
+          else into.onRoom(waiter);
+        },
+      };
+      waiter.wake();
     });
 
   const start = (argv: readonly string[], o: StartOptions = {}): Started | number => {
@@ -221,43 +243,30 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
       comm: name,
       onExit: (s) => status.resolve(s),
     });
-    // The host's ends have no descriptions in the guest: it works on the pipes themselves.
-    const [inRead, , stdin] = makePipe(kernel, user.uid, user.gid);
-    const [, outWrite, stdout] = makePipe(kernel, user.uid, user.gid);
-    const [, errWrite, stderr] = makePipe(kernel, user.uid, user.gid);
-    for (const f of [inRead, outWrite, errWrite]) installFile(task, f, false);
+    const streams = o.tty === undefined ? givePipes(task) : onTerminal(giveTerminal(task, o.tty));
+    if (typeof streams === 'number') {
+      exitGroup(task, 0);
+      return streams;
+    }
 
     const r = launch(kernel, task, name, argv, env);
     if (r < 0) {
       exitGroup(task, 0);
       return r;
     }
-    const drained = [drain(stdout, o.stdout ?? (() => {})), drain(stderr, o.stderr ?? (() => {}))];
+    const sinks = [o.stdout, o.stderr];
+    const drained = streams.outputs.map((from, i) => drain(from, sinks[i] ?? (() => {})));
     kernel.ready(task);
     void loop();
-    let ended = false;
     return {
       pid: task.tid,
-      write: (chunk) =>
-        new Promise((resolve) => {
-          let at = 0;
-          const waiter = {
-            wake(): void {
-              at +=
-                ended || stdin.readers === 0
-                  ? chunk.length - at
-                  : putBytes(stdin, chunk, at, chunk.length - at);
-              poke();
-              if (at >= chunk.length) resolve();
-              else stdin.toWrite.waiters.add(waiter);
-            },
-          };
-          waiter.wake();
-        }),
+      write: (chunk) => feed(streams.input, chunk),
       end() {
-        if (ended) return;
-        ended = true;
-        dropWriter(stdin);
+        streams.input.end();
+        poke();
+      },
+      resize(size) {
+        streams.resize(size);
         poke();
       },
       kill(signo) {
@@ -266,6 +275,7 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
       },
       ended: exited.then(async (s) => {
         await Promise.all(drained);
+        streams.close();
         return (s & 0x7f) === 0
           ? { exitCode: (s >> 8) & 0xff, signal: null }
           : { exitCode: null, signal: s & 0x7f };
@@ -284,6 +294,90 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
       nap?.wake();
       for (const h of hosts) h.close();
     },
+  };
+};
+
+/** Where a program's output is taken. */
+interface Outlet {
+  /** What there is; null when there will be no more. */
+  take(): Uint8Array | null;
+  /** Wakes the waiter once, when `take` should be tried again. */
+  onOutput(waiter: Waiter): void;
+}
+
+/** Where a program's input goes. */
+interface Inlet {
+  /** How many of n bytes there was room for. */
+  type(buf: Uint8Array, at: number, n: number): number;
+  onRoom(waiter: Waiter): void;
+  /** Nobody will read it. */
+  readonly gone: boolean;
+  end(): void;
+}
+
+/** The host's ends of a program's standard streams. */
+interface Streams {
+  readonly input: Inlet;
+  /** Standard output and error, or the screen. */
+  readonly outputs: readonly Outlet[];
+  resize(size: TerminalSize): void;
+  close(): void;
+}
+
+/** The host's ends have no descriptions in the guest: it works on the pipes themselves. */
+const givePipes = (task: Task): Streams => {
+  const { kernel, cred } = task;
+  const [inRead, , stdin] = makePipe(kernel, cred.uid, cred.gid);
+  const [, outWrite, stdout] = makePipe(kernel, cred.uid, cred.gid);
+  const [, errWrite, stderr] = makePipe(kernel, cred.uid, cred.gid);
+  for (const f of [inRead, outWrite, errWrite]) installFile(task, f, false);
+  let ended = false;
+  const outlet = (pipe: Pipe): Outlet => ({
+    take() {
+      if (pipe.used === 0) {
+        if (pipe.writers > 0) return new Uint8Array(0);
+        dropReader(pipe);
+        return null;
+      }
+      const chunk = new Uint8Array(pipe.used);
+      takeBytes(pipe, chunk, 0, chunk.length);
+      return chunk;
+    },
+    onOutput: (waiter) => void pipe.toRead.waiters.add(waiter),
+  });
+  return {
+    input: {
+      type: (buf, at, n) => putBytes(stdin, buf, at, n),
+      onRoom: (waiter) => void stdin.toWrite.waiters.add(waiter),
+      get gone() {
+        return ended || stdin.readers === 0;
+      },
+      end() {
+        if (ended) return;
+        ended = true;
+        dropWriter(stdin);
+      },
+    },
+    outputs: [outlet(stdout), outlet(stderr)],
+    resize: () => {},
+    close: () => {},
+  };
+};
+
+const onTerminal = (terminal: Terminal | number): Streams | number => {
+  if (typeof terminal === 'number') return terminal;
+  return {
+    input: {
+      type: terminal.type,
+      onRoom: terminal.onRoom,
+      get gone() {
+        return terminal.gone;
+      },
+      end: () => {},
+    },
+    outputs: [terminal],
+    resize: terminal.resize,
+    close: terminal.close,
   };
 };
 

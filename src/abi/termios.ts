@@ -115,39 +115,20 @@ export const DEFAULT_CC: readonly number[] = [
   3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22, 0, 0, 0,
 ];
 
-/** Speeds of the codes in CBAUD, in baud. */
-export const BAUD: Readonly<Record<number, number>> = {
-  0: 0,
-  1: 50,
-  2: 75,
-  3: 110,
-  4: 134,
-  5: 150,
-  6: 200,
-  0o7: 300,
-  7: 600,
-  8: 1200,
-  9: 1800,
-  10: 2400,
-  11: 4800,
-  12: 9600,
-  13: 19200,
-  0o17: 38400,
-  2402: 57600,
-  2403: 115200,
-  2404: 230400,
-  2405: 460800,
-  2406: 500000,
-  2407: 576000,
-  0o10007: 921600,
-  2408: 1000000,
-  2409: 1152000,
-  2410: 1500000,
-  2411: 2000000,
-  2412: 2500000,
-  2413: 3000000,
-  2414: 3500000,
-  0o10017: 4000000,
+/** Baud by the codes of CBAUD: B0 to B38400, and from B57600 (CBAUDEX + 1) on. */
+const SLOW: readonly number[] = [
+  0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400,
+];
+const FAST: readonly number[] = [
+  57600, 115200, 230400, 460800, 500000, 576000, 921600, 1000000, 1152000, 1500000, 2000000, 2500000, 3000000,
+  3500000, 4000000,
+];
+
+/** The speed that c_cflag names, in baud; 38400 for BOTHER, which names none. */
+export const baudOf = (cflag: number): number => {
+  const code = cflag & 0o17;
+  if ((cflag & CFLAG.BOTHER) === 0) return SLOW[code] ?? 0;
+  return FAST[code - 1] ?? 38400;
 };
 
 /** Arguments of TCFLSH. */

@@ -92,9 +92,11 @@ const SIGNALS = {
   SIGWINCH: 28,
 } as const;
 /** Passes signals of the host on to the program, as docker run does. The third SIGINT kills it. */
-const passSignals = (started: Started): (() => void) => {
+const passSignals = (started: Started, tty: boolean): (() => void) => {
   let interrupts = 0;
-  const handlers = Object.entries(SIGNALS).map(([name, signo]) => {
+  // A program with a terminal of its own hears of that one's size, not of ours.
+  const passed = Object.entries(SIGNALS).filter(([name]) => !tty || name !== 'SIGWINCH');
+  const handlers = passed.map(([name, signo]) => {
     const handler = (): void => {
       if (name === 'SIGINT' && ++interrupts >= 3) started.kill(9);
       else started.kill(signo);
@@ -106,10 +108,6 @@ const passSignals = (started: Started): (() => void) => {
     for (const [name, handler] of handlers) process.off(name, handler);
   };
 };
-
-/** A program on a terminal can be told that its size has changed. */
-type OnTerminal = Started & { resize(size: { rows: number; columns: number }): void };
-const canResize = (started: Started): started is OnTerminal => 'resize' in started;
 
 /** What is reported when the program cannot be started: a message and docker's exit status. */
 const startFailure = (name: string, errno: number): { message: string; status: number } => {
@@ -152,6 +150,9 @@ export const runProgram = async (
   complain: (message: string) => void,
 ): Promise<number> => {
   const began = performance.now();
+  if (o.tty && o.interactive && !process.stdin.isTTY) {
+    throw new UsageError('the input device is not a TTY; leave out -t to pass a pipe or a file on');
+  }
   const root = o.rootfs ?? '';
   const who =
     o.user === undefined ? undefined : user(o.user, read(`${root}/etc/passwd`), read(`${root}/etc/group`));
@@ -174,19 +175,15 @@ export const runProgram = async (
     complain(message);
     return status;
   }
-  if (o.tty && !canResize(started)) {
-    started.kill(9);
-    await machine.close();
-    throw new UsageError('-t: the machine has no terminals yet; leave it out');
-  }
   watcher.started?.(machine, started, argv, env);
   // A reader that went away (kanmon run ... | head) ends the program as a broken pipe would.
   process.stdout.on('error', () => started.kill(13));
   const stopFeeding = o.interactive ? feed(started) : (): void => {};
   if (!o.interactive) started.end();
-  const stopSignals = passSignals(started);
-  const giveBack = canResize(started) ? lendTerminal((size) => started.resize(size)) : (): void => {};
+  const stopSignals = passSignals(started, o.tty === true);
+  const giveBack = o.tty ? lendTerminal((size) => started.resize(size), o.interactive === true) : () => {};
   const ended = await started.ended;
+  if (o.tty) await flushed(process.stdout);
   giveBack();
   stopSignals();
   stopFeeding();

@@ -8,11 +8,15 @@ export const terminalSize = (): { rows: number; columns: number } => ({
 });
 
 /**
- * Makes our terminal raw, so that every key goes to the machine's own line discipline, and reports changes of its
- * size. The function returned gives it back.
+ * Reports changes of our terminal's size and, if its keys go to the program, makes it raw, so that every key goes
+ * to the machine's own line discipline. The function returned gives it back.
  */
-export const lendTerminal = (resized: (size: { rows: number; columns: number }) => void): (() => void) => {
-  const { stdin, stdout } = process;
+export const lendTerminal = (
+  resized: (size: { rows: number; columns: number }) => void,
+  keys: boolean,
+): (() => void) => {
+  const { stdout } = process;
+  const stdin = keys ? process.stdin : { isTTY: false, setRawMode: () => {} };
   const onResize = (): void => resized(terminalSize());
   const restore = (): void => {
     if (stdin.isTTY) stdin.setRawMode(false);

@@ -13,7 +13,7 @@ export const hex = (n: number, digits: number): string => n.toString(16).padStar
 export const setHex = (s: SigSet): string => hex(s.hi >>> 0, 8) + hex(s.lo >>> 0, 8);
 
 /** As the kernel's string_escape_mem with ESCAPE_OCTAL: the given characters as \ooo. */
-export const escape = (text: string, special: string): string => {
+export const octal = (text: string, special: string): string => {
   let out = '';
   for (const c of text) out += special.includes(c) ? `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}` : c;
   return out;

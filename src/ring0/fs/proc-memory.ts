@@ -11,7 +11,7 @@ import { type AddressSpace, type Mapping, PROT, VM } from '../mm/types.ts';
 import type { Task } from '../task/types.ts';
 import { displayName } from '../vfs/dentry.ts';
 import type { OpenFile, Path } from '../vfs/types.ts';
-import { escape, hex, kib } from './proc-format.ts';
+import { hex, kib, octal } from './proc-format.ts';
 
 /** Pages of one or more mappings. `pss` counts a page shared by n mappings as 1/n. */
 export interface Resident {
@@ -126,7 +126,7 @@ export const fileName = (file: OpenFile, root: Path): string => {
 };
 
 const mappingName = (m: Mapping, root: Path): string => {
-  if (m.file !== null) return escape(fileName(m.file, root), '\n');
+  if (m.file !== null) return octal(fileName(m.file, root), '\n');
   if (m.name !== '') return m.name;
   return m.shared && m.pages !== null ? '/dev/zero (deleted)' : '';
 };

@@ -5,7 +5,7 @@ import { major, minor } from '../../abi/stat.ts';
 import type { Task } from '../task/types.ts';
 import { pathName } from '../vfs/dentry.ts';
 import type { Mount } from '../vfs/types.ts';
-import { escape } from './proc-format.ts';
+import { octal } from './proc-format.ts';
 
 const SPACES = ' \t\n\\';
 const OPTIONS: readonly (readonly [number, string])[] = [
@@ -48,25 +48,25 @@ const rootWithin = (m: Mount): string => {
 const superOptions = (m: Mount): string => (m.fs.readonly ? 'ro' : 'rw');
 
 /** mount(8)'s names for sources and types. */
-const source = (m: Mount): string => escape(m.source, `${SPACES}#`);
+const source = (m: Mount): string => octal(m.source, `${SPACES}#`);
 
 export const mounts = (task: Task): string =>
   shown(task)
-    .map(({ mount: m, at }) => `${source(m)} ${escape(at, SPACES)} ${m.fs.type} ${mountOptions(m)} 0 0\n`)
+    .map(({ mount: m, at }) => `${source(m)} ${octal(at, SPACES)} ${m.fs.type} ${mountOptions(m)} 0 0\n`)
     .join('');
 
 export const mountinfo = (task: Task): string =>
   shown(task)
     .map(
       ({ mount: m, at }) =>
-        `${m.id} ${m.at?.mount.id ?? 0} ${major(m.fs.dev)}:${minor(m.fs.dev)} ${escape(rootWithin(m), SPACES)} ` +
-        `${escape(at, SPACES)} ${mountOptions(m)} - ${m.fs.type} ${source(m)} ${superOptions(m)}\n`,
+        `${m.id} ${m.at?.mount.id ?? 0} ${major(m.fs.dev)}:${minor(m.fs.dev)} ${octal(rootWithin(m), SPACES)} ` +
+        `${octal(at, SPACES)} ${mountOptions(m)} - ${m.fs.type} ${source(m)} ${superOptions(m)}\n`,
     )
     .join('');
 
 export const mountstats = (task: Task): string =>
   shown(task)
     .map(
-      ({ mount: m, at }) => `device ${source(m)} mounted on ${escape(at, SPACES)} with fstype ${m.fs.type}\n`,
+      ({ mount: m, at }) => `device ${source(m)} mounted on ${octal(at, SPACES)} with fstype ${m.fs.type}\n`,
     )
     .join('');

@@ -9,7 +9,7 @@ import { processSystemNs, processUserNs } from '../task/itimers.ts';
 import { setOf } from '../task/sigset.ts';
 import type { Process, SigInfo, SigSet, Task } from '../task/types.ts';
 import type { Tty } from '../tty/types.ts';
-import { escape, hex, kib, setHex, ticks } from './proc-format.ts';
+import { hex, kib, octal, setHex, ticks } from './proc-format.ts';
 import { mappedPages, residentOf, textPages } from './proc-memory.ts';
 
 /** What a file is about: a process as a whole, or one of its threads. */
@@ -209,7 +209,7 @@ export const status = (kernel: Kernel, s: Subject): string => {
   const queued =
     process.sharedPending.length + [...process.threads].reduce((n, t) => n + t.pending.length, 0);
   const rows: string[] = [
-    `Name:\t${escape(task.comm.slice(0, 15), '\n\\')}`,
+    `Name:\t${octal(task.comm.slice(0, 15), '\n\\')}`,
     ...(alive ? [`Umask:\t${task.fs.umask.toString(8).padStart(4, '0')}`] : []),
     `State:\t${letter} (${STATES[letter]})`,
     `Tgid:\t${process.pid}`,

@@ -1,7 +1,8 @@
 // The nouns of terminals: a Tty is one pty pair, seen by programs at its slave end, with the state of its line
-// discipline. Plain data; behaviour lives beside (discipline.ts, output.ts, pty.ts, job.ts).
+// discipline. Plain data; behaviour lives beside (discipline.ts, output.ts, read.ts, job.ts, pty.ts).
 
 import type { WaitQueue } from '../wait.ts';
+import type { ByteQueue } from './queue.ts';
 
 export interface Termios {
   iflag: number;
@@ -23,25 +24,21 @@ export interface WinSize {
   ypixel: number;
 }
 
-/** Bytes on their way: data[head, data.length), consumed from the front. */
-export interface Queue {
-  bytes: number[];
-  head: number;
-}
+/** What ends a line in the input: nothing, a character that is read with it, or an end-of-file that is not. */
+export const END = { none: 0, line: 1, eof: 2 } as const;
 
-/** The input side of the line discipline (n_tty.c): what was typed and what programs may read of it. */
+/** The input side of the line discipline: what was typed and what programs may read of it. */
 export interface Input {
-  /** Bytes typed; in canonical mode, readable only up to `canon`. */
+  /** Bytes typed, and in step with them END marks. */
   readonly bytes: number[];
-  /** Marks, in step with `bytes`: 1 where a line ends, 2 for an end-of-file that is not read, 0 elsewhere. */
   readonly ends: number[];
-  /** How many bytes of complete lines there are in front. */
+  /** Canonical mode: how many bytes of complete lines there are in front. */
   canon: number;
   /** The next byte is taken literally (VLNEXT). */
   literal: boolean;
-  /** ECHOPRT: inside \.../ of erased characters. */
+  /** ECHOPRT: within \.../ of erased characters. */
   erasing: boolean;
-  /** Input was refused or IXOFF has sent STOP: the master waits. */
+  /** IXOFF has sent STOP. */
   throttled: boolean;
 }
 
@@ -54,18 +51,25 @@ export interface Tty {
   /** Session that it controls, and the group in its foreground; 0 for none. */
   session: number;
   foreground: number;
+  /** What the master has written and the line discipline has not yet taken. */
+  readonly incoming: ByteQueue;
   readonly input: Input;
-  /** What the master reads, processed. */
-  readonly output: Queue;
-  /** Column of the cursor, and where the current input line began, for tabs and erasing. */
+  /** Echoes that wait for the end of the input at hand, or for output to go on: bytes and ECHO operations. */
+  readonly echo: number[];
+  /** What the master reads. */
+  readonly output: ByteQueue;
+  /** Column of the cursor, and where the current input line began: for tabs and for erasing them. */
   column: number;
   canonColumn: number;
-  /** Output is stopped: by ^S or TCXONC. */
+  /** Output is stopped; by TCXONC rather than by ^S. */
   stopped: boolean;
-  /** Descriptions open on the slave that have not been hung up; opens so far. */
+  stoppedByCall: boolean;
+  /** Descriptions open on the slave that are not hung up; whether there ever was one. */
   slaves: number;
   opened: boolean;
   masterOpen: boolean;
+  /** Descriptions of either end that have not been closed: the index is taken until then. */
+  holders: number;
   /** TIOCSPTLCK: the slave cannot be opened yet. */
   locked: boolean;
   /** TIOCEXCL. */
@@ -75,11 +79,13 @@ export interface Tty {
   /** TIOCPKT is on; status bits that the master has not read yet. */
   packet: boolean;
   packetStatus: number;
-  /** Owner and mode of its node in devpts. */
-  node: { uid: number; gid: number; mode: number; ino: number };
+  /** Owner and permissions of its node in devpts. */
+  node: { uid: number; gid: number; mode: number };
   /** Waiting at the slave for input and for room; at the master for output and for room. */
   readonly toRead: WaitQueue;
   readonly toWrite: WaitQueue;
   readonly masterRead: WaitQueue;
   readonly masterWrite: WaitQueue;
 }
+
+export const has = (flags: number, bit: number): boolean => (flags & bit) !== 0;

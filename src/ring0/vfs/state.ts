@@ -31,9 +31,10 @@ export interface Vfs {
   nextMountId: number;
   /** Called when memory is short: frees clean pages of file caches, returns how many frames. */
   readonly reclaim: Set<() => number>;
-  /** The one /proc and the one /sys of the machine (fs/proc.ts, fs/sysfs.ts). */
+  /** The one /proc, /sys and /dev/pts of the machine (fs/proc.ts, fs/sysfs.ts, tty/devpts.ts). */
   proc?: FileSystem;
   sys?: FileSystem;
+  pts?: FileSystem;
   /** Terminals by index (tty/pty.ts). */
   ptys?: Map<number, Tty>;
   /** Where anonymous memory files live; made on first use (sys/fd.ts). */
