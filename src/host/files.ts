@@ -105,9 +105,14 @@ export const nodeFiles = (): HostFiles => {
       });
     },
 
+    // opendir keeps the host's order, which readdir would sort.
     list: (h) => {
       try {
-        return fs.readdirSync(self(h), { encoding: 'latin1' }).sort();
+        const dir = fs.opendirSync(self(h), { encoding: 'latin1' as BufferEncoding, bufferSize: 256 });
+        const names: string[] = [];
+        for (let e = dir.readSync(); e !== null; e = dir.readSync()) names.push(e.name);
+        dir.closeSync();
+        return names;
       } catch (e) {
         return errno(e);
       }
