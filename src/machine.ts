@@ -100,6 +100,9 @@ const latin1 = (s: string): string => {
   return out;
 };
 
+/** With everything translated at once most code runs once or twice: small regions cost least then. */
+const SMALL_REGIONS = { insns: 48, regions: 1, batchInsns: 48, callDepth: 0 };
+
 /** Slice of host time that tasks run before the host's events are looked at, ms. */
 const SLICE_MS = 10;
 
@@ -112,7 +115,7 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
     helpers,
     ...(host.core ? { core: host.core } : {}),
     ...(options.threshold === undefined ? {} : { threshold: options.threshold }),
-    translator: createTranslator(semantics, Object.keys(helpers)),
+    translator: createTranslator(semantics, Object.keys(helpers), options.tier === 'translator' ? SMALL_REGIONS : undefined),
     needsExactFp,
     tsc: () => BigInt(host.clock.monotonic()),
     hooks: {
