@@ -35,7 +35,7 @@ export const AT = {
  * AT_HWCAP on x86 is CPUID leaf 1 EDX: fpu tsc cx8 sep cmov clflush mmx fxsr sse sse2. Programs decide by CPUID
  * itself; this word only has to agree with it.
  */
-export const HWCAP_X86_64 = 0x0788_8111;
+export const HWCAP_X86_64 = 0x0788_8911;
 /** FSGSBASE (bit 1) is not offered to user mode. */
 export const HWCAP2_X86_64 = 0;
 
