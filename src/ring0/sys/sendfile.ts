@@ -1,7 +1,7 @@
 // Copies between descriptors that do not pass through the program: sendfile, copy_file_range, splice, tee,
 // vmsplice. Bytes are moved, not pages.
 
-import { EAGAIN, EBADF, EFAULT, EINVAL, EISDIR, ESPIPE, EXDEV } from '../../abi/errno.ts';
+import { EAGAIN, EBADF, EFAULT, EINVAL, EISDIR, ESPIPE } from '../../abi/errno.ts';
 import {
   O_ACCMODE,
   O_APPEND,
@@ -107,7 +107,6 @@ export const copyFileRange = syscall(
       if (kind !== S_IFREG) return -EINVAL;
     }
     if (!canRead(from) || !canWrite(to) || to.flags & O_APPEND) return -EBADF;
-    if (from.inode.fs.type !== to.inode.fs.type) return -EXDEV;
     let n = Math.min(count, MAX_RW);
     const start = at < 0 ? from.pos : at;
     const toStart = toAt < 0 ? to.pos : toAt;
