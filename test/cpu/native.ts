@@ -54,18 +54,19 @@ export const buildRunner = (): string | null => {
   return path;
 };
 
-/** Runs cases on the processor, in order. Case n lies in slot n modulo SLOTS. */
+/** Runs cases on the processor, in order. Case n lies in slot n; at most SLOTS. */
 export const runNative = (
   runner: string,
   cases: readonly { readonly code: Uint8Array; readonly state: State }[],
 ): Outcome[] => {
+  if (cases.length > SLOTS) throw new Error('more cases than slots');
   const folder = mkdtempSync(join(tmpdir(), 'kanmon-cpu-'));
   try {
     const input = new Uint8Array(DATA_BYTES + cases.length * TEST_BYTES);
     input.set(baseline);
     const view = new DataView(input.buffer);
     cases.forEach((c, n) => {
-      writeTest(view, DATA_BYTES + n * TEST_BYTES, n % SLOTS, c.code, c.state);
+      writeTest(view, DATA_BYTES + n * TEST_BYTES, n, c.code, c.state);
     });
     writeFileSync(join(folder, 'in'), input);
     execFileSync(runner, [join(folder, 'in'), join(folder, 'out')], { stdio: 'inherit' });

@@ -24,6 +24,8 @@ interface Run {
   readonly repne: boolean;
   /** 1 or -1. */
   readonly df: number;
+  /** Segment base of the source. */
+  readonly base: number;
   /** Address of the next source and destination element. */
   src: number;
   dst: number;
@@ -33,18 +35,22 @@ interface Run {
 
 const begin = (cpu: CpuState, arg: number): Run => {
   const a32 = (arg & 4) !== 0;
+  const src = cpu.address();
   return {
     cpu,
     size: 1 << (arg & 3),
     a32,
     repne: (arg & 8) !== 0,
     df: cpu.i32[(CPU + OFF.df) / 4] ?? 1,
-    src: cpu.address(),
+    base: a32 ? src - value(cpu, GPR.rsi, true) : 0,
+    src,
     dst: value(cpu, GPR.rdi, a32),
     left: value(cpu, GPR.rcx, a32),
     done: 0,
   };
 };
+
+const wrapped = (offset: number): number => ((offset % 0x100000000) + 0x100000000) % 0x100000000;
 
 /** Notes n more elements as done. */
 const step = (r: Run, n: number): void => {
@@ -52,6 +58,10 @@ const step = (r: Run, n: number): void => {
   r.dst += r.df * n * r.size;
   r.left -= n;
   r.done += n;
+  if (!r.a32) return;
+  // 32-bit addresses wrap before the segment base is added.
+  r.src = wrapped(r.src - r.base) + r.base;
+  r.dst = wrapped(r.dst);
 };
 
 /** Writes the progress back; `failed` is what the helper returns. */
@@ -65,11 +75,14 @@ const end = (r: Run, failed: 0 | 1, moves: 'both' | 'src' | 'dst'): number => {
   return failed;
 };
 
-/** Elements from `address` on, in the direction of DF, that lie within its page; 0 when the first straddles. */
-const inPage = (r: Run, address: number): number => {
+/** Elements from `address` on, in the direction of DF, before a page or 32-bit addresses end; 0 when the first straddles. */
+const inPage = (r: Run, address: number, base = 0): number => {
   const at = address % PAGE;
   if (at + r.size > PAGE) return 0;
-  return r.df > 0 ? Math.floor((PAGE - at) / r.size) : Math.floor(at / r.size) + 1;
+  const n = r.df > 0 ? Math.floor((PAGE - at) / r.size) : Math.floor(at / r.size) + 1;
+  if (!r.a32) return n;
+  const offset = address - base;
+  return Math.min(n, r.df > 0 ? Math.ceil((0x100000000 - offset) / r.size) : Math.floor(offset / r.size) + 1);
 };
 
 /** Copies n bytes upwards as if element by element, where the destination overlaps the end of the source. */
@@ -101,7 +114,7 @@ const movs: Helper = (cpu, arg) => {
   const { size } = r;
   if (r.a32) cutPointers(cpu, GPR.rsi, GPR.rdi);
   while (r.left > 0) {
-    const n = Math.min(inPage(r, r.src), inPage(r, r.dst), r.left);
+    const n = Math.min(inPage(r, r.src, r.base), inPage(r, r.dst), r.left);
     if (n === 0) {
       const bytes = cpu.load(r.src, size);
       if (!bytes || !cpu.store(r.dst, bytes.slice(0, size))) return end(r, 1, 'both');
@@ -223,7 +236,7 @@ const cmps: Helper = (cpu, arg) => {
   let a = 0n;
   let b = 0n;
   while (r.left > 0) {
-    const n = Math.min(inPage(r, r.src), inPage(r, r.dst), r.left);
+    const n = Math.min(inPage(r, r.src, r.base), inPage(r, r.dst), r.left);
     let ended: boolean;
     if (n === 0) {
       const y = cpu.load(r.dst, size);

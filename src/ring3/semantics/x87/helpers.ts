@@ -81,6 +81,12 @@ const operand = (cpu: CpuState, kind: number, env: Env): bigint | null => {
   }
 };
 
+/** The same for an operation, which tells signaling from quiet NaNs: they stay signaling. */
+const operandAsIs = (cpu: CpuState, kind: number, env: Env): bigint | null => {
+  const v = operand(cpu, kind, env);
+  return v !== null && env.flags & FP.IE ? v & ~(1n << 62n) : v;
+};
+
 type Binary = (f: Format, a: bigint, b: bigint, env: Env) => bigint;
 const swapped =
   (op: Binary): Binary =>
@@ -105,7 +111,7 @@ const arithmetic =
       missing ||= st.isEmpty(cpu, other(arg));
       b = st.bitsOf(cpu, other(arg));
     } else {
-      b = operand(cpu, mem(arg), env);
+      b = operandAsIs(cpu, mem(arg), env);
       if (b === null) return 1;
     }
     if (missing) {
@@ -140,7 +146,7 @@ const comparison =
         missing ||= st.isEmpty(cpu, other(arg));
         b = st.bitsOf(cpu, other(arg));
       } else {
-        b = operand(cpu, mem(arg), env);
+        b = operandAsIs(cpu, mem(arg), env);
         if (b === null) return 1;
       }
     }
