@@ -1,6 +1,8 @@
 // The caller's terminal, lent to a program: raw while the program runs, its size passed on, and given back as it
 // was whatever happens.
 
+import { spawnSync } from 'node:child_process';
+
 /** Rows and columns of our terminal, or what terminals have always had. */
 export const terminalSize = (): { rows: number; columns: number } => ({
   rows: process.stdout.rows || 24,
@@ -21,7 +23,11 @@ export const lendTerminal = (
   const restore = (): void => {
     if (stdin.isTTY) stdin.setRawMode(false);
   };
-  if (stdin.isTTY) stdin.setRawMode(true);
+  if (stdin.isTTY) {
+    stdin.setRawMode(true);
+    // Node leaves output processing on, which would change every newline that a full-screen program sends.
+    spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
+  }
   stdout.on('resize', onResize);
   process.on('exit', restore);
   return () => {
