@@ -2,10 +2,14 @@
 // Everything outside talks to it through `Machine`; the public API (index.ts) wraps it in streams.
 
 import { EACCES, EAGAIN, ENOENT, ENOMEM, ENOTDIR } from './abi/errno.ts';
+import { SIG } from './abi/signal.ts';
+import { AT_FDCWD } from './abi/fcntl.ts';
 import { type Gate, openGate } from './gate/gate.ts';
 import { sealTable } from './gate/table.ts';
 import type { Host } from './host/host.ts';
 import { startProgram } from './ring0/exec/exec.ts';
+import { explainExec } from './ring0/exec/explain.ts';
+import { refreshVdso } from './ring0/exec/vdso.ts';
 import {
   dropReader,
   dropWriter,
@@ -28,6 +32,7 @@ import { signalProcess } from './ring0/task/signals.ts';
 import type { Task } from './ring0/task/types.ts';
 import { installFile, newTable } from './ring0/vfs/fdtable.ts';
 import type { Path } from './ring0/vfs/types.ts';
+import { FOLLOW, isPath, walk } from './ring0/vfs/walk.ts';
 import { mountTerminals } from './ring0/tty/devpts.ts';
 import { giveTerminal, type Terminal, type TerminalSize } from './ring0/tty/terminal.ts';
 import type { Waiter } from './ring0/wait.ts';
@@ -90,6 +95,8 @@ export interface Machine {
   readonly service: Task;
   /** Starts a program; a negative errno when it cannot be. argv[0] without a slash is looked up in PATH. */
   start(argv: readonly string[], options?: StartOptions): Started | number;
+  /** Why the last `start` failed, in words: "AArch64 program; this machine runs x86-64". */
+  readonly refusal: string;
   /** Ends every process and stops the loop. */
   close(): Promise<void>;
 }
@@ -127,11 +134,14 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
     cpu,
     clock: host.clock,
     entropy: host.entropy,
+    report: host.report,
     ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
     limits: options.tasks === undefined ? {} : { tasks: options.tasks },
   });
   gate = openGate(kernel, sealTable('x86_64', ROWS), { park, work });
   kernel.gate = gate;
+  // RDTSC counts the clock's ns, so the vDSO can tell the time by itself.
+  memoryOf(kernel).tscIsClock = true;
   registerFifos(kernel);
   const { root, cwd, hosts } = buildRoot(kernel, { ...options, files: host.files });
   mountPseudoFileSystems(kernel, root);
@@ -152,12 +162,28 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
   let running = false;
   let closed = false;
   let nap: { wake(): void } | null = null;
+  let failures = 0;
+  /** A bug outside any program's calls (a timer, a page that is written back) is told, and the others go on. */
+  const slice = (): ReturnType<typeof runSlice> => {
+    try {
+      refreshVdso(kernel);
+      const state = runSlice(kernel, SLICE_MS);
+      failures = 0;
+      return state;
+    } catch (e) {
+      kernel.bug('the scheduler', e);
+      kernel.current = null;
+      if (++failures < 100) return 'busy';
+      for (const p of [...kernel.processes.values()]) p.onExit?.(SIG.SIGSYS);
+      return 'done';
+    }
+  };
   const loop = async (): Promise<void> => {
     if (running) return;
     running = true;
     await null;
     while (!closed) {
-      const state = runSlice(kernel, SLICE_MS);
+      const state = slice();
       if (state === 'done') break;
       if (state === 'busy') {
         await host.turn();
@@ -220,6 +246,7 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
       waiter.wake();
     });
 
+  let refusal = '';
   const start = (argv: readonly string[], o: StartOptions = {}): Started | number => {
     const name = argv[0] ?? '';
     const env = o.env ?? {
@@ -228,8 +255,12 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
       HOME: '/root',
     };
     const user = o.user ?? { uid: 0, gid: 0 };
-    const at = o.cwd === undefined ? cwd : findPath(root, latin1(o.cwd));
-    if (!at) return -ENOENT;
+    refusal = '';
+    const at = o.cwd === undefined ? cwd : walk(service, AT_FDCWD, latin1(o.cwd), FOLLOW);
+    if (!isPath(at) || at.dentry.inode.lookup === undefined) {
+      refusal = `there is no directory ${o.cwd} to start in`;
+      return typeof at === 'number' ? at : -ENOTDIR;
+    }
     const mm = createAddressSpace(memoryOf(kernel));
     if (!mm) return -ENOMEM;
     const cred = credentialsOf(user.uid, user.gid, user.groups ?? [user.gid]);
@@ -253,9 +284,10 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
     }
 
     const r = launch(kernel, task, name, argv, env);
-    if (r < 0) {
+    if (r.error < 0) {
+      refusal = r.why;
       exitGroup(task, 0);
-      return r;
+      return r.error;
     }
     const sinks = [o.stdout, o.stderr];
     const drained = streams.outputs.map((from, i) => drain(from, sinks[i] ?? (() => {})));
@@ -292,6 +324,9 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
     root,
     service,
     start,
+    get refusal() {
+      return refusal;
+    },
     async close() {
       closed = true;
       nap?.wake();
@@ -384,24 +419,33 @@ const onTerminal = (terminal: Terminal | number): Streams | number => {
   };
 };
 
-/** Finds the program in PATH, as execvp(3) does, and loads it. 0 or -errno. */
+/** Finds the program in PATH, as execvp(3) does, and loads it. `error` is 0 or -errno, with the reason in words. */
 const launch = (
   kernel: Kernel,
   task: Task,
   name: string,
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
-): number => {
+): { error: number; why: string } => {
   const args = argv.map(latin1);
   const environment = Object.entries(env).map(([k, v]) => latin1(`${k}=${v}`));
   const search = (env.PATH ?? '/usr/bin:/bin').split(':').map((d) => `${d === '' ? '.' : d}/`);
+  const inPath = !name.includes('/');
+  const missing = [-ENOENT, -ENOTDIR];
   let error = -ENOENT;
+  let why = inPath ? 'it is not in the PATH of the machine' : 'there is no such file in the machine';
   kernel.current = task;
-  for (const dir of name.includes('/') ? [''] : search) {
-    const r = startProgram(kernel, task, latin1(dir + name), args, environment);
-    error = typeof r === 'number' ? r : -EAGAIN;
-    if (error !== -ENOENT && error !== -ENOTDIR && error !== -EACCES) break;
+  for (const dir of inPath ? search : ['']) {
+    const path = latin1(dir + name);
+    const r = startProgram(kernel, task, path, args, environment);
+    const now = typeof r === 'number' ? r : -EAGAIN;
+    // What was refused is worth more than what was not there.
+    if (!missing.includes(now) || (error === -ENOENT && findPath(task.fs.root, path) !== null)) {
+      error = now;
+      why = now === 0 ? '' : explainExec(task, path, now);
+    }
+    if (!missing.includes(now) && now !== -EACCES) break;
   }
   kernel.current = null;
-  return error;
+  return { error, why };
 };

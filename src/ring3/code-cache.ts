@@ -112,7 +112,8 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   /** Where regions leave to code that had not run when they were made: the region to make anew. */
   const frontier = new Map<number, Block>();
   const window = new Uint8Array(16);
-  let stepOp = 0;
+  /** Taken at boot, so that it is there when memory is out. */
+  const stepOp = mem.alloc() * PAGE;
 
   const frameOf = (page: number): number => {
     const e = env.table().get(page);
@@ -182,7 +183,10 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
 
   const stillThere = (b: Block): boolean => {
     for (let i = 0; i < b.pages.length; i++) {
-      if (frameOf(b.pages[i] as number) !== b.frames[i]) return false;
+      const page = b.pages[i] as number;
+      // Not mapped yet in this process: likely the same page of the same file.
+      if (frameOf(page) === 0 && !env.fetchable(page * PAGE)) return false;
+      if (frameOf(page) !== b.frames[i]) return false;
     }
     return true;
   };
@@ -395,7 +399,6 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       }
       const exact = env.exactFp();
       handlers.ensure([i], exact);
-      if (stepOp === 0) stepOp = mem.alloc() * PAGE;
       writeBody(stepOp, [i], exact);
       writePseudo(stepOp + OP_BYTES, PSEUDO.leave, ip, i.next);
       return stepOp;

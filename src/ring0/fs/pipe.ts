@@ -5,7 +5,7 @@ import { EAGAIN, EBUSY, EFAULT, EINVAL, ENOTTY, ENXIO, EPERM, EPIPE } from '../.
 import { O_ACCMODE, O_NONBLOCK, O_RDONLY, O_WRONLY } from '../../abi/fcntl.ts';
 import { S_IFIFO } from '../../abi/stat.ts';
 import type { Kernel } from '../kernel.ts';
-import { kernelInfo, signalTask } from '../task/signals.ts';
+import { signalTask, userInfo } from '../task/signals.ts';
 import type { Task } from '../task/types.ts';
 import { newFile } from '../vfs/file.ts';
 import { anonymousDev, now, vfsOf } from '../vfs/state.ts';
@@ -140,7 +140,7 @@ export const pipeOps = (p: Pipe): FileOps => ({
     const done = (task.resume as WriteState | undefined)?.done ?? 0;
     if (p.readers === 0) {
       if (done > 0) return done;
-      signalTask(task, kernelInfo(SIGPIPE));
+      signalTask(task, userInfo(task, SIGPIPE));
       return -EPIPE;
     }
     const room = p.capacity - p.used;
