@@ -10,8 +10,6 @@ import type { Host } from './host.ts';
 /** The most that 32-bit linear memory can hold. */
 const MAX_MEMORY = 65535 * 65536;
 
-const boot = process.hrtime.bigint();
-
 /** Reads dist/core.wasm and its index, made by the build; null when running from sources. */
 const loadCore = (): CoreImage | null => {
   try {
@@ -32,7 +30,7 @@ export const nodeHost = (): Host => {
   return {
     core,
     clock: {
-      monotonic: () => Number(process.hrtime.bigint() - boot),
+      monotonic: () => Math.floor(performance.now() * 1e6),
       realtime() {
         const ms = performance.timeOrigin + performance.now();
         const sec = Math.floor(ms / 1000);
@@ -54,6 +52,9 @@ export const nodeHost = (): Host => {
         };
       });
       return { done, wake: () => wake() };
+    },
+    report(text) {
+      process.stderr.write(`kanmon: ${text}\n`);
     },
     memoryBytes: Math.min(MAX_MEMORY, Math.floor(totalmem() / 2)),
   };
