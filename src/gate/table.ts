@@ -11,9 +11,12 @@ export interface Table {
   readonly arch: ArchName;
   /** By number; holes are numbers that the architecture never gave out. */
   readonly rows: readonly (Row | undefined)[];
-  /** SHA-256 over numbers, rows and the source text of the handlers, taken when the table was sealed. */
+  /**
+   * SHA-256 over numbers, rows and the source text of the handlers. It is taken when it is first asked for: what it
+   * covers is frozen, and taking it costs more than the rest of the boot of the gate.
+   */
   readonly digest: string;
-  /** Takes the digest again: true while the table is the one that was sealed. */
+  /** True while the table is the one that was sealed: every row and its parts the same, frozen objects. */
   attest(): boolean;
 }
 
@@ -48,6 +51,19 @@ const freeze = (row: Row): Row => {
   return Object.freeze(row);
 };
 
+/** What a row consists of, held apart from it. */
+const copyOf = (row: Row) => ({ row, handler: row.handler, params: [...row.params], meta: row.meta });
+const isSame = (row: Row | undefined, copy: ReturnType<typeof copyOf> | undefined): boolean =>
+  row === undefined || copy === undefined
+    ? row === copy
+    : row === copy.row &&
+      Object.isFrozen(row) &&
+      row.handler === copy.handler &&
+      row.meta === copy.meta &&
+      Object.isFrozen(row.meta) &&
+      row.params.length === copy.params.length &&
+      row.params.every((p, i) => p === copy.params[i] && Object.isFrozen(p));
+
 /**
  * Builds and seals the table of an architecture from the declared rows. Rows whose name the architecture does
  * not have are left out (open on aarch64); two rows of one name are a mistake.
@@ -66,6 +82,19 @@ export const sealTable = (arch: ArchName, declared: readonly Row[]): Table => {
     rows[number] = freeze(byName.get(name) ?? absentRow(name));
   }
   Object.freeze(rows);
-  const digest = digestOf(rows);
-  return Object.freeze({ arch, rows, digest, attest: () => digestOf(rows) === digest });
+  const sealed = rows.map((row) => row && copyOf(row));
+  let digest: string | null = null;
+  return Object.freeze({
+    arch,
+    rows,
+    get digest() {
+      digest ??= digestOf(rows);
+      return digest;
+    },
+    attest: () =>
+      Object.isFrozen(rows) &&
+      rows.length === sealed.length &&
+      rows.every((row, number) => isSame(row, sealed[number])) &&
+      (digest === null || digestOf(rows) === digest),
+  });
 };
