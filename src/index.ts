@@ -99,9 +99,9 @@ export interface Machine {
 export class StartError extends Error {
   readonly code: string;
 
-  constructor(program: string, errno: number) {
+  constructor(program: string, errno: number, why = '') {
     const code = errnoName(errno) ?? 'EIO';
-    super(`${program}: ${strerror(code)}`);
+    super(`${program}: ${why === '' ? strerror(code) : why}`);
     this.name = 'StartError';
     this.code = code;
   }
@@ -161,7 +161,7 @@ export const boot = async (options: BootOptions = {}): Promise<Machine> => {
     o: StartOptions,
   ): Exclude<ReturnType<typeof machine.start>, number> => {
     const started = machine.start(argv, o);
-    if (typeof started === 'number') throw new StartError(argv[0] ?? '', -started);
+    if (typeof started === 'number') throw new StartError(argv[0] ?? '', -started, machine.refusal);
     return started;
   };
   const traces = new Set<() => void>();

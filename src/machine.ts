@@ -2,8 +2,8 @@
 // Everything outside talks to it through `Machine`; the public API (index.ts) wraps it in streams.
 
 import { EACCES, EAGAIN, ENOENT, ENOMEM, ENOTDIR } from './abi/errno.ts';
-import { SIG } from './abi/signal.ts';
 import { AT_FDCWD } from './abi/fcntl.ts';
+import { SIG } from './abi/signal.ts';
 import { type Gate, openGate } from './gate/gate.ts';
 import { sealTable } from './gate/table.ts';
 import type { Host } from './host/host.ts';
@@ -30,11 +30,11 @@ import { createInitProcess, credentialsOf } from './ring0/task/fork.ts';
 import { nextWake, park, runSlice, work } from './ring0/task/scheduler.ts';
 import { signalProcess } from './ring0/task/signals.ts';
 import type { Task } from './ring0/task/types.ts';
+import { mountTerminals } from './ring0/tty/devpts.ts';
+import { giveTerminal, type Terminal, type TerminalSize } from './ring0/tty/terminal.ts';
 import { installFile, newTable } from './ring0/vfs/fdtable.ts';
 import type { Path } from './ring0/vfs/types.ts';
 import { FOLLOW, isPath, walk } from './ring0/vfs/walk.ts';
-import { mountTerminals } from './ring0/tty/devpts.ts';
-import { giveTerminal, type Terminal, type TerminalSize } from './ring0/tty/terminal.ts';
 import type { Waiter } from './ring0/wait.ts';
 import type { Tier } from './ring3/cpu.ts';
 import { createCpu } from './ring3/processor.ts';
@@ -122,7 +122,11 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
     helpers,
     ...(host.core ? { core: host.core } : {}),
     ...(options.threshold === undefined ? {} : { threshold: options.threshold }),
-    translator: createTranslator(semantics, Object.keys(helpers), options.tier === 'translator' ? SMALL_REGIONS : undefined),
+    translator: createTranslator(
+      semantics,
+      Object.keys(helpers),
+      options.tier === 'translator' ? SMALL_REGIONS : undefined,
+    ),
     needsExactFp,
     tsc: () => BigInt(host.clock.monotonic()),
     hooks: {
@@ -433,14 +437,15 @@ const launch = (
   const inPath = !name.includes('/');
   const missing = [-ENOENT, -ENOTDIR];
   let error = -ENOENT;
-  let why = inPath ? 'it is not in the PATH of the machine' : 'there is no such file in the machine';
+  let why = 'it is not in the PATH of the machine';
   kernel.current = task;
   for (const dir of inPath ? search : ['']) {
     const path = latin1(dir + name);
     const r = startProgram(kernel, task, path, args, environment);
     const now = typeof r === 'number' ? r : -EAGAIN;
     // What was refused is worth more than what was not there.
-    if (!missing.includes(now) || (error === -ENOENT && findPath(task.fs.root, path) !== null)) {
+    const there = !inPath || isPath(walk(task, AT_FDCWD, path, FOLLOW));
+    if (!missing.includes(now) || (there && missing.includes(error))) {
       error = now;
       why = now === 0 ? '' : explainExec(task, path, now);
     }

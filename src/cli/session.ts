@@ -14,6 +14,7 @@ import {
   type Started,
   type StartOptions,
 } from '../machine.ts';
+import { RootError } from '../ring0/fs/root.ts';
 import { EXIT, type SessionOptions, UsageError, user } from './options.ts';
 import { lendTerminal, terminalSize } from './terminal.ts';
 
@@ -35,6 +36,20 @@ const machineOptions = (o: SessionOptions, program: string): MachineOptions => (
   ...(o.memory === undefined ? {} : { memoryBytes: o.memory }),
   ...(o.tier === undefined ? {} : { tier: o.tier }),
 });
+
+/** Boots the machine; folders that cannot be shown are the caller's mistake. */
+const machineFor = (o: SessionOptions, program: string): Machine => {
+  try {
+    return createMachine(nodeHost(), machineOptions(o, program));
+  } catch (e) {
+    if (!(e instanceof RootError)) throw e;
+    const option = o.rootfs !== undefined && resolve(o.rootfs) === e.path ? '--rootfs' : '-v';
+    const known = errnoName(-e.code);
+    throw new UsageError(
+      `${option} ${e.path}: ${known === undefined ? `error ${-e.code}` : strerror(known)}`,
+    );
+  }
+};
 
 const environmentOf = (o: SessionOptions, home: string): Record<string, string> => ({
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
@@ -110,22 +125,12 @@ const passSignals = (started: Started, tty: boolean): (() => void) => {
 };
 
 /** What is reported when the program cannot be started: a message and docker's exit status. */
-const startFailure = (name: string, errno: number): { message: string; status: number } => {
+const startFailure = (name: string, errno: number, why: string): { message: string; status: number } => {
   const known = errnoName(-errno);
-  if (known === 'ENOENT' || known === 'ENOTDIR') {
-    const hint = name.includes('/')
-      ? 'there is no such file in the machine'
-      : 'it is not in the PATH of the machine';
-    return { message: `${name}: not found (${hint})`, status: EXIT.notFound };
-  }
-  if (known === 'ENOEXEC') {
-    return {
-      message: `${name}: not executable (neither an x86-64 ELF program nor a #! script)`,
-      status: EXIT.notExecutable,
-    };
-  }
-  const text = known === undefined ? `error ${-errno}` : strerror(known);
-  return { message: `${name}: ${text}`, status: EXIT.notExecutable };
+  const because = why === '' ? (known === undefined ? `error ${-errno}` : strerror(known)) : why;
+  return known === 'ENOENT' || known === 'ENOTDIR'
+    ? { message: `${name}: not found (${because})`, status: EXIT.notFound }
+    : { message: `${name}: cannot be executed (${because})`, status: EXIT.notExecutable };
 };
 
 /** What a command does with the machine before the program runs and after it has ended. */
@@ -157,7 +162,7 @@ export const runProgram = async (
   const who =
     o.user === undefined ? undefined : user(o.user, read(`${root}/etc/passwd`), read(`${root}/etc/group`));
   const env = environmentOf(o, who === undefined || who.uid === 0 ? '/root' : '/');
-  const machine = createMachine(nodeHost(), machineOptions(o, argv[0] ?? ''));
+  const machine = machineFor(o, argv[0] ?? '');
   watcher.attach?.(machine);
   const terminal = o.tty ? { tty: terminalSize() } : {};
   const startOptions: StartOptions = {
@@ -171,7 +176,7 @@ export const runProgram = async (
   const started = machine.start(argv, startOptions);
   if (typeof started === 'number') {
     await machine.close();
-    const { message, status } = startFailure(argv[0] ?? '', started);
+    const { message, status } = startFailure(argv[0] ?? '', started, machine.refusal);
     complain(message);
     return status;
   }

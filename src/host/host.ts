@@ -15,6 +15,8 @@ export interface Host {
   turn(): Promise<void>;
   /** Resolves after `ms`, or at once when `wake` is called. */
   sleep(ms: number | null): { readonly done: Promise<void>; wake(): void };
+  /** Tells of a mistake in Kanmon itself; one line. */
+  report(text: string): void;
   /** Physical memory to give a machine by default, in bytes. */
   readonly memoryBytes: number;
 }

@@ -40,6 +40,8 @@ export interface Kernel {
   ready(task: Task): void;
   /** One-shot timer on the monotonic clock; returns a cancel function. */
   at(deadlineNs: number, run: () => void): () => void;
+  /** Reports an exception that should not have been: a mistake in Kanmon itself. The same one is told once. */
+  bug(where: string, error: unknown): void;
   /** Counts of calls that are not implemented, by name, for --stats. */
   readonly missing: Map<string, number>;
   /** What all address spaces share; made on first use by mm/state.ts (memoryOf). */
@@ -101,9 +103,26 @@ export interface KernelOptions {
   entropy(into: Uint8Array): void;
   /** Default `kanmon`. */
   readonly hostname?: string;
+  /** Gets reports of mistakes in Kanmon itself, one line each. */
+  readonly report?: (text: string) => void;
   /** Default: the memory of the CPU, and 4096 tasks. */
   readonly limits?: { readonly memoryBytes?: number; readonly tasks?: number };
 }
+
+/** Reports of one machine; what repeats is dropped, and so is what comes after these. */
+const MAX_REPORTS = 10;
+
+const bugReporter = (report: (text: string) => void): Kernel['bug'] => {
+  const told = new Set<string>();
+  return (where, error) => {
+    const stack = error instanceof Error ? (error.stack ?? '').split('\n') : [];
+    const at = stack.find((line) => /^\s+at /.test(line))?.trim() ?? '';
+    const what = `${String(error)} ${at}`.trim();
+    if (told.has(what) || told.size >= MAX_REPORTS) return;
+    told.add(what);
+    report(`bug: ${what}; met by ${where}`);
+  };
+};
 
 const noGate: GatePort = { retry: () => true, abandon: () => {} };
 
@@ -127,6 +146,7 @@ export const createKernel = (options: KernelOptions): Kernel => {
     ready,
     at: (deadline, action) => addTimer(run.timers, deadline, action),
     missing: new Map(),
+    bug: bugReporter(options.report ?? ((): void => {})),
     limits: { memoryBytes: limits.memoryBytes ?? cpu.frames.total * 4096, tasks: limits.tasks ?? 4096 },
     run,
     futexes: futexTable(),

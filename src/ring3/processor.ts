@@ -382,6 +382,8 @@ export const createCpu = (options: CpuOptions): Cpu => {
       };
     },
     run(budget) {
+      // A bug may have thrown its way out of the gate.
+      inGate = false;
       i32[at(OFF.budget)] = budget;
       i32[at(OFF.depth)] = 0;
       if (moved) {

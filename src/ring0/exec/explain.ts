@@ -59,7 +59,7 @@ export const explainExec = (task: Task, path: string, errno: number): string => 
     if (code === -EACCES) return 'permission denied';
     if (code === -ELOOP) return 'too many symbolic links';
     if (code === -ENOTDIR) return 'a part of the path is not a directory';
-    return 'no such file';
+    return 'there is no such file in the machine';
   }
   const { pages } = at.dentry.inode;
   const readAt = pages ? reader(memoryOf(task.kernel), pages) : null;

@@ -42,6 +42,10 @@ const emptyLayout = (): Layout => ({
 /** A memfd may be executed by whoever has it open for writing: its description is not counted (mm/memfd.c). */
 const countsWriters = (file: OpenFile): boolean => file.inode.seals === undefined;
 
+/** Below this a fork is not counted against MAX_RECORDS, which all processes have together. */
+const FEW_MAPPINGS = 1000;
+const MAX_RECORDS = 2_000_000;
+
 const ELF_MAGIC = 0x464c457f;
 
 class Space extends PagedMemory implements AddressSpace, MutableSpace {
@@ -244,6 +248,7 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
   }
 
   fork(): AddressSpace | number {
+    if (this.list.length > FEW_MAPPINGS && this.tooManyRecords()) return -ENOMEM;
     const fresh = newTable(this.state);
     if (fresh === null) return -ENOMEM;
     const child = new Space(this.state, fresh, { ...this.layout });
@@ -277,6 +282,13 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
     if (complete) return child;
     child.release();
     return -ENOMEM;
+  }
+
+  /** Mappings are records of the host: copies of long lists must not exhaust it. */
+  private tooManyRecords(): boolean {
+    let n = this.list.length;
+    for (const p of this.state.current()?.kernel.processes.values() ?? []) n += p.leader.mm.mappings.length;
+    return n > MAX_RECORDS;
   }
 
   usage(): { residentPages: number; totalPages: number; lockedPages: number; peakPages: number } {

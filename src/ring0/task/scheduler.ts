@@ -6,6 +6,7 @@ import { STATUS, VECTOR } from '../../ring3/layout.ts';
 import type { Kernel } from '../kernel.ts';
 import { isBlock } from '../wait.ts';
 import { deliver } from './deliver.ts';
+import { exitGroup } from './exit.ts';
 import { checkCpuTime, hasCpuLimit } from './itimers.ts';
 import { leaveCriticalSection } from './rseq.ts';
 import { BUDGET, bury, pick, requeue, settle, sleepOn, switchTo } from './runqueue.ts';
@@ -47,7 +48,7 @@ export const runSlice = (kernel: Kernel, maxMs: number): 'idle' | 'busy' | 'done
     kernel.current = task;
     run.sliceStart = now;
     const began = now;
-    const preempted = runTask(task);
+    const preempted = guarded(task);
     now = settle(kernel);
     if (preempted) adapt(task, now - began);
     kernel.current = null;
@@ -64,6 +65,27 @@ export const nextWake = (kernel: Kernel): number | null => nextDeadline(kernel.r
 const adapt = (task: Task, ns: number): void => {
   if (ns > LONG_SLICE_NS) task.budget = Math.max(LEAST_BUDGET, task.budget >> 1);
   else if (ns < SHORT_SLICE_NS && task.budget < BUDGET) task.budget = Math.min(BUDGET, task.budget << 1);
+};
+
+/**
+ * A bug of the kernel or of the CPU must cost no more than the process that met it: it is reported and killed by
+ * SIGSYS, and the machine goes on.
+ */
+const guarded = (task: Task): boolean => {
+  try {
+    return runTask(task);
+  } catch (e) {
+    const { kernel } = task;
+    kernel.bug(`process ${task.process.pid} (${task.comm})`, e);
+    try {
+      exitGroup(task, SIG.SIGSYS);
+    } catch (again) {
+      kernel.bug(`the end of process ${task.process.pid}`, again);
+      task.state = 'dead';
+      if (kernel.run.loaded === task) kernel.run.loaded = null;
+    }
+    return false;
+  }
 };
 
 /** Runs one task until it blocks, ends, stops, or has used its turn: then true. */
@@ -113,9 +135,33 @@ const fault = (task: Task): void => {
     return;
   }
   if ('signo' in r) {
-    // Memory is out: the process is killed, as the kernel's OOM killer would.
     const info = { signo: r.signo, errno: 0, code: r.code, addr: r.addr };
-    if (r.signo === SIG.SIGKILL) forceSignal(task, { signo: r.signo, errno: 0, code: SI.SI_KERNEL });
+    if (r.signo === SIG.SIGKILL) outOfMemory(task);
     else forceSignal(task, info);
   }
+};
+
+/**
+ * Memory is out: the process that has most of it is killed, as the kernel's OOM killer would (mm/oom_kill.c).
+ * When it is another one, the task that met the shortage tries again.
+ */
+const outOfMemory = (task: Task): void => {
+  const { kernel } = task;
+  let victim = task.process;
+  let most = task.mm.usage().residentPages;
+  for (const p of kernel.processes.values()) {
+    if (p.state === 'zombie' || p.exiting) continue;
+    const pages = p.leader.mm.usage().residentPages;
+    if (pages > most) {
+      victim = p;
+      most = pages;
+    }
+  }
+  const first = victim.threads.values().next().value;
+  if (victim === task.process || first === undefined) {
+    forceSignal(task, { signo: SIG.SIGKILL, errno: 0, code: SI.SI_KERNEL });
+    return;
+  }
+  exitGroup(first, SIG.SIGKILL);
+  bury(kernel);
 };

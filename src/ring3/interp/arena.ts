@@ -1,4 +1,5 @@
-// Where predecoded ops live: chunks of adjacent frames, filled from the front and dropped all at once.
+// Where predecoded ops live: chunks of adjacent frames, filled from the front and dropped all at once. The first
+// chunk is taken at boot and kept, so that a machine whose memory is full can still decode.
 
 import { PAGE } from '../layout.ts';
 import type { PhysicalMemory } from '../mmu/frames.ts';
@@ -14,14 +15,16 @@ export interface Arena {
 }
 
 export const createArena = (mem: PhysicalMemory, maxBytes: number): Arena => {
+  const kept = mem.allocContiguous(CHUNK_FRAMES);
+  if (kept === 0) throw new RangeError('memoryBytes is too small for predecoded code');
   let chunks: number[] = [];
-  let at = 0;
-  let end = 0;
+  let at = kept;
+  let end = kept + CHUNK_FRAMES * PAGE;
   return {
     alloc(n) {
       const bytes = n * OP_BYTES;
       if (at + bytes > end) {
-        if (chunks.length * CHUNK_FRAMES * PAGE >= maxBytes) return 0;
+        if ((chunks.length + 1) * CHUNK_FRAMES * PAGE >= maxBytes) return 0;
         const chunk = mem.allocContiguous(CHUNK_FRAMES);
         if (chunk === 0) return 0;
         chunks.push(chunk);
@@ -35,8 +38,8 @@ export const createArena = (mem: PhysicalMemory, maxBytes: number): Arena => {
     reset() {
       for (const c of chunks) mem.releaseContiguous(c, CHUNK_FRAMES);
       chunks = [];
-      at = 0;
-      end = 0;
+      at = kept;
+      end = kept + CHUNK_FRAMES * PAGE;
     },
   };
 };

@@ -31,7 +31,43 @@ export const createFrames = (bytes: number): PhysicalMemory => {
   const chunks = new Map<number, number[]>();
   let inUse = 0;
 
+  /** Turns the tables that nobody uses back into frames; whether there were any. */
+  const splitChunks = (): boolean => {
+    for (const [n, list] of chunks) {
+      for (const address of list) {
+        const start = address / PAGE;
+        for (let f = start + n - 1; f >= start; f--) {
+          counts[f] = 0;
+          freeList.push(f);
+        }
+      }
+    }
+    chunks.clear();
+    return freeList.length > 0;
+  };
+
+  /** First of n adjacent frames among those that were given back, taken off the list; 0 when there are none. */
+  const gather = (n: number): number => {
+    if (freeList.length < n) return 0;
+    let run = 0;
+    for (let frame = first; frame < total; frame++) {
+      if (frame === next && next < top) {
+        frame = top;
+        run = 0;
+      }
+      run = frame < total && counts[frame] === 0 ? run + 1 : 0;
+      if (run < n) continue;
+      const start = frame - n + 1;
+      let kept = 0;
+      for (const f of freeList) if (f < start || f > frame) freeList[kept++] = f;
+      freeList.length = kept;
+      return start;
+    }
+    return 0;
+  };
+
   const take = (zero: boolean): number => {
+    if (freeList.length === 0 && next >= top) splitChunks();
     const recycled = freeList.pop();
     let frame: number;
     if (recycled !== undefined) {
@@ -78,15 +114,23 @@ export const createFrames = (bytes: number): PhysicalMemory => {
       if (((u8[FRAME_FLAGS + frame] as number) & 1) !== 0) this.onCodeWrite(frame);
     },
     allocContiguous(n) {
-      const list = chunks.get(n);
-      const old = list?.pop();
-      if (old !== undefined) return old;
-      if (top - n < next) return 0;
-      top -= n;
+      let start = (chunks.get(n)?.pop() ?? 0) / PAGE;
+      if (start === 0) {
+        if (top - n >= next) {
+          top -= n;
+          start = top;
+        } else {
+          splitChunks();
+          start = gather(n);
+          if (start === 0) return 0;
+        }
+        counts.fill(1, start, start + n);
+      }
       inUse += n;
-      return top * PAGE;
+      return start * PAGE;
     },
     releaseContiguous(address, n) {
+      inUse -= n;
       const list = chunks.get(n);
       if (list) list.push(address);
       else chunks.set(n, [address]);

@@ -3,7 +3,7 @@
 // An entry is the frame's physical address with the access bits (PTE) below; 0 is "not mapped".
 
 import { type PageTable, PTE } from '../cpu.ts';
-import { JUMP_BYTES, PAGE, TLB, TLB_BYTES } from '../layout.ts';
+import { JUMP, JUMP_BYTES, PAGE, TLB, TLB_BYTES } from '../layout.ts';
 import type { PhysicalMemory } from './frames.ts';
 
 /** What the processor needs to know of a page table beyond the contract. */
@@ -26,8 +26,12 @@ export const createPageTable = (
   codeMoved: (table: MmuTable) => void,
 ): MmuTable | null => {
   const root = mem.allocZeroed() * PAGE;
+  if (root === 0) return null;
   const tlb = mem.allocContiguous(TABLE_FRAMES);
-  if (root === 0 || tlb === 0) return null;
+  if (tlb === 0) {
+    mem.release(root / PAGE);
+    return null;
+  }
   const jump = tlb + TLB_BYTES;
   const { u32, i32 } = mem;
 
@@ -118,6 +122,9 @@ export const createPageTable = (
     },
     flushJumps() {
       i32.fill(-1, jump >>> 2, (jump + JUMP_BYTES) >>> 2);
+      // A program may jump to address -1, which is looked up in slot 0: an address of slot 1 stands there.
+      i32[(jump + JUMP.ip) >>> 2] = 1;
+      i32[(jump + JUMP.ip + 4) >>> 2] = 0;
     },
     flushTlb() {
       i32.fill(-1, tlb >>> 2, (tlb + TLB_BYTES) >>> 2);
