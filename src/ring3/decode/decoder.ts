@@ -6,11 +6,13 @@
 // MOV moffs is rounded beyond 2^53, where no address is canonical. A rip-relative address under a 67 prefix
 // is cut to 32 bits. Branch targets are not wrapped to 64 bits: beyond the canonical range they fault anyway.
 
-import type { DecodeError, Insn, Operand, Rep, Row, Segment, Width } from './insn.ts';
-import { COLUMN, GROUP, GROUPS, TOP } from './lookup.ts';
+import type { DecodeError, Insn, Operand, Rep, Segment, Width } from './insn.ts';
+import { COLUMN, GROUP } from './lookup.ts';
 import { highOperand, immOperand, KIND, memOperand, registerOperand, relOperand } from './operands.ts';
-import { METHOD, type OperandSpec, TYPE, WIDTHS as TYPE_WIDTHS } from './row.ts';
-import { rows } from './table.ts';
+import { prebuilt } from './prebuilt.ts';
+import { METHOD, TYPE, WIDTHS as TYPE_WIDTHS } from './row.ts';
+import { everyRow, rowAt } from './table.ts';
+import { compileTables, ROW_FLAG as F, unpackTables } from './tables.ts';
 
 /** Longest instruction in bytes. */
 export const MAX_LENGTH = 15;
@@ -45,80 +47,25 @@ prefixClass[0x65] = P.gs;
 // ES, CS, SS and DS mean nothing in 64-bit mode, and do not undo FS or GS.
 for (const segment of [0x26, 0x2e, 0x36, 0x3e]) prefixClass[segment] = P.ignored;
 
-// The rows as arrays. Operand size index: 0, 1, 2 for 16, 32, 64 bits.
-const SIZE_RULE = { v: 0, d64: 1, f64: 2, mandatory: 3 } as const;
 /** Size index by rule << 2 | REX.W << 1 | 66. */
 const sizes = Uint8Array.of(1, 0, 2, 2, 2, 0, 2, 2, 2, 2, 2, 2, 1, 1, 2, 2);
 const widths = Uint8Array.from(TYPE_WIDTHS);
 
-/** Bits of flags per row. */
-const F = {
-  modrm: 1,
-  register: 2,
-  lockable: 4,
-  implicit: 8,
-  imm: 16,
-  rep: 32,
-  repne: 64,
-  moffs: 128,
-} as const;
-
-/** Bytes of an immediate operand at an operand size index; MOV moffs is counted apart. */
-const immediateBytes = (o: OperandSpec, size: number): number => {
-  if (o.method === METHOD.sI) return 1;
-  if (o.method === METHOD.J) return o.type === TYPE.b ? 1 : 4;
-  if (o.method !== METHOD.I && o.method !== METHOD.uI) return 0;
-  return (widths[o.type * 3 + size] as number) >> 3;
-};
-
-/** What the decoder keeps of a list of operands; rows with the same operands share the list. */
-const pack = (operands: readonly OperandSpec[]): { specs: number[]; bytes: number[]; flags: number } => ({
-  specs: operands.map((o) => o.method | (o.type << 5) | (o.memType << 9) | ((o.reg & 15) << 13)),
-  bytes: [0, 1, 2].map((size) => operands.reduce((sum, o) => sum + immediateBytes(o, size), 0)),
-  flags: operands.some((o) => o.method === METHOD.O) ? F.moffs : 0,
-});
-
-const rowFlags = new Uint8Array(rows.length);
-const sizeRule = new Uint8Array(rows.length);
-/** TYPE of the width, times 3. */
-const widthTypes = new Uint8Array(rows.length);
-/** Bytes of immediates, by row * 3 + size. */
-const immediates = new Uint8Array(rows.length * 3);
-/** Operand specs, three a row: method | type << 5 | memType << 9 | reg << 13; 0 ends. */
-const specs = new Int32Array(rows.length * 3);
-
-const compile = (): void => {
-  const packed = new Map<readonly OperandSpec[], ReturnType<typeof pack>>();
-  for (const row of rows) {
-    let operands = packed.get(row.operands);
-    if (!operands) {
-      operands = pack(row.operands);
-      packed.set(row.operands, operands);
-    }
-    specs.set(operands.specs, row.id * 3);
-    immediates.set(operands.bytes, row.id * 3);
-    rowFlags[row.id] =
-      operands.flags |
-      (row.hasModrm ? F.modrm : 0) |
-      (row.mod === 'ignored' ? F.register : 0) |
-      (row.lockable ? F.lockable : 0) |
-      (row.implicitAddress ? F.implicit : 0) |
-      (row.immediateInForm ? F.imm : 0) |
-      (row.repeats === 'rep' ? F.rep : row.repeats === 'repne' ? F.repne : 0);
-    sizeRule[row.id] = row.prefix === '66' ? SIZE_RULE.mandatory : SIZE_RULE[row.size];
-    widthTypes[row.id] = row.widthType * 3;
-  }
-};
-compile();
+const {
+  top: TOP,
+  groups: GROUPS,
+  rowFlags,
+  sizeRule,
+  widthTypes,
+  immediates,
+  specs,
+  xchgR8: XCHG_R8,
+  movToSreg: MOV_TO_SREG,
+} = prebuilt === null ? compileTables(everyRow()) : unpackTables(prebuilt);
 
 /** Width index of the form by width >> 3. */
 const formWidth = Uint8Array.of(0, 0, 1, 0, 2, 0, 0, 0, 3);
 
-/** XCHG r8,rAX, which is where NOP would be without REX.B. */
-const XCHG_R8 = rows.findIndex((r) => r.plus && r.opcode === 0x90);
-
-/** Loading CS is undefined. */
-const MOV_TO_SREG = rows.findIndex((r) => r.map === 0 && r.opcode === 0x8e);
 const CS = 1;
 /** CR0, CR2, CR3, CR4, CR8 exist. */
 const CONTROL_REGISTERS = 0b1_0001_1101;
@@ -395,7 +342,7 @@ export const decode = (bytes: Uint8Array, at: number, ip: number, available: num
   }
   const addresses = memory !== 0 || (flags & F.implicit) !== 0;
   return {
-    row: rows[id] as Row,
+    row: rowAt(id),
     width,
     operands,
     ip,

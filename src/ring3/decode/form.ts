@@ -11,13 +11,13 @@
 // unlocked one; register numbers (AH..BH included), segments, displacements and immediates, which are data.
 
 import type { Rep, Row, Width } from './insn.ts';
-import { rows } from './table.ts';
+import { rowAt, rowCount } from './table.ts';
 
 const WIDTHS: readonly Width[] = [8, 16, 32, 64];
 const REPS: readonly Rep[] = ['none', 'rep', 'repne'];
 
 /** Forms below this are those without an imm8 in them: a dense table of this size is affordable. */
-export const PLAIN_FORMS = rows.length << 6;
+export const PLAIN_FORMS = rowCount << 6;
 
 export interface FormParts {
   readonly row: Row;
@@ -30,10 +30,10 @@ export interface FormParts {
 
 /** What a form says, or null when no row has its number. */
 export const formParts = (form: number): FormParts | null => {
-  const row = rows[(form >> 6) & 0x7ff];
-  if (!row) return null;
+  const id = (form >> 6) & 0x7ff;
+  if (id >= rowCount) return null;
   return {
-    row,
+    row: rowAt(id),
     width: WIDTHS[(form >> 4) & 3] ?? 32,
     memory: (form & 8) !== 0,
     rep: REPS[(form >> 1) & 3] ?? 'none',

@@ -1,7 +1,6 @@
 // The rows of the opcode table as arrays indexed by opcode byte, mandatory prefix, REX.W and ModRM.
 
 import type { PrefixRule, TableRow } from './row.ts';
-import { rows } from './table.ts';
 
 /** Columns of the mandatory prefix. */
 export const COLUMN = { NP: 0, P66: 1, F3: 2, F2: 3 } as const;
@@ -46,7 +45,7 @@ const fill = (groups: Int16Array, from: number, row: TableRow): void => {
  * `top[(map << 8 | opcode) << 3 | column << 1 | REX.W]` is a row id, -1 for undefined, or -2 - g for group g
  * of `groups`, whose 128 entries are row ids or -1.
  */
-const build = (): { top: Int16Array; groups: Int16Array } => {
+export const buildLookup = (rows: readonly TableRow[]): { top: Int16Array; groups: Int16Array } => {
   const top = new Int16Array(4 * 256 * 8).fill(-1);
   const groups = new Int16Array(MAX_GROUPS * GROUP);
   let count = 0;
@@ -92,5 +91,3 @@ const build = (): { top: Int16Array; groups: Int16Array } => {
   }
   return { top, groups: groups.slice(0, count * GROUP) };
 };
-
-export const { top: TOP, groups: GROUPS } = build();

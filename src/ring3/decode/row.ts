@@ -372,8 +372,17 @@ const parseRow = (
   };
 };
 
+/** The rows of a table. */
+export interface Rows {
+  readonly count: number;
+  /** The row of an id, read when it is first asked for: a program meets a fraction of them. */
+  at(id: number): TableRow;
+}
+
 /** Reads the sections of the table; the ids of rows are their places. */
-export const parseRows = (sections: readonly Section[]): TableRow[] => {
+export const readRows = (sections: readonly Section[]): Rows => {
+  const texts = sections.flatMap((s) => s.rows);
+  const features = sections.flatMap((s) => s.rows.map(() => s.feature));
   const patterns = new Map<string, Pattern>();
   const patternOf = (operands: string, row: string): Pattern => {
     let pattern = patterns.get(operands);
@@ -383,9 +392,18 @@ export const parseRows = (sections: readonly Section[]): TableRow[] => {
     }
     return pattern;
   };
-  const rows: TableRow[] = [];
-  for (const section of sections) {
-    for (const text of section.rows) rows.push(parseRow(rows.length, text, section.feature, patternOf));
-  }
-  return rows;
+  const rows: (TableRow | undefined)[] = texts.map(() => undefined);
+  return {
+    count: texts.length,
+    at(id) {
+      let row = rows[id];
+      if (row === undefined) {
+        const text = texts[id];
+        if (text === undefined) throw new RangeError(`the opcode table has no row ${id}`);
+        row = parseRow(id, text, features[id] ?? null, patternOf);
+        rows[id] = row;
+      }
+      return row;
+    },
+  };
 };
