@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rows } from '../../src/ring3/decode/table.ts';
+import { addressing } from './addressing.ts';
 import { excludedNames, excludedPatterns, exclusion } from './differences.ts';
 import { createMachine, type Machine } from './emulated.ts';
 import { buildRunner } from './native.ts';
@@ -41,13 +42,19 @@ describe.skipIf(runner === null).each(['interpreter', 'translator'] as const)('t
     machine = createMachine(tier);
   });
   afterAll(() => {
-    if (tier === 'translator') expect(machine.regions()).toBeGreaterThan(1000);
+    if (tier === 'translator') expect(machine.regions()).toBeGreaterThan(200);
   });
 
   it('does with every row what the processor does', { timeout: 120_000 }, () => {
     const cases = rowCases(compared, tier === 'translator' ? 1 : 3, 1);
     const met = new Set(cases.map((c) => c.steps[0]?.insn.row));
     expect(met.size).toBe(compared.length);
+    expect(report(compareCases(runner as string, machine, cases))).toBe('');
+  });
+
+  it('addresses memory as the processor does', { timeout: 120_000 }, () => {
+    const rng = new Rng(3);
+    const cases = Array.from({ length: tier === 'translator' ? 400 : 4000 }, (_, n) => addressing(rng, n));
     expect(report(compareCases(runner as string, machine, cases))).toBe('');
   });
 
