@@ -8,7 +8,7 @@ import type { Kernel } from '../kernel.ts';
 import { capable, capSubset } from '../task/creds.ts';
 import type { Task } from '../task/types.ts';
 import { displayName, newDentry } from '../vfs/dentry.ts';
-import { canRead, canWrite } from '../vfs/file.ts';
+import { canRead, canWrite, directoryOps } from '../vfs/file.ts';
 import type { DirEntry, FileOps, Inode, OpenFile, Path } from '../vfs/types.ts';
 import { fileName, maps, smaps, smapsRollup } from './proc-memory.ts';
 import { mountinfo, mounts, mountstats } from './proc-mounts.ts';
@@ -269,6 +269,13 @@ class DescriptorDir extends PseudoDir {
     this.#make = make;
   }
 
+  /** fd is closed to others by its mode, fdinfo by this. */
+  open(task: Task): FileOps | number {
+    const s = this.#find();
+    if (s === null) return -ENOENT;
+    return mayLookInto(task, s.task) ? directoryOps : -EACCES;
+  }
+
   #slots(): readonly unknown[] {
     const s = this.#find();
     return s === null || s.task.state === 'dead' ? [] : s.task.files.slots;
@@ -333,6 +340,7 @@ const fdInfo = (fs: PseudoFs, find: Find, fd: number): Inode =>
   new PseudoFile(
     fs,
     {
+      guard: guard(find, true),
       text: () => {
         const s = find();
         const d = s === null || s.task.state === 'dead' ? undefined : s.task.files.slots[fd];

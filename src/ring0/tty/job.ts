@@ -127,7 +127,13 @@ export const hangUp = (kernel: Kernel, tty: Tty): void => {
   for (const q of [tty.toRead, tty.toWrite, tty.masterRead, tty.masterWrite]) wake(q);
 };
 
-/** The last description of the slave is closed: nobody has it as controlling terminal any more. */
+/**
+ * The last description of the slave is closed: nobody has it as controlling terminal any more. A leader that closes
+ * it by ending still does what leaders do at their end.
+ */
 export const lastClosed = (kernel: Kernel, tty: Tty): void => {
-  if (tty.session !== 0) forgetTerminal(kernel, tty.session);
+  if (tty.session === 0) return;
+  const leader = kernel.processes.get(tty.session);
+  const ending = leader !== undefined && [...leader.threads].every((t) => t.state === 'dead');
+  if (!ending) forgetTerminal(kernel, tty.session);
 };
