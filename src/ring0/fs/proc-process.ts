@@ -273,7 +273,7 @@ class DescriptorDir extends PseudoDir {
   open(task: Task): FileOps | number {
     const s = this.#find();
     if (s === null) return -ENOENT;
-    return mayLookInto(task, s.task) ? directoryOps : -EACCES;
+    return (this.mode & 0o004) === 0 || mayLookInto(task, s.task) ? directoryOps : -EACCES;
   }
 
   #slots(): readonly unknown[] {
