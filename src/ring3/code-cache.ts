@@ -24,6 +24,8 @@ export interface Block {
   region: number;
   /** False once a frame was written. */
   valid: boolean;
+  /** Instructions in it. */
+  readonly insns: number;
   /** How often its region was made anew with more paths. */
   growth: number;
   /** Reached the threshold once and was put off. */
@@ -92,6 +94,10 @@ export interface CodeCache {
 
 const MAX_INSNS = 48;
 const ARENA_BYTES = 128 << 20;
+/** The threshold counts executions of a block of this many instructions; longer ones get there earlier. */
+const TYPICAL_INSNS = 6;
+/** Hot blocks are translated this many at a time, or when one of them becomes urgent. */
+const BATCH = 8;
 /** Blocks inside a function wait longer: mostly a region that starts before them takes them in. */
 const INNER_FACTOR = 16;
 /** How often a region is made anew because a path that it leaves by became hot. */
@@ -121,7 +127,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   };
 
   /** Decodes at ip from pages that are present; 'page' when the next page is needed and absent. */
-  const decodeAt = (ip: number): Insn | 'page' | 'undefined' => {
+  const decodeAt = (ip: number): Insn | 'page' | 'undefined' | 'too-long' => {
     const page = Math.floor(ip / PAGE);
     const frame = frameOf(page);
     if (frame === 0) return 'page';
@@ -129,13 +135,14 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     const here = PAGE - offset;
     const first = decode(u8, frame * PAGE + offset, ip, here);
     if (!('error' in first)) return first;
-    if (first.error !== 'short') return 'undefined';
+    if (first.error !== 'short') return first.error;
     const nextFrame = frameOf(page + 1);
     if (nextFrame === 0) return 'page';
     window.set(u8.subarray(frame * PAGE + offset, frame * PAGE + PAGE));
     window.set(u8.subarray(nextFrame * PAGE, nextFrame * PAGE + 16 - here), here);
     const both = decode(window, 0, ip, 15);
-    return 'error' in both ? 'undefined' : both;
+    if (!('error' in both)) return both;
+    return both.error === 'undefined' ? 'undefined' : 'too-long';
   };
 
   const reader: CodeReader = {
@@ -247,10 +254,10 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       if (op === 0) throw new Error('no physical memory left for predecoded code');
     }
     writePseudo(op, PSEUDO.begin, ip, 0);
-    dv.setInt32(op + OP.count, Number.isFinite(env.threshold) ? env.threshold : 0, true);
+    dv.setInt32(op + OP.count, countdown(insns.length, 1), true);
     const last = insns[insns.length - 1];
     const end = writeBody(op + OP_BYTES, insns, exact);
-    if (!last) writePseudo(end, PSEUDO.undefined, ip, 0);
+    if (!last) writePseudo(end, decodeAt(ip) === 'too-long' ? PSEUDO.tooLong : PSEUDO.undefined, ip, 0);
     else if (last.row.flow === 'next') writePseudo(end, PSEUDO.goto, last.ip, last.next);
     const block: Block = {
       ip,
@@ -260,6 +267,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       exactFp: exact,
       region: 0,
       valid: true,
+      insns: insns.length,
       growth: 0,
       waited: false,
     };
@@ -276,6 +284,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     byOp.set(op, block);
     stats.blocks++;
     if (last) noteTargets(last);
+    if (last?.row.flow === 'next') inner.add(last.next);
     return block;
   };
 
@@ -289,23 +298,27 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     else if (flow === 'branch' || flow === 'jump') inner.add(target);
   };
 
-  const translate = (block: Block): void => {
+  const translate = (blocks: readonly Block[]): void => {
     if (!env.translate) return;
-    const [made] = env.translate([block], reader);
-    if (!made) return;
-    for (const ip of made.frontier ?? []) frontier.set(ip, block);
-    adopt(block, made.fn, made.pages);
-    for (const c of made.callees ?? []) {
-      let callee = find(c.ip, block.exactFp);
-      if (callee && callee.region !== 0) continue;
-      if (!callee) {
-        const insns = predecode(c.ip);
-        if (insns === 'page') continue;
-        callee = build(c.ip, insns, block.exactFp);
+    const made = env.translate(blocks, reader);
+    blocks.forEach((block, n) => {
+      const t = made[n];
+      if (!t || !block.valid) return;
+      for (const ip of t.frontier ?? []) frontier.set(ip, block);
+      adopt(block, t.fn, t.pages);
+      enter(block.ip, t.fn, 0);
+      for (const c of t.callees ?? []) {
+        let callee = find(c.ip, block.exactFp);
+        if (callee && callee.region !== 0) continue;
+        if (!callee) {
+          const insns = predecode(c.ip);
+          if (insns === 'page') continue;
+          callee = build(c.ip, insns, block.exactFp);
+        }
+        adopt(callee, c.fn, c.pages);
+        enter(c.ip, c.fn, 0);
       }
-      adopt(callee, c.fn, c.pages);
-      enter(c.ip, c.fn, 0);
-    }
+    });
   };
   const adopt = (block: Block, fn: number, pages: readonly number[]): void => {
     for (const p of pages) {
@@ -314,25 +327,45 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     block.region = fn;
     stats.regions++;
   };
-  const rearm = (block: Block): void => dv.setInt32(block.op + OP.count, env.threshold * INNER_FACTOR, true);
+  /** Executions until a block of n instructions has done the work of `factor` thresholds. */
+  const countdown = (n: number, factor: number): number =>
+    Number.isFinite(env.threshold) ? Math.ceil((env.threshold * factor * TYPICAL_INSNS) / (n + 1)) : 0;
+  const rearm = (block: Block, factor: number): void =>
+    dv.setInt32(block.op + OP.count, Math.max(1, countdown(block.insns, factor)), true);
+  /** Blocks that wait for others to be translated with. */
+  let waiting: Block[] = [];
+  const request = (block: Block): void => {
+    if (!waiting.includes(block)) {
+      waiting.push(block);
+      if (waiting.length < BATCH) {
+        rearm(block, 1 / 4);
+        return;
+      }
+    }
+    // The urgent one first, in case they are too many; others may be of another process.
+    const rest = waiting.filter(
+      (b) => b !== block && b.valid && b.exactFp === block.exactFp && stillThere(b),
+    );
+    const ready = [block, ...rest];
+    waiting = [];
+    translate(ready);
+  };
   /** Decides what to translate when a block has run often. */
   const tierUp = (block: Block): void => {
     const owner = frontier.get(block.ip);
-    if (owner?.valid && owner.growth < MAX_GROWTH) {
-      owner.growth++;
-      translate(owner);
-      if (owner.region !== 0) enter(owner.ip, owner.region, 0);
+    if (owner?.valid && owner.growth < MAX_GROWTH && owner.exactFp === block.exactFp) {
       frontier.delete(block.ip);
-      rearm(block);
+      owner.growth++;
+      rearm(block, INNER_FACTOR);
+      request(owner);
       return;
     }
     if (!block.waited && inner.has(block.ip) && !heads.has(block.ip)) {
       block.waited = true;
-      rearm(block);
+      rearm(block, INNER_FACTOR);
       return;
     }
-    translate(block);
-    if (block.region !== 0) enter(block.ip, block.region, 0);
+    request(block);
   };
 
   const find = (ip: number, exact: boolean): Block | null => {
@@ -357,7 +390,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
           insns = predecode(ip);
         }
         block = build(ip, insns, exact);
-        if (env.threshold === 0 && insns.length > 0) translate(block);
+        if (env.threshold === 0 && insns.length > 0) translate([block]);
       }
       if (block.region !== 0) enter(ip, block.region, 0);
       else enter(ip, 1, block.op);
@@ -393,8 +426,8 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
         if (!env.fetchable(missing)) return 0;
         i = decodeAt(ip);
       }
-      if (i === 'undefined') {
-        env.raise(VECTOR.UD);
+      if (i === 'undefined' || i === 'too-long') {
+        env.raise(i === 'undefined' ? VECTOR.UD : VECTOR.GP);
         return 0;
       }
       const exact = env.exactFp();

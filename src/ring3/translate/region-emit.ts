@@ -121,7 +121,10 @@ export class RegionEmit extends EmitBase {
     const { code } = this;
     this.#region = region;
     this.#options = options;
-    this.#scalars = new ScalarLanes(code, region.blocks.flatMap((b) => b.insns));
+    this.#scalars = new ScalarLanes(
+      code,
+      region.blocks.flatMap((b) => b.insns),
+    );
     const graph = region.blocks.map((b) => b.succs);
     const s = structure(graph);
     this.#structure = s;

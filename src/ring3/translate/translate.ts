@@ -32,9 +32,17 @@ export interface TranslateEnv {
 export interface Batch {
   /** A module that imports `k.memory` and the core functions, and exports region n as `${n}`, (i32) -> i32. */
   readonly bytes: Uint8Array;
-  readonly regions: readonly Region[];
-  /** Guest pages of all regions, ascending: when one of them changes, the whole module is out of date. */
+  /** Those asked for that have code, in order; then their callees. */
+  readonly regions: readonly TranslatedRegion[];
+}
+
+export interface TranslatedRegion {
+  readonly ip: number;
+  readonly insns: number;
+  /** Guest pages of its code and of what it calls directly, ascending: when one changes, it is out of date. */
   readonly pages: readonly number[];
+  /** See `Region.frontier`. */
+  readonly frontier: readonly number[];
 }
 
 /** Translates the regions at the given addresses with the callees worth having; null when there is no code. */
@@ -58,7 +66,6 @@ export const translateBatch = (entries: readonly number[], env: TranslateEnv): B
   const core = importCore(mb);
   const functions = new Map<number, number>();
   for (const ip of regions.keys()) functions.set(ip, mb.declare(['i32'], ['i32']));
-  const pages = new Set<number>();
   const options = {
     core,
     semantics: env.semantics,
@@ -67,15 +74,25 @@ export const translateBatch = (entries: readonly number[], env: TranslateEnv): B
     direct: (ip: number) => functions.get(ip),
   };
   let n = 0;
+  const out: TranslatedRegion[] = [];
   for (const [ip, region] of regions) {
     const index = functions.get(ip) as number;
     mb.define(index, new RegionEmit(region, options).emit());
     mb.export(`${n++}`, index);
-    for (const p of region.pages) pages.add(p);
+    out.push({ ip, frontier: region.frontier, insns: region.insns, pages: reachablePages(ip, regions) });
   }
-  return {
-    bytes: mb.finish(),
-    regions: [...regions.values()],
-    pages: [...pages].sort((a, b) => a - b),
-  };
+  return { bytes: mb.finish(), regions: out };
+};
+
+/** Pages of a region and of all that it can reach by direct calls within the batch. */
+const reachablePages = (ip: number, regions: ReadonlyMap<number, Region>): readonly number[] => {
+  const seen = new Set([ip]);
+  const pages = new Set<number>();
+  for (const at of seen) {
+    const r = regions.get(at);
+    if (!r) continue;
+    for (const p of r.pages) pages.add(p);
+    for (const c of r.callees) seen.add(c);
+  }
+  return [...pages].sort((a, b) => a - b);
 };

@@ -4,7 +4,10 @@ import type { SemanticsTable } from '../emit.ts';
 import type { Translator } from '../processor.ts';
 import { type BatchLimits, translateBatch } from './translate.ts';
 
-/** For `CpuOptions.translator`: makes regions from hot blocks, with the callees they pull in. */
+/**
+ * For `CpuOptions.translator`: makes regions from hot blocks, with the callees they pull in. The blocks of one
+ * request are all exact about floating point, or none is.
+ */
 export const createTranslator =
   (semantics: SemanticsTable, helperNames: readonly string[], limits?: BatchLimits) =>
   (imports: Record<string, WebAssembly.ExportValue>): Translator => {
@@ -14,25 +17,33 @@ export const createTranslator =
       if (n === undefined) throw new Error(`no helper named ${name}`);
       return n;
     };
-    return (blocks, reader, place) =>
-      blocks.map((block) => {
-        const batch = translateBatch([block.ip], {
+    return (blocks, reader, place) => {
+      const [first] = blocks;
+      if (!first) return [];
+      const batch = translateBatch(
+        blocks.map((b) => b.ip),
+        {
           code: reader,
           semantics,
           helperNumber,
-          exactFp: block.exactFp,
+          exactFp: first.exactFp,
           ...(limits ? { limits } : {}),
-        });
-        if (!batch) return null;
-        const module = new WebAssembly.Module(batch.bytes as BufferSource);
-        const { exports } = new WebAssembly.Instance(module, { k: imports });
-        const made = batch.regions.map((r, n) => ({
-          ip: r.entry,
-          fn: place(exports[`${n}`] as WebAssembly.ExportValue),
-          pages: batch.pages,
-        }));
-        const [first, ...callees] = made;
-        const frontier = batch.regions[0]?.frontier ?? [];
-        return first ? { ...first, callees, frontier } : null;
+        },
+      );
+      if (!batch) return blocks.map(() => null);
+      const module = new WebAssembly.Module(batch.bytes as BufferSource);
+      const { exports } = new WebAssembly.Instance(module, { k: imports });
+      const asked = new Set(blocks.map((b) => b.ip));
+      const made = batch.regions.map((r, n) => ({
+        ip: r.ip,
+        fn: place(exports[`${n}`] as WebAssembly.ExportValue),
+        pages: r.pages,
+        frontier: r.frontier,
+      }));
+      const callees = made.filter((t) => !asked.has(t.ip));
+      return blocks.map((b, n) => {
+        const t = made.find((m) => m.ip === b.ip);
+        return t ? { ...t, callees: n === 0 ? callees : [] } : null;
       });
+    };
   };
