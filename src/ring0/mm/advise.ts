@@ -5,7 +5,7 @@ import { MADV, MAP_LOCKED, PROT_READ, PROT_WRITE } from '../../abi/mman.ts';
 import { PTE } from '../../ring3/cpu.ts';
 import { findMapping, resolveFault } from './fault.ts';
 import { isPageAligned, PAGE, pageUp, TASK_SIZE } from './layout.ts';
-import { covers, indexAfter } from './mappings.ts';
+import { covers, indexAfter, maySplit } from './mappings.ts';
 import { mayWrite } from './protect.ts';
 import { dropRange, isolate, type MutableSpace, mergeRange } from './ranges.ts';
 import { type Mapping, VM } from './types.ts';
@@ -19,6 +19,7 @@ export const reflag = (
   clear: number,
   allowed: (m: Mapping) => boolean = () => true,
 ): number => {
+  if (!maySplit(space.list, start, end)) return -ENOMEM;
   const [from, to] = isolate(space, start, end);
   let result = 0;
   for (let i = from; i < to; i++) {

@@ -1,6 +1,6 @@
 // The sorted list of mappings and its arithmetic: find, split, merge. The page table is not touched here.
 
-import { PAGE } from './layout.ts';
+import { MAX_MAPPINGS, PAGE } from './layout.ts';
 import type { Mapping } from './types.ts';
 
 /** Index of the first mapping that ends after addr; the list's length when there is none. */
@@ -56,4 +56,14 @@ export const covers = (list: readonly Mapping[], start: number, end: number): bo
 export const overlaps = (list: readonly Mapping[], start: number, end: number): boolean => {
   const m = list[indexAfter(list, start)];
   return m !== undefined && m.start < end;
+};
+
+/** Whether there is room (vm.max_map_count) for the borders that a change of [start, end) makes. */
+export const maySplit = (list: readonly Mapping[], start: number, end: number): boolean => {
+  if (list.length < MAX_MAPPINGS - 1) return true;
+  const inside = (addr: number): number => {
+    const m = list[indexAfter(list, addr)];
+    return m !== undefined && m.start < addr ? 1 : 0;
+  };
+  return list.length + inside(start) + inside(end) <= MAX_MAPPINGS;
 };

@@ -13,8 +13,8 @@ import {
 } from '../../abi/mman.ts';
 import { PTE } from '../../ring3/cpu.ts';
 import { findMapping, rightsOf } from './fault.ts';
-import { isPageAligned, PAGE, pageUp, TASK_SIZE } from './layout.ts';
-import { covers, indexAfter } from './mappings.ts';
+import { isPageAligned, PAGE, pageUp } from './layout.ts';
+import { covers, indexAfter, maySplit } from './mappings.ts';
 import { isolate, type MutableSpace, mergeRange } from './ranges.ts';
 import type { Mapping } from './types.ts';
 
@@ -45,7 +45,7 @@ export const protectRange = (space: MutableSpace, addr: number, length: number, 
   if (grows === (PROT_GROWSDOWN | PROT_GROWSUP) || !isPageAligned(addr)) return -EINVAL;
   if (length === 0) return 0;
   const end = addr + pageUp(length);
-  if (!(end > addr && end <= TASK_SIZE)) return -ENOMEM;
+  if (!(end > addr && end < 2 ** 64)) return -ENOMEM;
   const wanted = prot & ~(PROT_GROWSDOWN | PROT_GROWSUP);
   if (wanted & ~PROT_ALL) return -EINVAL;
   let start = addr;
@@ -58,6 +58,7 @@ export const protectRange = (space: MutableSpace, addr: number, length: number, 
   } else if (!findMapping(space.list, addr)) return -ENOMEM;
 
   const bits = wanted & (PROT_READ | PROT_WRITE | PROT_EXEC);
+  if (!maySplit(space.list, start, end)) return -ENOMEM;
   const whole = covers(space.list, start, end);
   const [from, to] = isolate(space, start, end);
   let result = whole ? 0 : -ENOMEM;

@@ -3,7 +3,7 @@
 import { EAGAIN, EFAULT, EINVAL, ENOMEM } from '../../abi/errno.ts';
 import { MAP_LOCKED, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, PROT_WRITE } from '../../abi/mman.ts';
 import { allowsMore, findMapping } from './fault.ts';
-import { isPageAligned, MMAP_MIN, PAGE, pageUp, TASK_SIZE } from './layout.ts';
+import { isPageAligned, MAX_MAPPINGS, MMAP_MIN, PAGE, pageUp, TASK_SIZE } from './layout.ts';
 import { indexAfter, slice } from './mappings.ts';
 import { choose, guardedStart } from './place.ts';
 import { insert, isolate, type MutableSpace, mergeRange, removeRange } from './ranges.ts';
@@ -48,6 +48,8 @@ const move = (
   newLength: number,
   keep: boolean,
 ): number => {
+  // Room for the borders and the copy, as the kernel's move_vma asks for.
+  if (space.list.length >= MAX_MAPPINGS - 3) return -ENOMEM;
   const [from] = isolate(space, addr, addr + oldLength);
   const m = space.list[from] as Mapping;
   const copy = slice(m, m.start, m.end);

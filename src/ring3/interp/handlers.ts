@@ -25,6 +25,7 @@ export const PSEUDO = {
   /** Ends a block that just runs on: to the address in imm. */ goto: 2,
   /** Ends a single step: unwinds to the address in imm. */ leave: 3,
   /** Raises #UD at ip. */ undefined: 4,
+  /** Raises #GP at ip: the instruction there has more than 15 bytes. */ tooLong: 5,
 } as const;
 const FIRST_HANDLER = 8;
 
@@ -56,17 +57,21 @@ const pseudoOps = (core: CoreFunctions, tail: Tail): readonly [number, Code][] =
   cpu.set64(leave, OFF.rip, at(OP.imm, leave.param(0)));
   leave.return(i32.const(STATUS.unwind));
 
-  const undef = new Code(['i32']);
-  cpu.set64(undef, OFF.rip, at(OP.ip, undef.param(0)));
-  cpu.set32(undef, OFF.vector, i32.const(VECTOR.UD));
-  cpu.set32(undef, OFF.errorCode, i32.const(0));
-  undef.return(i32.const(STATUS.fault));
+  const raising = (vector: number): Code => {
+    const code = new Code(['i32']);
+    cpu.set64(code, OFF.rip, at(OP.ip, code.param(0)));
+    cpu.set32(code, OFF.vector, i32.const(vector));
+    cpu.set32(code, OFF.errorCode, i32.const(0));
+    code.return(i32.const(STATUS.fault));
+    return code;
+  };
 
   return [
     [PSEUDO.begin, begin],
     [PSEUDO.goto, goto],
     [PSEUDO.leave, leave],
-    [PSEUDO.undefined, undef],
+    [PSEUDO.undefined, raising(VECTOR.UD)],
+    [PSEUDO.tooLong, raising(VECTOR.GP)],
   ];
 };
 
