@@ -10,9 +10,13 @@ const half = (cpu: CpuState, reg: number, part: 0 | 1): number => cpu.u32[slot(r
 const value = (cpu: CpuState, reg: number, a32: boolean): number =>
   a32 ? half(cpu, reg, 0) : half(cpu, reg, 1) * 0x100000000 + half(cpu, reg, 0);
 
+/** Adds a number below 2^53 in magnitude to a register, by halves: BigInt would cost more than the copy. */
 const addTo = (cpu: CpuState, reg: number, by: number, a32: boolean): void => {
-  const sum = (cpu.u64[slot(reg)] ?? 0n) + BigInt(by);
-  cpu.u64[slot(reg)] = BigInt.asUintN(a32 ? 32 : 64, sum);
+  const at = slot(reg) * 2;
+  const high = Math.floor(by / 0x100000000);
+  const sum = (cpu.u32[at] as number) + (by - high * 0x100000000);
+  cpu.u32[at] = sum;
+  cpu.u32[at + 1] = a32 ? 0 : (cpu.u32[at + 1] as number) + high + (sum >= 0x100000000 ? 1 : 0);
 };
 
 /** One REP instruction on its way. */
@@ -138,14 +142,15 @@ const stos: Helper = (cpu, arg) => {
   const r = begin(cpu, arg);
   const { size } = r;
   const rax = CPU + OFF.gpr + GPR.rax * 8;
-  const bytes = cpu.u8.slice(rax, rax + size);
+  const bytes = cpu.u8.subarray(rax, rax + size);
   const first = bytes[0] ?? 0;
-  const uniform = bytes.every((b) => b === first);
+  let uniform = true;
+  for (let k = 1; k < size; k++) uniform &&= bytes[k] === first;
   if (r.a32) cutPointers(cpu, GPR.rdi);
   while (r.left > 0) {
     const n = Math.min(inPage(r, r.dst), r.left);
     if (n === 0) {
-      if (!cpu.store(r.dst, bytes)) return end(r, 1, 'dst');
+      if (!cpu.store(r.dst, bytes.slice())) return end(r, 1, 'dst');
       step(r, 1);
       continue;
     }
@@ -175,29 +180,51 @@ const lods: Helper = (cpu, arg) => {
   return end(r, 0, 'src');
 };
 
-const element = (bytes: Uint8Array, at: number, size: number): bigint => {
-  let v = 0n;
-  for (let k = size - 1; k >= 0; k--) v = (v << 8n) | BigInt(bytes[at + k] ?? 0);
-  return v;
-};
+/** An element of up to 4 bytes as a number. */
+const element = (cpu: CpuState, at: number, size: number): number =>
+  size === 1 ? (cpu.u8[at] as number) : size === 2 ? cpu.dv.getUint16(at, true) : cpu.dv.getUint32(at, true);
 
-/** The arithmetic flags after a - b. */
-const setCompared = (cpu: CpuState, size: number, a: bigint, b: bigint): void => {
-  const bits = size * 8;
-  const res = BigInt.asUintN(bits, a - b);
-  const sign = 1n << BigInt(bits - 1);
-  let parity = Number(res & 0xffn);
+/** The arithmetic flags after a - b, from the result and what the signs and low digits were. */
+const setFlags = (
+  cpu: CpuState,
+  below: boolean,
+  res: number,
+  sign: boolean,
+  af: number,
+  of: boolean,
+): void => {
+  let parity = res & 0xff;
   parity ^= parity >> 4;
   parity ^= parity >> 2;
   parity ^= parity >> 1;
-  let f = 0;
-  if (a < b) f |= FLAG.CF;
-  if ((parity & 1) === 0) f |= FLAG.PF;
-  if (((a ^ b ^ res) & 0x10n) !== 0n) f |= FLAG.AF;
-  if (res === 0n) f |= FLAG.ZF;
-  if ((res & sign) !== 0n) f |= FLAG.SF;
-  if (((a ^ b) & (a ^ res) & sign) !== 0n) f |= FLAG.OF;
+  const f =
+    (below ? FLAG.CF : 0) |
+    ((parity & 1) === 0 ? FLAG.PF : 0) |
+    (af & 0x10) |
+    (res === 0 ? FLAG.ZF : 0) |
+    (sign ? FLAG.SF : 0) |
+    (of ? FLAG.OF : 0);
   cpu.setRflags(f, ARITH_FLAGS);
+};
+
+/** The arithmetic flags after a comparison of the elements at two physical addresses. */
+const setCompared = (cpu: CpuState, size: number, at: number, bt: number): void => {
+  if (size === 8) {
+    const a = cpu.dv.getBigUint64(at, true);
+    const b = cpu.dv.getBigUint64(bt, true);
+    const res = BigInt.asUintN(64, a - b);
+    // Zero or not and the low byte are all that is asked of the result.
+    const low = Number(res & 0xffn) | (res === 0n ? 0 : 0x100);
+    const of = ((a ^ b) & (a ^ res)) >> 63n !== 0n;
+    setFlags(cpu, a < b, low, res >> 63n !== 0n, Number((a ^ b ^ res) & 0x10n), of);
+    return;
+  }
+  const a = element(cpu, at, size);
+  const b = element(cpu, bt, size);
+  const top = size * 8 - 1;
+  const res = size === 4 ? (a - b) >>> 0 : (a - b) & (size === 1 ? 0xff : 0xffff);
+  const of = ((((a ^ b) & (a ^ res)) >>> top) & 1) !== 0;
+  setFlags(cpu, a < b, res, ((res >>> top) & 1) !== 0, a ^ b ^ res, of);
 };
 
 const same = (u8: Uint8Array, a: number, b: number, size: number): boolean => {
@@ -224,8 +251,17 @@ const search = (
   return { count: n, ended: false };
 };
 
+/** Brings an element that straddles pages to one of two places in linear memory; 0 after a fault. */
+const gather = (cpu: CpuState, address: number, size: number, place: 0 | 1): number => {
+  const bytes = cpu.load(address, size);
+  if (!bytes) return 0;
+  const at = CPU + OFF.bounce + 16 * place;
+  cpu.u8.set(bytes.subarray(0, size), at);
+  return at;
+};
+
 /** Ends a comparison: sets the flags from the last pair and writes the progress back. */
-const compared = (r: Run, a: bigint, b: bigint, moves: 'both' | 'dst'): number => {
+const compared = (r: Run, a: number, b: number, moves: 'both' | 'dst'): number => {
   setCompared(r.cpu, r.size, a, b);
   return end(r, 0, moves);
 };
@@ -233,33 +269,19 @@ const compared = (r: Run, a: bigint, b: bigint, moves: 'both' | 'dst'): number =
 const cmps: Helper = (cpu, arg) => {
   const r = begin(cpu, arg);
   const { size, df } = r;
-  let a = 0n;
-  let b = 0n;
   while (r.left > 0) {
     const n = Math.min(inPage(r, r.src, r.base), inPage(r, r.dst), r.left);
-    let ended: boolean;
-    if (n === 0) {
-      const y = cpu.load(r.dst, size);
-      if (!y) return end(r, 1, 'both');
-      b = element(y, 0, size);
-      const x = cpu.load(r.src, size);
-      if (!x) return end(r, 1, 'both');
-      a = element(x, 0, size);
-      ended = (a === b) === r.repne;
-      step(r, 1);
-    } else {
-      const y = cpu.span(r.dst, false);
-      if (y === 0) return end(r, 1, 'both');
-      const x = cpu.span(r.src, false);
-      if (x === 0) return end(r, 1, 'both');
-      const by = df * size;
-      const found = search(cpu.u8, r, x, by, y, by, n);
-      a = element(cpu.u8, x + (found.count - 1) * by, size);
-      b = element(cpu.u8, y + (found.count - 1) * by, size);
-      ended = found.ended;
-      step(r, found.count);
-    }
-    if (ended || r.left === 0) return compared(r, a, b, 'both');
+    // The destination first: it decides which of two faults is taken.
+    let y = n === 0 ? gather(cpu, r.dst, size, 1) : cpu.span(r.dst, false);
+    if (y === 0) return end(r, 1, 'both');
+    let x = n === 0 ? gather(cpu, r.src, size, 0) : cpu.span(r.src, false);
+    if (x === 0) return end(r, 1, 'both');
+    const by = df * size;
+    const found = search(cpu.u8, r, x, by, y, by, Math.max(n, 1));
+    x += (found.count - 1) * by;
+    y += (found.count - 1) * by;
+    step(r, found.count);
+    if (found.ended || r.left === 0) return compared(r, x, y, 'both');
   }
   return end(r, 0, 'both');
 };
@@ -268,30 +290,17 @@ const scas: Helper = (cpu, arg) => {
   const r = begin(cpu, arg);
   const { size, df } = r;
   const rax = CPU + OFF.gpr + GPR.rax * 8;
-  const a = element(cpu.u8, rax, size);
   while (r.left > 0) {
     const n = Math.min(inPage(r, r.dst), r.left);
-    let b: bigint;
-    let ended: boolean;
-    if (n === 0) {
-      const x = cpu.load(r.dst, size);
-      if (!x) return end(r, 1, 'dst');
-      b = element(x, 0, size);
-      ended = (a === b) === r.repne;
-      step(r, 1);
-    } else {
-      const at = cpu.span(r.dst, false);
-      if (at === 0) return end(r, 1, 'dst');
-      let found: { count: number; ended: boolean };
-      if (size === 1 && r.repne && df > 0) {
-        const k = cpu.u8.subarray(at, at + n).indexOf(Number(a));
-        found = k < 0 ? { count: n, ended: false } : { count: k + 1, ended: true };
-      } else found = search(cpu.u8, r, at, df * size, rax, 0, n);
-      b = element(cpu.u8, at + (found.count - 1) * df * size, size);
-      ended = found.ended;
-      step(r, found.count);
-    }
-    if (ended || r.left === 0) return compared(r, a, b, 'dst');
+    const at = n === 0 ? gather(cpu, r.dst, size, 1) : cpu.span(r.dst, false);
+    if (at === 0) return end(r, 1, 'dst');
+    let found: { count: number; ended: boolean };
+    if (size === 1 && r.repne && df > 0) {
+      const k = cpu.u8.subarray(at, at + n).indexOf(cpu.u8[rax] as number);
+      found = k < 0 ? { count: n, ended: false } : { count: k + 1, ended: true };
+    } else found = search(cpu.u8, r, rax, 0, at, df * size, Math.max(n, 1));
+    step(r, found.count);
+    if (found.ended || r.left === 0) return compared(r, rax, at + (found.count - 1) * df * size, 'dst');
   }
   return end(r, 0, 'dst');
 };

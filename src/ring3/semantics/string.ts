@@ -34,13 +34,43 @@ const string =
     else e.helper(`rep_${name}`, repArgument(i), source(e, i));
   };
 
-const movs = string('movs', (e, i) => {
+/**
+ * Up to this many elements are moved by a loop of single steps, which spares the call out of generated code.
+ * Every round leaves the registers right, as if it were an instruction of its own.
+ */
+const FEW = 64;
+
+const repeated = (name: string, once: Semantics): Semantics => {
+  const bulk = string(name, once);
+  return (e, i) => {
+    // 32-bit addresses have quirks that the helper knows.
+    if (i.rep === 'none' || i.addressWidth === 32) {
+      bulk(e, i);
+      return;
+    }
+    const left = (): Val => e.gpr(GPR.rcx, 64);
+    e.if(
+      i64.leU(left(), i64.const(FEW)),
+      () =>
+        e.loop((l) =>
+          e.if(i32.eqz(i64.eqz(left())), () => {
+            once(e, i);
+            e.setGpr(GPR.rcx, 64, i64.sub(left(), i64.const(1)));
+            l.again();
+          }),
+        ),
+      () => bulk(e, i),
+    );
+  };
+};
+
+const movs = repeated('movs', (e, i) => {
   const v = e.let(e.load(i.width, source(e, i)));
   e.store(i.width, destination(e, i), v);
   advance(e, i, GPR.rsi, GPR.rdi);
 });
 
-const stos = string('stos', (e, i) => {
+const stos = repeated('stos', (e, i) => {
   e.store(i.width, destination(e, i), e.gpr(GPR.rax, i.width));
   advance(e, i, GPR.rdi);
 });
