@@ -1,0 +1,105 @@
+// Scripted sessions at a terminal of a machine. What is shown was recorded from the same session at a pty of
+// Linux (bash 5.2, dash 0.5.12).
+
+import { expect, test } from 'vitest';
+import type { boot } from '../../src/index.ts';
+import { ENV } from '../harness.ts';
+
+const built: { boot: typeof boot } = await import('../../dist/index.js' as string);
+
+/** What is waited for, and what is typed then; a pause before typing lets the program get to its read. */
+type Step = readonly [expected: string, typed: string, pauseMs?: number];
+
+const pause = (ms: number): Promise<void> => new Promise((go) => setTimeout(go, ms));
+
+const session = async (
+  argv: readonly string[],
+  steps: readonly Step[],
+): Promise<readonly [string, number | null]> => {
+  const machine = await built.boot({ memoryBytes: 2 ** 30 });
+  const p = await machine.spawn(argv, {
+    env: { ...ENV, TERM: 'dumb', PS1: '$ ' },
+    tty: { rows: 24, columns: 80 },
+  });
+  const keys = p.stdin.getWriter();
+  let shown = '';
+  let from = 0;
+  let awaited: { text: string; go(): void } | null = null;
+  const reading = (async () => {
+    for await (const chunk of p.stdout) {
+      shown += Buffer.from(chunk).toString('latin1');
+      if (awaited !== null && shown.includes(awaited.text, from)) awaited.go();
+    }
+  })();
+  for (const [text, typed, ms = 0] of steps) {
+    if (!shown.includes(text, from)) {
+      await new Promise<void>((go) => {
+        awaited = { text, go };
+      });
+      awaited = null;
+    }
+    from = shown.length;
+    await pause(ms);
+    if (typed.startsWith('resize')) p.resize(10, 40);
+    else await keys.write(Buffer.from(typed, 'latin1'));
+  }
+  const { exitCode } = await p.wait();
+  await reading;
+  await machine.close();
+  return [shown, exitCode];
+};
+
+const WAIT = 800;
+
+test('dash: line editing, stop, continue, quit, end of file', async () => {
+  const [shown, status] = await session(
+    ['dash', '-i'],
+    [
+      ['$ ', 'tty; stty size\n'],
+      ['$ ', 'cat\n'],
+      ['cat', 'abc\x7fd\x16\x03 x\x17y\n', WAIT],
+      ['y\r\n', '\x1a', WAIT],
+      ['$ ', 'fg\n'],
+      ['cat', '\x04', WAIT],
+      ['$ ', 'sleep 10\n'],
+      ['10', '\x1c', WAIT],
+      ['$ ', 'exit 7\n'],
+    ],
+  );
+  expect(shown.split('\r\n')).toEqual([
+    '$ tty; stty size',
+    '/dev/pts/0',
+    '24 80',
+    '$ cat',
+    'abc\b \bd^\b^C x\b \by',
+    'abd\x03 y',
+    '^Z[1] + Stopped                    cat',
+    '$ fg',
+    'cat',
+    '$ sleep 10',
+    '^\\Quit',
+    '$ exit 7',
+    '',
+  ]);
+  expect(status).toBe(7);
+});
+
+test('bash: readline, an interrupt, the size of the window', async () => {
+  const [shown, status] = await session(
+    ['bash', '--norc', '--noprofile'],
+    [
+      ['$ ', 'echo abc\x01X\x05Y\x15echo new\n'],
+      ['$ ', '\x10\x7f\x7f\x7fold\n'],
+      ['$ ', 'sleep 50\n'],
+      ['50', '\x03', WAIT],
+      ['$ ', 'trap "stty size" WINCH\n'],
+      ['$ ', 'resize'],
+      ['10 40\r\n', 'exit 3\n'],
+    ],
+  );
+  expect(shown).toContain('echo new\r\nnew\r\n');
+  expect(shown).toContain('old\r\nold\r\n');
+  expect(shown).toContain('sleep 50\r\n^C\r\n$ ');
+  expect(shown).toContain('10 40\r\n');
+  expect(status).toBe(3);
+});
