@@ -1,5 +1,5 @@
-// A long differential run: node --import { createMachine } from './emulated.ts';
-import { createMachine } from './emulated.ts';
+// A long differential run: node --import { createMachine, type Machine } from './emulated.ts';
+import { createMachine, type Machine } from './emulated.ts';
 import { buildRunner } from './native.ts';
 import { branching, type Program, straight, undefinedAt } from './programs.ts';
 import { compareCases, compared, rowCases } from './rows.ts';
@@ -9,11 +9,14 @@ const [seed = '1', count = '20000', pattern = '.', tier = 'interpreter'] = proce
 const built = buildRunner();
 if (!built) throw new Error('needs x86-64 Linux and gcc');
 const runner: string = built;
-const machine = createMachine(tier === 'translator' ? 'translator' : 'interpreter');
+const newMachine = (): Machine => createMachine(tier === 'translator' ? 'translator' : 'interpreter');
+/** Modules of regions add up: a fresh machine now and then lets go of them. */
+let machine = newMachine();
 
 const programs = (make: (rng: Rng, n: number, at: number) => Program): void => {
   let wrong = 0;
   for (let from = 0; from < Number(count); from += 4000) {
+    if (from > 0 && tier === 'translator') machine = newMachine();
     const rng = new Rng(Number(seed) + from);
     const made = Array.from({ length: 4000 }, (_, k) => make(rng, 2 + rng.below(from === 0 ? 4 : 12), k));
     const of = new Map(made.map((p) => [p.case, p]));
@@ -40,7 +43,8 @@ const rowByRow = (): void => {
   const shown = new Map<string, number>();
   let done = 0;
   for (let round = 0; done < Number(count); round++) {
-    const rounds = Math.max(1, Math.min(20, Math.floor(16000 / perRound)));
+    const rounds = Math.max(1, Math.min(20, Math.floor((tier === 'translator' ? 4000 : 16000) / perRound)));
+    if (round > 0 && tier === 'translator') machine = newMachine();
     const cases = rowCases(chosen, rounds, Number(seed) + round);
     for (const d of compareCases(runner, machine, cases)) {
       const n = (shown.get(d.row) ?? 0) + 1;

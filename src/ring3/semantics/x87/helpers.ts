@@ -296,15 +296,15 @@ const careful = (bits: bigint, env: Env, op: () => bigint): bigint => {
   const nan = nanOf(F80, env, bits, u);
   if (nan !== null) return nan;
   const r = op();
-  // An invalid operation comes before a denormal operand (SDM volume 1, 4.9.2).
-  if (!(env.flags & FP.IE)) denormalNoted(env, bits);
+  // Invalid operations and divisions by zero come before denormal operands (SDM volume 1, 4.9.2).
+  if (!(env.flags & (FP.IE | FP.ZE))) denormalNoted(env, bits);
   return r;
 };
 const careful2 = (y: bigint, x: bigint, env: Env, op: () => bigint): bigint => {
   const nan = nanResult(F80, env, y, unpack(F80, y), x, unpack(F80, x));
   if (nan !== null) return nan;
   const r = op();
-  if (!(env.flags & FP.IE)) {
+  if (!(env.flags & (FP.IE | FP.ZE))) {
     denormalNoted(env, y);
     denormalNoted(env, x);
   }
