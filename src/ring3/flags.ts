@@ -8,7 +8,19 @@ import { FLAG } from './layout.ts';
 import { f64, i32, i64, type Val } from './wasm/ir.ts';
 
 /** The kinds in the order of ccOp / 4; `raw` keeps the flag bits themselves in ccA. */
-export const CC_KINDS = ['raw', 'add', 'sub', 'logic', 'inc', 'dec', 'shl', 'shr', 'sar', 'sbb', 'fcmp'] as const;
+export const CC_KINDS = [
+  'raw',
+  'add',
+  'sub',
+  'logic',
+  'inc',
+  'dec',
+  'shl',
+  'shr',
+  'sar',
+  'sbb',
+  'fcmp',
+] as const;
 export type CcKind = (typeof CC_KINDS)[number];
 export const CC_WIDTHS: readonly Width[] = [8, 16, 32, 64];
 

@@ -227,5 +227,5 @@ export const LADDER: readonly Rung[] = [
   ),
   rung('timeout', 'timeout 0.2 sleep 5; echo $?', true),
   rung('a missing program', 'nosuchprogram; echo $?; /tmp/nosuch; echo $?', true),
-  rung('a crash', "bash -c 'kill -SEGV $$'; echo $?"),
+  rung('a crash', "bash -c 'kill -SEGV $$' 2> /dev/null; echo $?"),
 ];
