@@ -143,14 +143,17 @@ export const pipeOps = (p: Pipe): FileOps => ({
       signalTask(task, userInfo(task, SIGPIPE));
       return -EPIPE;
     }
-    const room = p.capacity - p.used;
-    // Up to PIPE_BUF bytes go in whole or not at all.
-    const put = n <= PIPE_BUF && room < n ? 0 : putBytes(p, buf, at + done, n - done);
-    if (done + put === n) return n;
-    if (file.flags & O_NONBLOCK) return done + put > 0 ? done + put : -EAGAIN;
-    const state: WriteState = { done: done + put };
+    let total = done;
+    // Up to PIPE_BUF bytes go in whole or not at all. A reader outside the machine takes what it is woken for at
+    // once, before this write could wait for the room that it makes.
+    while (p.capacity - p.used >= (n <= PIPE_BUF ? n : 1)) {
+      total += putBytes(p, buf, at + total, n - total);
+      if (total === n) return n;
+    }
+    if (file.flags & O_NONBLOCK) return total > 0 ? total : -EAGAIN;
+    const state: WriteState = { done: total };
     const wait = block([p.toWrite], 'restart', null, state);
-    return state.done > 0 ? { ...wait, partial: state.done } : wait;
+    return total > 0 ? { ...wait, partial: total } : wait;
   },
   poll(_task, file) {
     let events = 0;
