@@ -14,6 +14,6 @@ test('a reader that empties the pipe when it is woken lets a long write go on', 
     },
   };
   pipe.toRead.waiters.add(reader);
-  expect(end.ops.write?.(task, end, new Uint8Array(300_000), 0, 300_000, null)).toBe(300_000);
+  expect(end.ops.write?.(task, end, new Uint8Array(300_000), 0, 300_000, 0)).toBe(300_000);
   expect(taken).toBe(300_000);
 });
