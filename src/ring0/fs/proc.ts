@@ -7,8 +7,10 @@ import type { Kernel } from '../kernel.ts';
 import type { Process, Task } from '../task/types.ts';
 import { vfsOf } from '../vfs/state.ts';
 import type { DirEntry, Inode } from '../vfs/types.ts';
+import type { Find } from './proc-access.ts';
+import { inheritOomScore } from './proc-files.ts';
 import { dirEntry, PseudoDir, PseudoFs, PseudoLink } from './proc-node.ts';
-import { type Find, inheritOomScore, processDir } from './proc-process.ts';
+import { processDir } from './proc-process.ts';
 import { addSystemFiles } from './proc-system.ts';
 
 class ProcRoot extends PseudoDir {

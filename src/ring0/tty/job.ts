@@ -107,7 +107,7 @@ export const leaderEnded = (leader: Process): void => {
   forgetTerminal(kernel, leader.sid);
 };
 
-/** The line is gone: the master was closed, or vhangup(2). Open descriptions are dead from here on. */
+/** The line is gone: the master was closed. Open descriptions are dead from here on. */
 export const hangUp = (kernel: Kernel, tty: Tty): void => {
   tty.generation++;
   tty.slaves = 0;

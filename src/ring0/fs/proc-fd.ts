@@ -1,0 +1,182 @@
+// /proc/[pid]/fd, fdinfo and ns: what a process has open, and the namespaces it is in (proc(5), namespaces(7)).
+
+import { EACCES, ENOENT } from '../../abi/errno.ts';
+import { O_CLOEXEC } from '../../abi/fcntl.ts';
+import { S_IFREG } from '../../abi/stat.ts';
+import type { Descriptor, Task } from '../task/types.ts';
+import { newDentry } from '../vfs/dentry.ts';
+import { canRead, canWrite, directoryOps } from '../vfs/file.ts';
+import type { DirEntry, FileOps, Inode, OpenFile, Path } from '../vfs/types.ts';
+import { type Find, guard, guardedLink, mayLookInto, ownerOf } from './proc-access.ts';
+import { fileName } from './proc-memory.ts';
+import { dirEntry, PseudoDir, PseudoFile, type PseudoFs, PseudoLink, PseudoNode } from './proc-node.ts';
+
+/** A file that is in no directory, reached through a magic link: a dentry of its own with the label as its name. */
+const anonymousPath = (file: OpenFile): Path => {
+  const { inode, label } = file;
+  const mount = {
+    id: 0,
+    fs: inode.fs,
+    root: newDentry('/', null, inode),
+    at: null,
+    readonly: false,
+    source: 'none',
+  };
+  return { mount, dentry: newDentry(label, null, inode) };
+};
+
+/** The descriptors of the task; none once it has ended. */
+const slotsOf = (find: Find): readonly (Descriptor | undefined)[] => {
+  const s = find();
+  return s === null || s.task.state === 'dead' ? [] : s.task.files.slots;
+};
+
+const descriptorNumber = (name: string): number => (/^(0|[1-9]\d*)$/.test(name) ? Number(name) : -1);
+
+/** fd and fdinfo: one entry for each descriptor. */
+class DescriptorDir extends PseudoDir {
+  readonly #find: Find;
+  readonly #made = new Map<number, Inode>();
+  readonly #make: (fd: number) => Inode;
+
+  constructor(fs: PseudoFs, find: Find, mode: number, make: (fd: number) => Inode) {
+    super(fs, mode, ownerOf(find, mode === 0o555));
+    this.#find = find;
+    this.#make = make;
+  }
+
+  /** fd is closed to others by its mode, fdinfo by this. */
+  open(task: Task): FileOps | number {
+    const s = this.#find();
+    if (s === null) return -ENOENT;
+    return (this.mode & 0o004) === 0 || mayLookInto(task, s.task) ? directoryOps : -EACCES;
+  }
+
+  #node(fd: number): Inode {
+    let node = this.#made.get(fd);
+    if (node === undefined) {
+      node = this.#make(fd);
+      this.#made.set(fd, node);
+    }
+    return node;
+  }
+
+  override lookup(name: string): Inode | number {
+    const fd = descriptorNumber(name);
+    return fd >= 0 && slotsOf(this.#find)[fd] !== undefined ? this.#node(fd) : -ENOENT;
+  }
+
+  override readdir(): readonly DirEntry[] | number {
+    if (this.#find() === null) return -ENOENT;
+    const list: DirEntry[] = [];
+    for (const [fd, d] of slotsOf(this.#find).entries())
+      if (d !== undefined) list.push(dirEntry(String(fd), this.#node(fd)));
+    return list;
+  }
+}
+
+const fdLink = (fs: PseudoFs, find: Find, fd: number): Inode => {
+  const file = (): OpenFile | undefined => slotsOf(find)[fd]?.file;
+  const allowed = (reader: Task): OpenFile | number => {
+    const s = find();
+    if (s === null) return -ENOENT;
+    if (!mayLookInto(reader, s.task)) return -EACCES;
+    return file() ?? -ENOENT;
+  };
+  return new PseudoLink(
+    fs,
+    {
+      readlink: (reader) => {
+        const f = allowed(reader);
+        return typeof f === 'number' ? f : fileName(f, reader.fs.root);
+      },
+      follow: (reader) => {
+        const f = allowed(reader);
+        return typeof f === 'number' ? f : (f.path ?? anonymousPath(f));
+      },
+      mode: () => {
+        const f = file();
+        return f === undefined ? 0 : (canRead(f) ? 0o500 : 0) | (canWrite(f) ? 0o300 : 0);
+      },
+      size: 64,
+    },
+    ownerOf(find, false),
+  );
+};
+
+const fdInfo = (fs: PseudoFs, find: Find, fd: number): Inode =>
+  new PseudoFile(
+    fs,
+    {
+      guard: guard(find, true),
+      text: () => {
+        const d = slotsOf(find)[fd];
+        if (d === undefined) return -ENOENT;
+        const { file } = d;
+        const attr = file.inode.attr();
+        const flags = (file.flags | (d.cloexec ? O_CLOEXEC : 0)) >>> 0;
+        const ino = typeof attr === 'number' ? 0 : attr.ino;
+        return `pos:\t${file.pos}\nflags:\t0${flags.toString(8)}\nmnt_id:\t${file.path?.mount.id ?? 0}\nino:\t${ino}\n`;
+      },
+    },
+    ownerOf(find, false),
+  );
+
+export const fdDir = (fs: PseudoFs, find: Find): Inode =>
+  new DescriptorDir(fs, find, 0o500, (fd) => fdLink(fs, find, fd));
+
+export const fdInfoDir = (fs: PseudoFs, find: Find): Inode =>
+  new DescriptorDir(fs, find, 0o555, (fd) => fdInfo(fs, find, fd));
+
+/** Initial namespaces have fixed numbers (linux/proc_ns.h). */
+const NAMESPACES: readonly (readonly [string, string, number])[] = [
+  ['cgroup', 'cgroup', 0xeffffffb],
+  ['ipc', 'ipc', 0xefffffff],
+  ['mnt', 'mnt', 0xf0000000],
+  ['net', 'net', 0xf0000098],
+  ['pid', 'pid', 0xeffffffc],
+  ['pid_for_children', 'pid', 0xeffffffc],
+  ['time', 'time', 0xeffffffa],
+  ['time_for_children', 'time', 0xeffffffa],
+  ['user', 'user', 0xeffffffd],
+  ['uts', 'uts', 0xeffffffe],
+];
+
+/** What a namespace link leads to: a file that can only be named. */
+class NamespaceNode extends PseudoNode {
+  readonly number: number;
+
+  constructor(fs: PseudoFs, number: number) {
+    super(fs, S_IFREG | 0o444);
+    this.number = number;
+  }
+
+  override attr(): ReturnType<PseudoNode['attr']> {
+    const a = super.attr();
+    return typeof a === 'number' ? a : { ...a, ino: this.number };
+  }
+}
+
+export const namespaceDir = (fs: PseudoFs, find: Find): PseudoDir => {
+  const dir = new PseudoDir(fs, 0o511, ownerOf(find, false));
+  for (const [name, type, number] of NAMESPACES) {
+    const label = `${type}:[${number}]`;
+    const node = new NamespaceNode(fs, number);
+    const path: Path = {
+      mount: { id: 0, fs, root: newDentry('/', null, node), at: null, readonly: false, source: 'nsfs' },
+      dentry: newDentry(label, null, node),
+    };
+    const link = guardedLink(find, () => path);
+    dir.put(
+      name,
+      new PseudoLink(fs, {
+        ...link,
+        readlink: (reader) => {
+          const to = link.follow?.(reader) ?? -ENOENT;
+          return typeof to === 'number' ? to : label;
+        },
+      }),
+    );
+  }
+  return dir;
+};
