@@ -140,7 +140,7 @@ export const LADDER: readonly Rung[] = [
   ),
   rung(
     'bash signals',
-    "trap 'echo got' USR1; kill -USR1 $$; (kill -TERM $BASHPID); echo $?; sh -c 'kill -9 $$' 2> /dev/null; echo $?",
+    "exec 2> /dev/null; trap 'echo got' USR1; kill -USR1 $$; (kill -TERM $BASHPID); echo $?; sh -c 'kill -9 $$'; echo $?",
   ),
   rung(
     'bash reads a script',
@@ -227,5 +227,5 @@ export const LADDER: readonly Rung[] = [
   ),
   rung('timeout', 'timeout 0.2 sleep 5; echo $?', true),
   rung('a missing program', 'nosuchprogram; echo $?; /tmp/nosuch; echo $?', true),
-  rung('a crash', "bash -c 'kill -SEGV $$' 2> /dev/null; echo $?"),
+  rung('a crash', "exec 2> /dev/null; bash -c 'kill -SEGV $$'; echo $?"),
 ];
