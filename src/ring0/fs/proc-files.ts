@@ -166,21 +166,23 @@ export const FILES: readonly ProcessFile[] = [
   { name: 'wchan', mode: 0o444, text: () => '0' },
 ];
 
+/** The memory that may be looked into now: the task may have become a privileged program since the open. */
+const memoryFor = (find: Find, reader: Task): ReturnType<typeof memoryOfTask> => {
+  const s = find();
+  return s !== null && mayLookInto(reader, s.task) ? memoryOfTask(s.task) : null;
+};
+
 /** /proc/[pid]/mem: the memory itself, at its addresses. */
 const memoryOps = (find: Find): FileOps => ({
   seekable: true,
   seek: seekFromStart,
-  read: (_task, _file, buf, at, n, pos) => {
-    const mm = memoryOfTask(find()?.task as Task);
-    if (mm === null) return 0;
-    const got = mm.readInto(pos, buf, at, n);
-    return got === 0 && n > 0 ? -EIO : got;
+  read: (task, _file, buf, at, n, pos) => {
+    const got = memoryFor(find, task)?.readInto(pos, buf, at, n);
+    return got === 0 && n > 0 ? -EIO : (got ?? 0);
   },
-  write: (_task, _file, buf, at, n, pos) => {
-    const mm = memoryOfTask(find()?.task as Task);
-    if (mm === null) return 0;
-    const put = mm.writeSome(pos, buf, at, n);
-    return put === 0 && n > 0 ? -EIO : put;
+  write: (task, _file, buf, at, n, pos) => {
+    const put = memoryFor(find, task)?.writeSome(pos, buf, at, n);
+    return put === 0 && n > 0 ? -EIO : (put ?? 0);
   },
 });
 
@@ -199,7 +201,10 @@ export const textFile = (find: Find, row: ProcessFile): TextFile => {
     guard: guard(find, row.guarded === true),
     text: (reader) => {
       const s = find();
-      return s === null ? -ESRCH : (text?.(s, reader) ?? -EINVAL);
+      if (s === null) return -ESRCH;
+      // Again, for a task that has become a privileged program since the open.
+      if (row.guarded && !mayLookInto(reader, s.task)) return -EACCES;
+      return text?.(s, reader) ?? -EINVAL;
     },
     ...(write === undefined
       ? {}
