@@ -24,7 +24,6 @@ export const FEATURES: Readonly<Record<string, FeatureBit>> = {
   x87: f1d(0),
   tsc: f1d(4),
   cx8: f1d(8),
-  sep: f1d(11),
   cmov: f1d(15),
   clflush: f1d(19),
   mmx: f1d(23),
@@ -51,7 +50,7 @@ export const FEATURES: Readonly<Record<string, FeatureBit>> = {
 
 /** The same as /proc/cpuinfo spells them. */
 export const CPUINFO_FLAGS =
-  'fpu tsc cx8 sep cmov clflush mmx fxsr sse sse2 syscall nx rdtscp lm constant_tsc rep_good nopl cpuid pni ssse3 cx16 sse4_1 sse4_2 movbe popcnt xsave lahf_lm erms';
+  'fpu tsc cx8 cmov clflush mmx fxsr sse sse2 syscall nx rdtscp lm constant_tsc rep_good nopl cpuid pni ssse3 cx16 sse4_1 sse4_2 movbe popcnt xsave lahf_lm erms';
 
 export const CPU_VENDOR = 'GenuineIntel';
 export const CPU_BRAND = 'Kanmon';
