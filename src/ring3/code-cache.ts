@@ -38,7 +38,7 @@ export interface CodeReader {
   insn(ip: number): Insn | null;
   /** The 32-bit word of data at an address, unsigned; null where none is mapped for reading. */
   word(address: number): number | null;
-  /** Whether a block that starts there has run; always true when everything is translated at once. */
+  /** Whether a block that starts there has run more than a few times; always true when everything is translated at once. */
   ran(ip: number): boolean;
   /** Whether there is a region that starts there. */
   translated(ip: number): boolean;
@@ -96,6 +96,8 @@ const MAX_INSNS = 48;
 const ARENA_BYTES = 128 << 20;
 /** The threshold counts executions of a block of this many instructions; longer ones get there earlier. */
 const TYPICAL_INSNS = 6;
+/** Executions of a block that make it worth taking into a region. */
+const WARM = 32;
 /** Hot blocks are translated this many at a time, or when one of them becomes urgent. */
 const BATCH = 8;
 /** Blocks inside a function wait longer: mostly a region that starts before them takes them in. */
@@ -150,7 +152,13 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       const i = decodeAt(ip);
       return typeof i === 'string' ? null : i;
     },
-    ran: (ip) => env.threshold === 0 || byFrame.get(frameOf(Math.floor(ip / PAGE)))?.has(ip * 2) === true,
+    ran(ip) {
+      if (env.threshold === 0) return true;
+      const b = byFrame.get(frameOf(Math.floor(ip / PAGE)))?.get(ip * 2);
+      if (!b) return false;
+      const left = dv.getInt32(b.op + OP.count, true);
+      return b.region !== 0 || b.waited || countdown(b.insns, 1) - left >= WARM;
+    },
     translated: (ip) => (find(ip, env.exactFp())?.region ?? 0) !== 0,
     word(address) {
       const e = address % 4 === 0 ? env.table().get(Math.floor(address / PAGE)) : 0;
