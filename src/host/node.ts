@@ -1,32 +1,54 @@
 // The host that is Node.js: clocks, entropy, the event loop, and the core module from the build.
 
-import { randomFillSync } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { openSync, readFileSync, readSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import type { CoreImage } from '../ring3/processor.ts';
+import { setFlagsFromString } from 'node:v8';
+import { type CoreImage, unpackCore } from '../ring3/core/core-image.ts';
 import { nodeFiles } from './files.ts';
 import type { Host } from './host.ts';
 
 /** The most that 32-bit linear memory can hold. */
 const MAX_MEMORY = 65535 * 65536;
 
-/** Reads dist/core.wasm and its index, made by the build; null when running from sources. */
+/** Reads dist/core.wasm, made by the build (gen/core.ts); null when running from sources. */
 const loadCore = (): CoreImage | null => {
   try {
-    const index: unknown = JSON.parse(readFileSync(new URL('./core.json', import.meta.url), 'utf8'));
-    const bytes = readFileSync(new URL('./core.wasm', import.meta.url));
-    return { module: new WebAssembly.Module(bytes), handlers: index as CoreImage['handlers'] };
+    return unpackCore(readFileSync(new URL('./core.wasm', import.meta.url)));
   } catch (e) {
     if (e instanceof Error && 'code' in e && e.code === 'ENOENT') return null;
     throw e;
   }
 };
 
+let random: number | undefined;
+/** node:crypto takes longer to load than a small program to run. */
+const entropy = (into: Uint8Array): void => {
+  try {
+    random ??= openSync('/dev/urandom', 'r');
+    let at = 0;
+    while (at < into.length) at += readSync(random, into, at, into.length - at, null);
+  } catch {
+    process.getBuiltinModule('node:crypto').randomFillSync(into);
+  }
+};
+
+/**
+ * Generated code is long for what it does, and V8 counts bytes: with its default it optimizes regions that have
+ * run for microseconds, at a cost of 150 microseconds an instruction. Branch hints cost nothing.
+ */
+const tuneEngine = (): void => {
+  setFlagsFromString('--wasm-tiering-budget=20000000');
+  setFlagsFromString('--experimental-wasm-branch-hinting');
+};
+
 let core: CoreImage | null | undefined;
 
 /** A host for one machine. The compiled core module is shared by all machines of the process: it has no state. */
 export const nodeHost = (): Host => {
-  core ??= loadCore();
+  if (core === undefined) {
+    tuneEngine();
+    core = loadCore();
+  }
   return {
     core,
     clock: {
@@ -37,9 +59,7 @@ export const nodeHost = (): Host => {
         return { sec, nsec: Math.floor((ms - sec * 1000) * 1e6) };
       },
     },
-    entropy(into) {
-      randomFillSync(into);
-    },
+    entropy,
     files: nodeFiles(),
     turn: () => new Promise((resolve) => setImmediate(resolve)),
     sleep(ms) {
