@@ -1,64 +1,149 @@
-// Builds dist/: the command line, the library, and its types. Dependencies stay outside the bundles. Run by
-// `npm run build`, and by `npm ci` through the prepare script.
+// Builds dist/: the command line, the library, the core module, and the types. Run by `npm run build`, and by
+// `npm ci` through the prepare script.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 
+const { values: options } = parseArgs({
+  options: { out: { type: 'string', default: 'dist' }, types: { type: 'boolean', default: true } },
+  allowNegative: true,
+});
 const root = fileURLToPath(new URL('..', import.meta.url));
-const dist = `${root}dist`;
+const dist = options.out.startsWith('/') ? options.out : `${root}${options.out}`;
 rmSync(dist, { recursive: true, force: true });
 
 const common = {
   absWorkingDir: root,
   bundle: true,
-  format: 'esm',
   platform: 'node',
   target: 'node20',
-  packages: 'external',
   sourcemap: 'linked',
   legalComments: 'none',
+  charset: 'ascii',
+};
+const run = (args, env = {}) =>
+  spawnSync(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  });
+/** Bundles a generator, runs it with arguments, and drops it. */
+const generate = async (entry, ...args) => {
+  const outfile = `${dist}/generate.mjs`;
+  await build({
+    ...common,
+    format: 'esm',
+    packages: 'external',
+    sourcemap: false,
+    entryPoints: [entry],
+    outfile,
+  });
+  const r = run([outfile, ...args]);
+  rmSync(outfile);
+  if (r.status !== 0) throw new Error(`build: ${entry} failed`);
+  return r.stdout;
+};
+
+// Made from the sources: the core module, and the decoder's tables, which take the place of prebuilt.ts.
+await generate('gen/core.ts', dist);
+const tables = await generate('gen/decoder-tables.ts');
+const prebuiltTables = {
+  name: 'prebuilt tables',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/decode\/prebuilt\.ts$/ }, () => ({
+      // A fresh Uint8Array: Buffer's share a pool, and the tables must be aligned.
+      contents: `export const prebuilt = Uint8Array.from(Buffer.from('${tables}', 'base64'));`,
+    }));
+  },
+};
+
+await build({
+  ...common,
+  format: 'esm',
+  packages: 'external',
+  plugins: [prebuiltTables],
+  entryPoints: ['src/index.ts'],
+  outfile: `${dist}/index.js`,
+});
+
+// The command line is one CommonJS file with what it depends on, so that it starts with few lookups.
+const lazyChildProcess = {
+  name: 'lazy node:child_process',
+  setup({ onResolve, onLoad }) {
+    // commander needs it for subcommands that are programs of their own only, and it takes a while to load.
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      importer.includes('/commander/') ? { path: 'child_process', namespace: 'lazy' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'lazy' }, () => ({
+      contents: "exports.spawn = (...args) => process.getBuiltinModule('node:child_process').spawn(...args);",
+    }));
+  },
 };
 await build({
   ...common,
+  format: 'cjs',
+  plugins: [prebuiltTables, lazyChildProcess],
+  minifySyntax: true,
+  define: { 'import.meta.url': 'importMetaUrl' },
+  banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
   entryPoints: ['src/cli/main.ts'],
-  outfile: 'dist/kanmon.js',
+  outfile: `${dist}/main.cjs`,
+});
+const bundle = createHash('sha256')
+  .update(readFileSync(`${dist}/main.cjs`))
+  .digest('hex')
+  .slice(0, 12);
+const licences = ['commander', 'picocolors'].map((name) => {
+  const text = readFileSync(`${root}node_modules/${name}/LICENSE`, 'utf8');
+  return `main.cjs contains ${name}:\n\n${text.trim()}\n`;
+});
+writeFileSync(`${dist}/LICENSES.txt`, licences.join('\n\n'));
+
+await build({
+  ...common,
+  format: 'cjs',
+  sourcemap: false,
+  define: { BUNDLE: JSON.stringify(bundle) },
+  entryPoints: ['src/cli/start.ts'],
   banner: { js: '#!/usr/bin/env node' },
+  outfile: `${dist}/kanmon.cjs`,
 });
+chmodSync(`${dist}/kanmon.cjs`, 0o755);
+writeFileSync(`${dist}/kanmon.js`, "#!/usr/bin/env node\nimport './kanmon.cjs';\n");
 chmodSync(`${dist}/kanmon.js`, 0o755);
-await build({ ...common, entryPoints: ['src/index.ts'], outfile: 'dist/index.js' });
 
-// The core module comes out of the sources, too: bundle its generator, run it, and drop it.
-await build({ ...common, sourcemap: false, entryPoints: ['gen/core.ts'], outfile: 'dist/make-core.mjs' });
-const core = spawnSync(process.execPath, [`${dist}/make-core.mjs`, dist], {
-  stdio: ['ignore', 'ignore', 'inherit'],
-});
-if (core.status !== 0) throw new Error('build: the core module could not be made');
-rmSync(`${dist}/make-core.mjs`);
+// A first run leaves the compiled code for those that follow. Where it cannot, they start slower.
+const first = run([`${dist}/kanmon.cjs`, 'run', '--', '/bin/ls', '-l', '/'], { KANMON_MAKE_CODE: '1' });
+if (first.status !== 0) console.error('build: the code of the command line could not be kept');
 
-const types = spawnSync(
-  process.execPath,
-  [
-    fileURLToPath(new URL('bin/tsc', import.meta.resolve('typescript/package.json'))),
-    '--noEmit',
-    'false',
-    '--declaration',
-    '--emitDeclarationOnly',
-    '--rootDir',
-    'src',
-    '--outDir',
-    'dist/types',
-    'src/index.ts',
-    '--ignoreConfig',
-    ...['--target', 'ES2022', '--module', 'NodeNext', '--moduleResolution', 'NodeNext'],
-    ...['--lib', 'ES2023,DOM', '--types', 'node', '--strict', '--exactOptionalPropertyTypes'],
-    ...['--noUncheckedIndexedAccess', '--skipLibCheck', '--allowImportingTsExtensions'],
-    '--rewriteRelativeImportExtensions',
-  ],
-  { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' },
-);
-if (types.status !== 0) {
-  process.stderr.write(types.stdout ?? '');
-  console.error('build: the types could not be written; dist/ runs without them');
+if (options.types) {
+  const types = spawnSync(
+    process.execPath,
+    [
+      fileURLToPath(new URL('bin/tsc', import.meta.resolve('typescript/package.json'))),
+      '--noEmit',
+      'false',
+      '--declaration',
+      '--emitDeclarationOnly',
+      '--rootDir',
+      'src',
+      '--outDir',
+      `${dist}/types`,
+      'src/index.ts',
+      '--ignoreConfig',
+      ...['--target', 'ES2022', '--module', 'NodeNext', '--moduleResolution', 'NodeNext'],
+      ...['--lib', 'ES2023,DOM', '--types', 'node', '--strict', '--exactOptionalPropertyTypes'],
+      ...['--noUncheckedIndexedAccess', '--skipLibCheck', '--allowImportingTsExtensions'],
+      '--rewriteRelativeImportExtensions',
+    ],
+    { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' },
+  );
+  if (types.status !== 0) {
+    process.stderr.write(types.stdout ?? '');
+    console.error('build: the types could not be written; dist/ runs without them');
+  }
 }

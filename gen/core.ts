@@ -1,9 +1,10 @@
 // Makes dist/core.wasm, the core module with the interpreter handlers of every form that the opcode table
-// gives rise to, and dist/core.json, where each handler is in the code table. Where the immediate picks the
+// gives rise to; their keys are in its custom section `keys`, 32 bits each. Where the immediate picks the
 // operation (`Row.immediateInForm`) each value that differs has a handler of its own; of the instructions that
 // differ in all 256 only the register forms are made ahead, the others when they are met.
 
 import { writeFileSync } from 'node:fs';
+import { packCore } from '../src/ring3/core/core-image.ts';
 import { instances } from '../src/ring3/decode/encode.ts';
 import type { Insn } from '../src/ring3/decode/insn.ts';
 import { rows } from '../src/ring3/decode/table.ts';
@@ -77,8 +78,7 @@ for (const row of rows) {
     }
   }
 }
-const { bytes, handlers } = buildCoreModule(samples, semantics, (name) => helperNames.indexOf(name));
-const out = process.argv[2] ?? 'dist';
-writeFileSync(`${out}/core.wasm`, bytes);
-writeFileSync(`${out}/core.json`, JSON.stringify(handlers));
-console.log(`core: ${handlers.length} handlers, ${bytes.length} bytes`);
+const { bytes, keys } = buildCoreModule(samples, semantics, (name) => helperNames.indexOf(name));
+
+writeFileSync(`${process.argv[2] ?? 'dist'}/core.wasm`, packCore(bytes, keys));
+console.log(`core: ${keys.length} handlers, ${bytes.length} bytes`);

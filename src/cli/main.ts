@@ -30,4 +30,4 @@ const main = async (): Promise<void> => {
   process.exit();
 };
 
-await main();
+void main();

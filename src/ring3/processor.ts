@@ -2,6 +2,7 @@
 // behind the `Cpu` contract, and turns what generated code cannot do itself into the kernel's callbacks.
 
 import { type Block, type CodeReader, createCodeCache, type Translation } from './code-cache.ts';
+import type { CoreImage } from './core/core-image.ts';
 import { CORE_SIGNATURES, type CoreExports } from './core/core-module.ts';
 import type { Cpu, CpuHooks, PageTable, Tier } from './cpu.ts';
 import type { Insn } from './decode/insn.ts';
@@ -14,11 +15,7 @@ import { createFrames } from './mmu/frames.ts';
 import { createPageTable, type MmuTable } from './mmu/page-table.ts';
 import { createTranslator } from './translate/translator.ts';
 
-/** The core module made ahead of time: its bytes and the places of its handlers. */
-export interface CoreImage {
-  readonly module: WebAssembly.Module;
-  readonly handlers: readonly (readonly [key: number, index: number])[];
-}
+export type { CoreImage } from './core/core-image.ts';
 
 /** Makes regions for hot blocks; see translate/. */
 export type Translator = (
@@ -35,7 +32,7 @@ export interface CpuOptions {
   readonly semantics: SemanticsTable;
   readonly helpers: HelperTable;
   readonly core?: CoreImage;
-  /** Executions of a block before it is translated in mixed mode; 2000 by default: making a region costs that much. */
+  /** Executions of a block before it is translated in mixed mode; 8000 by default: making a region costs that much. */
   readonly threshold?: number;
   readonly translator?: (imports: Record<string, WebAssembly.ExportValue>) => Translator;
   readonly needsExactFp?: (mxcsr: number) => boolean;
@@ -187,13 +184,13 @@ export const createCpu = (options: CpuOptions): Cpu => {
     options.core ??
     (() => {
       const built = buildCoreModule([], options.semantics, helperNumber);
-      return { module: new WebAssembly.Module(built.bytes as BufferSource), handlers: built.handlers };
+      return { module: new WebAssembly.Module(built.bytes as BufferSource), keys: built.keys };
     })();
-  if (image.handlers.length + 64 > table.length) table.grow(image.handlers.length + 1024 - table.length + 64);
+  if (image.keys.length + 64 > table.length) table.grow(image.keys.length + 1024 - table.length + 64);
   const core = new WebAssembly.Instance(image.module, { k: { memory: mem.memory, table }, js })
     .exports as unknown as CoreExports;
 
-  const handlers = createHandlers(table, mem.memory, core, image.handlers, options.semantics, helperNumber);
+  const handlers = createHandlers(table, mem.memory, core, image.keys, options.semantics, helperNumber);
   const imports: Record<string, WebAssembly.ExportValue> = { memory: mem.memory };
   for (const name of Object.keys(CORE_SIGNATURES)) {
     imports[name] = core[name as keyof typeof CORE_SIGNATURES] as unknown as WebAssembly.ExportValue;

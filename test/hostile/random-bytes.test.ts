@@ -2,9 +2,10 @@
 
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { unpackCore } from '../../src/ring3/core/core-image.ts';
 import { PTE, type Tier } from '../../src/ring3/cpu.ts';
 import { CONTEXT_BYTES, OFF, PAGE, STATUS } from '../../src/ring3/layout.ts';
-import { type CoreImage, createCpu } from '../../src/ring3/processor.ts';
+import { createCpu } from '../../src/ring3/processor.ts';
 import { helpers, semantics } from '../../src/ring3/semantics/index.ts';
 import { needsExactFp } from '../../src/ring3/semantics/simd/mxcsr.ts';
 import { createTranslator } from '../../src/ring3/translate/translator.ts';
@@ -15,10 +16,7 @@ const CODE = 0x400000;
 const DATA = 0x7fff_0000_0000;
 
 const built = (name: string): URL => new URL(`../../dist/${name}`, import.meta.url);
-const core: CoreImage = {
-  module: new WebAssembly.Module(readFileSync(built('core.wasm'))),
-  handlers: JSON.parse(readFileSync(built('core.json'), 'utf8')) as CoreImage['handlers'],
-};
+const core = unpackCore(readFileSync(built('core.wasm')));
 
 /** Numerical Recipes' generator: a fixed sequence. */
 const generator = (seed: number): ((below: number) => number) => {

@@ -93,19 +93,19 @@ const handlerBody = (
   return emit.finish();
 };
 
-/** The core module with handlers for the forms of `samples`, and where each handler is in the table. */
+/** The core module with handlers for the forms of `samples`; handler i, of key `keys[i]`, is at FIRST_HANDLER + i. */
 export const buildCoreModule = (
   samples: readonly Insn[],
   semantics: SemanticsTable,
   helperNumber: (name: string) => number,
-): { bytes: Uint8Array; handlers: [key: number, index: number][] } => {
+): { bytes: Uint8Array; keys: number[] } => {
   const mb = new ModuleBuilder();
   const { core, table, handlerType } = defineCore(mb);
   const tail: Tail = (code, op) =>
     code.returnCallIndirect(table, handlerType, loadAt('i32', WASM.i32Load, op, OP.fn), [op]);
   for (const [index, code] of pseudoOps(core, tail))
     mb.element(table, index, [mb.func(['i32'], ['i32'], code)]);
-  const handlers: [number, number][] = [];
+  const keys: number[] = [];
   const funcs: number[] = [];
   const seen = new Set<number>();
   for (const insn of samples) {
@@ -114,11 +114,11 @@ export const buildCoreModule = (
     seen.add(key);
     const body = handlerBody(insn, false, core, tail, semantics, helperNumber);
     if (!body) continue;
-    handlers.push([key, FIRST_HANDLER + funcs.length]);
+    keys.push(key);
     funcs.push(mb.func(['i32'], ['i32'], body));
   }
   if (funcs.length > 0) mb.element(table, FIRST_HANDLER, funcs);
-  return { bytes: mb.finish(), handlers };
+  return { bytes: mb.finish(), keys };
 };
 
 export interface Handlers {
@@ -135,12 +135,13 @@ export const createHandlers = (
   table: WebAssembly.Table,
   memory: WebAssembly.Memory,
   core: CoreExports,
-  prebuilt: readonly (readonly [number, number])[],
+  prebuilt: ArrayLike<number>,
   semantics: SemanticsTable,
   helperNumber: (name: string) => number,
 ): Handlers => {
-  const places = new Map<number, number>(prebuilt);
-  let used = FIRST_HANDLER + prebuilt.length;
+  const places = new Map<number, number>();
+  let used = FIRST_HANDLER;
+  for (let i = 0; i < prebuilt.length; i++) places.set(prebuilt[i] as number, used++);
   const slot = (): number => {
     if (used >= table.length) table.grow(Math.max(1024, table.length >> 1));
     return used++;

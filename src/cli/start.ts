@@ -1,0 +1,44 @@
+// What `kanmon` runs first. It loads the command line, main.cjs beside it, with the code that V8 made of it when
+// it was built: reading and compiling a megabyte of JavaScript would take longer than many programs run.
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import * as modules from 'node:module';
+import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { constants, Script } from 'node:vm';
+
+/** Names the contents of main.cjs; set by gen/build.mjs. */
+declare const BUNDLE: string;
+
+const main = join(__dirname, 'main.cjs');
+/** Only the V8 that made the code takes it. */
+const codeFile = join(__dirname, `main-${BUNDLE}-${process.versions.v8}.code`);
+/** Set by the build: run without code, and write what has been compiled by the end. */
+const making = process.env.KANMON_MAKE_CODE === '1';
+const load = modules.createRequire(main);
+
+if (making || existsSync(codeFile)) {
+  // The bundle is ASCII.
+  const text = readFileSync(main, 'latin1');
+  const script = new Script(`(function(exports,require,module,__filename,__dirname){${text}\n})`, {
+    filename: main,
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    ...(making ? {} : { cachedData: readFileSync(codeFile) }),
+  });
+  if (making) {
+    // Functions that have not run for a while would be left out. The flags are part of what must match.
+    setFlagsFromString('--no-flush-bytecode');
+    process.on('exit', () => {
+      setFlagsFromString('--flush-bytecode');
+      writeFileSync(codeFile, script.createCachedData());
+    });
+  }
+  const self = { exports: {} };
+  script.runInThisContext()(self.exports, load, self, main, __dirname);
+} else {
+  // Another Node than the one that built this; from version 22 on it keeps such code by itself.
+  if ('enableCompileCache' in modules && typeof modules.enableCompileCache === 'function') {
+    modules.enableCompileCache();
+  }
+  load(main);
+}
