@@ -18,7 +18,7 @@ const HELP = `npm run bench -- [options]
   --only TEXT    only items whose name or group has TEXT in it; may be repeated
   --system NAME  only this system beside native; may be repeated
   --cpu          for start-up and work, count the CPU time of the process instead of the time on the clock
-  --kanmon FILE  the command line to measure (default: dist/kanmon.js)
+  --kanmon FILE  the command line to measure (default: dist/kanmon.cjs)
   --json         print the measurements as JSON
 Needs gcc, g++ and xz, gzip, mawk, perl, python3 for the items named after them.`;
 

@@ -31,7 +31,7 @@ const works = (command) => {
 
 /** @returns {readonly System[]} `dir` holds the prepared files; `kanmon` is the command line's main file. */
 export const systems = (dir, kanmon) => {
-  const kanmonMain = kanmon ?? fileURLToPath(new URL('../dist/kanmon.js', import.meta.url));
+  const kanmonMain = kanmon ?? fileURLToPath(new URL('../dist/kanmon.cjs', import.meta.url));
   const qemu = which('qemu-x86_64-static') ?? which('qemu-x86_64');
   const runsc = which('runsc');
   const all = [
