@@ -138,7 +138,7 @@ export const TLB_BYTES = TLB.entries << TLB.entryShift;
 
 /** The jump cache of an address space: guest address -> code, direct-mapped, 16 bytes an entry. */
 export const JUMP = {
-  entries: 4096,
+  entries: 16384,
   /** i64 */ ip: 0,
   /** i32: index in the code table */ fn: 8,
   /** i32: argument, the first predecoded op for the interpreter */ arg: 12,
