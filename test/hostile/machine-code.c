@@ -35,11 +35,11 @@ int main(void) {
   // A loop whose body adds an immediate that the loop itself counts up.
   long total = 0;
   RUN("loop that patches itself",
-      "\x31\xc0\xb9\x10\x27\x00\x00"            // xor eax,eax; mov ecx,10000
+      "\x31\xc0\xb9\xd0\x07\x00\x00"            // xor eax,eax; mov ecx,2000
       "\x83\xc0\x01"                            // add eax,1       (the 1 is at +9)
       "\xfe\x05\xf9\xff\xff\xff"                // inc byte [rip-7]
       "\xff\xc9\x75\xf3\xc3");                  // dec ecx; jnz; ret
-  for (int i = 0; i < 3000; i++) {
+  for (int i = 0; i < 300; i++) {
     unsigned char f[] = {0xb8, i, i >> 8, 0, 0, 0xc3};
     memcpy(page, f, sizeof f);
     total += ((fn)page)(0);

@@ -17,8 +17,8 @@ int main(int argc, char **argv) {
   for (int s = 1; s < 65; s++) if (s != SIGKILL && s != SIGSTOP && s != SIGCHLD) signal(s, on);
   pid_t c = fork();
   if (c == 0) {
-    for (int i = 0; i < 20000; i++) kill(getppid(), 34 + i % 20);
-    for (int i = 0; i < 5000; i++) kill(getppid(), SIGUSR1);
+    for (int i = 0; i < 4000; i++) kill(getppid(), 34 + i % 20);
+    for (int i = 0; i < 2000; i++) kill(getppid(), SIGUSR1);
     _exit(0);
   }
   struct itimerval t = {{0, 100}, {0, 100}};

@@ -44,7 +44,7 @@ const countsWriters = (file: OpenFile): boolean => file.inode.seals === undefine
 
 /** Below this a fork is not counted against MAX_RECORDS, which all processes have together. */
 const FEW_MAPPINGS = 1000;
-const MAX_RECORDS = 2_000_000;
+const MAX_RECORDS = 1_000_000;
 
 const ELF_MAGIC = 0x464c457f;
 
