@@ -20,7 +20,7 @@ import {
   takeBytes,
 } from './ring0/fs/pipe.ts';
 import { mountPseudoFileSystems } from './ring0/fs/proc-mount.ts';
-import { buildRoot, findPath, type RootOptions } from './ring0/fs/root.ts';
+import { buildRoot, type RootOptions } from './ring0/fs/root.ts';
 import { createKernel, type Kernel } from './ring0/kernel.ts';
 import { createAddressSpace } from './ring0/mm/address-space.ts';
 import { memoryOf } from './ring0/mm/state.ts';
