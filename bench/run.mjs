@@ -70,7 +70,7 @@ const measure = async (item, command) => {
 
 try {
   const prepared = prepare(dir);
-  const chosen = items(dir, { ...prepared, callMs: options.quick ? 100 : 300 })
+  const chosen = items(dir, { ...prepared, callMs: options.quick ? 200 : 500 })
     .map((i) => ({ ...i, argv: [which(i.argv[0]), ...i.argv.slice(1)] }))
     .filter((i) => !options.only || options.only.some((t) => i.name.includes(t) || i.group.includes(t)));
   const wanted = systems(dir, options.kanmon).filter(

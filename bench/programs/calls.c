@@ -1,6 +1,7 @@
 /*
  * What a system call costs: calls NAME [MILLISECONDS [HELLO]] prints nanoseconds a call, the fastest of ten
- * batches that together take about that long. HELLO is the program that fork+exec starts.
+ * batches that together take about that long, after a warm-up of the same length. HELLO is the program that
+ * fork+exec starts.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -109,11 +110,14 @@ int main(int argc, char **argv) {
         if (strcmp(items[i].name, argv[1]) != 0) continue;
         if (items[i].run == do_ping_pong) echo_bytes();
         long n = 1;
-        for (;; n *= 2) {
+        for (double first = now(), took = 0; now() - first < batch * 10;) {
             double start = now();
             items[i].run(n);
-            double took = now() - start;
-            if (took >= batch / 2) break;
+            took = now() - start;
+            if (took < batch / 2)
+                n *= 2;
+            else if (took > batch * 1.5 && n > 1)
+                n /= 2;
         }
         double best = 1e18;
         for (int r = 0; r < 10; r++) {
