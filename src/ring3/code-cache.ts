@@ -108,7 +108,14 @@ const MAX_GROWTH = 4;
 export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   const { mem, handlers } = env;
   const { u8, u32, i32, dv } = mem;
+  /** Of the first frame: blocks by `place` in it. Small integers, because a Map of larger numbers is ten times slower. */
   const byFrame = new Map<number, Map<number, Block>>();
+  const place = (ip: number, exact: boolean): number => ((ip % PAGE) << 1) | (exact ? 1 : 0);
+  /** The block at ip; one of the same frame at another address (a file mapped twice) is not it. */
+  const blockAt = (ip: number, exact: boolean): Block | undefined => {
+    const b = byFrame.get(frameOf(Math.floor(ip / PAGE)))?.get(place(ip, exact));
+    return b?.ip === ip ? b : undefined;
+  };
   const onFrame = new Map<number, Set<Block>>();
   const byOp = new Map<number, Block>();
   const arena: Arena = createArena(mem, ARENA_BYTES);
@@ -154,7 +161,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     },
     ran(ip) {
       if (env.threshold === 0) return true;
-      const b = byFrame.get(frameOf(Math.floor(ip / PAGE)))?.get(ip * 2);
+      const b = blockAt(ip, false);
       if (!b) return false;
       const left = dv.getInt32(b.op + OP.count, true);
       return b.region !== 0 || b.waited || countdown(b.insns, 1) - left >= WARM;
@@ -288,7 +295,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       map = new Map();
       byFrame.set(frame, map);
     }
-    map.set(ip * 2 + (exact ? 1 : 0), block);
+    map.set(place(ip, exact), block);
     byOp.set(op, block);
     stats.blocks++;
     if (last) noteTargets(last);
@@ -377,8 +384,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   };
 
   const find = (ip: number, exact: boolean): Block | null => {
-    const frame = frameOf(Math.floor(ip / PAGE));
-    const block = byFrame.get(frame)?.get(ip * 2 + (exact ? 1 : 0));
+    const block = blockAt(ip, exact);
     return block?.valid && stillThere(block) ? block : null;
   };
 
@@ -422,7 +428,8 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
         b.valid = false;
         byOp.delete(b.op);
         for (const f of b.frames) if (f !== frame) onFrame.get(f)?.delete(b);
-        byFrame.get(b.frames[0] as number)?.delete(b.ip * 2 + (b.exactFp ? 1 : 0));
+        const others = byFrame.get(b.frames[0] as number);
+        if (others?.get(place(b.ip, b.exactFp)) === b) others.delete(place(b.ip, b.exactFp));
       }
       for (const t of env.tables()) t.flushJumps();
     },
