@@ -81,7 +81,9 @@ const draw = (rng: Rng, list: readonly Row[]): { bytes: Uint8Array; insn: Insn }
     address32: false,
   });
   // A lock across a cache line is slowed down by Linux until it looks endless.
-  const free = made.filter(({ insn }) => !insn.lock);
+  const locks = (i: Insn): boolean =>
+    i.lock || (row.semantics === 'xchg' && i.operands.some((o) => o.kind === 'mem'));
+  const free = made.filter(({ insn }) => !locks(insn));
   return rng.pick(free.length > 0 ? free : made);
 };
 
