@@ -57,6 +57,13 @@ export const WASM = {
   v128Store: 0xfd0b,
 } as const;
 
+const LOAD_OF: Record<Width, readonly [WasmType, number]> = {
+  8: ['i32', WASM.i32Load8U],
+  16: ['i32', WASM.i32Load16U],
+  32: ['i32', WASM.i32Load],
+  64: ['i64', WASM.i64Load],
+};
+
 const STORE_OF: Record<WasmType, number> = {
   i32: WASM.i32Store,
   i64: WASM.i64Store,
@@ -246,80 +253,67 @@ export abstract class EmitBase implements Emit {
 
   // Memory
   load(bits: Width, address: Val): Val {
-    return this.#loadVia(TLB.readTag, this.core.loadSlow, bits, address);
+    const [t, op] = LOAD_OF[bits];
+    return this.guestLoad(t, op, bits >> 3, address, false);
   }
   loadForWrite(bits: Width, address: Val): Val {
-    return this.#loadVia(TLB.writeTag, this.core.loadForWriteSlow, bits, address);
+    const [t, op] = LOAD_OF[bits];
+    return this.guestLoad(t, op, bits >> 3, address, true);
   }
   load128(address: Val): Val {
-    return this.#loadVia(TLB.readTag, this.core.loadSlow, 128, address);
-  }
-  #loadVia(tag: number, slow: number, bits: number, address: Val, float?: 'f32' | 'f64'): Val {
-    const { code } = this;
-    const bytes = bits >> 3;
-    const at = this.let(address);
-    const physical = code.temp('i32');
-    const entry = this.#lookup(at, physical);
-    code.if(this.#misses(entry, tag, at, bytes), () => {
-      code.set(physical, callFn('i32', slow, [at, i32.const(bytes)]));
-      code.if(i32.eqz(physical), () => this.exitPending());
-    });
-    if (float) return this.let(loadAt(float, float === 'f32' ? WASM.f32Load : WASM.f64Load, physical));
-    switch (bits) {
-      case 8:
-        return this.let(loadAt('i32', WASM.i32Load8U, physical));
-      case 16:
-        return this.let(loadAt('i32', WASM.i32Load16U, physical));
-      case 32:
-        return this.let(loadAt('i32', WASM.i32Load, physical));
-      case 64:
-        return this.let(loadAt('i64', WASM.i64Load, physical));
-      default:
-        return this.let(loadAt('v128', WASM.v128Load, physical));
-    }
+    return this.guestLoad('v128', WASM.v128Load, 16, address, false);
   }
   store(bits: Width, address: Val, v: Val): void {
-    const { code, core } = this;
-    const at = this.let(address);
-    const value = this.let(v);
-    this.#storeVia(
-      bits >> 3,
-      at,
-      (physical) => {
-        const op =
-          bits === 8
-            ? WASM.i32Store8
-            : bits === 16
-              ? WASM.i32Store16
-              : bits === 32
-                ? WASM.i32Store
-                : WASM.i64Store;
-        code.store(op, physical, value);
-      },
-      () =>
-        bits === 64
-          ? callFn('i32', core.storeSlow64, [at, value])
-          : callFn('i32', core.storeSlow32, [at, value, i32.const(bits >> 3)]),
+    const { storeSlow32, storeSlow64 } = this.core;
+    const op =
+      bits === 8
+        ? WASM.i32Store8
+        : bits === 16
+          ? WASM.i32Store16
+          : bits === 32
+            ? WASM.i32Store
+            : WASM.i64Store;
+    this.guestStore(op, bits >> 3, address, v, (at, value) =>
+      bits === 64
+        ? callFn('i32', storeSlow64, [at, value])
+        : callFn('i32', storeSlow32, [at, value, i32.const(bits >> 3)]),
     );
   }
   store128(address: Val, v: Val): void {
-    const at = this.let(address);
-    const value = this.let(v);
-    this.#storeVia(
-      16,
-      at,
-      (physical) => this.code.store(WASM.v128Store, physical, value),
-      () => callFn('i32', this.core.storeSlow128, [at, value]),
+    this.guestStore(WASM.v128Store, 16, address, v, (at, value) =>
+      callFn('i32', this.core.storeSlow128, [at, value]),
     );
   }
-  #storeVia(bytes: number, at: Val, fast: (physical: Val) => void, slow: () => Val): void {
+  /** A load of `bytes` bytes by opcode `op`, bound to a temporary; the translator does it in its own way. */
+  protected guestLoad(t: WasmType, op: number, bytes: number, address: Val, forWrite: boolean): Val {
+    const { code, core } = this;
+    const at = this.let(address);
+    const physical = code.temp('i32');
+    const entry = this.#lookup(at, physical);
+    code.if(this.#misses(entry, forWrite ? TLB.writeTag : TLB.readTag, at, bytes), () => {
+      const slow = forWrite ? core.loadForWriteSlow : core.loadSlow;
+      code.set(physical, callFn('i32', slow, [at, i32.const(bytes)]));
+      code.if(i32.eqz(physical), () => this.exitPending());
+    });
+    return this.let(loadAt(t, op, physical));
+  }
+  /** A store of `bytes` bytes by opcode `op`; `slow` is the call that does it after a miss and returns a status. */
+  protected guestStore(
+    op: number,
+    bytes: number,
+    address: Val,
+    v: Val,
+    slow: (at: Val, value: Val) => Val,
+  ): void {
     const { code } = this;
+    const at = this.let(address);
+    const value = this.let(v);
     const physical = code.temp('i32');
     const entry = this.#lookup(at, physical);
     code.if(
       this.#misses(entry, TLB.writeTag, at, bytes),
-      () => code.if(slow(), () => this.exitPending()),
-      () => fast(physical),
+      () => code.if(slow(at, value), () => this.exitPending()),
+      () => code.store(op, physical, value),
     );
   }
   /** Physical address of the TLB of the current space, i32; the translator keeps it in a local. */
@@ -370,7 +364,10 @@ export abstract class EmitBase implements Emit {
   }
   readF(o: Operand): Val {
     const t = o.width === 32 ? 'f32' : 'f64';
-    if (o.kind === 'mem') return this.#loadVia(TLB.readTag, this.core.loadSlow, o.width, this.address(o), t);
+    if (o.kind === 'mem') {
+      const op = t === 'f32' ? WASM.f32Load : WASM.f64Load;
+      return this.guestLoad(t, op, o.width >> 3, this.address(o), false);
+    }
     return v128.extract(t, t === 'f32' ? 0x1f : 0x21, this.xmmReg(o), 0);
   }
   writeF(o: Operand, v: Val): void {
@@ -378,14 +375,14 @@ export abstract class EmitBase implements Emit {
       this.setXmmReg(o, v128.replace(v.t === 'f32' ? 0x20 : 0x22, this.xmmReg(o), 0, v));
       return;
     }
-    const at = this.let(this.address(o));
-    const value = this.let(v);
-    this.#storeVia(
-      v.t === 'f32' ? 4 : 8,
-      at,
-      (physical) => this.code.store(v.t === 'f32' ? WASM.f32Store : WASM.f64Store, physical, value),
-      () =>
-        v.t === 'f32'
+    const narrow = v.t === 'f32';
+    this.guestStore(
+      narrow ? WASM.f32Store : WASM.f64Store,
+      narrow ? 4 : 8,
+      this.address(o),
+      v,
+      (at, value) =>
+        narrow
           ? callFn('i32', this.core.storeSlow32, [at, i32.reinterpretF32(value), i32.const(4)])
           : callFn('i32', this.core.storeSlow64, [at, i64.reinterpretF64(value)]),
     );
