@@ -7,7 +7,7 @@ import { Rng } from './values.ts';
 
 const [seed = '1', count = '20000', pattern = '.', tier = 'interpreter'] = process.argv.slice(2);
 const built = buildRunner();
-if (!built) throw new Error('needs x86-64 Linux and gcc');
+if (!built) throw new Error('needs x86-64 Linux on a recent Intel processor, and gcc');
 const runner: string = built;
 const newMachine = (): Machine => createMachine(tier === 'translator' ? 'translator' : 'interpreter');
 /** Modules of regions add up: a fresh machine now and then lets go of them. */

@@ -33,9 +33,21 @@ const FLAGS = [
   ...[`-DTEST_BYTES=${TEST_BYTES}`, `-DRESULT_BYTES=${RESULT_BYTES}`],
 ];
 
-/** Path of the compiled runner; null where there is no x86-64 Linux with a C compiler. */
+/** What the rows of the opcode table need of the processor, as /proc/cpuinfo says it. */
+const NEEDED =
+  'sse4_2 popcnt movbe aes pclmulqdq cx16 lahf_lm adx fsgsbase clflushopt rdtscp xsave umip'.split(' ');
+
+/** Kanmon follows Intel where the manual leaves a choice (orders of faults, flags left alone): others differ. */
+const suits = (): boolean => {
+  if (process.arch !== 'x64' || process.platform !== 'linux') return false;
+  const info = readFileSync('/proc/cpuinfo', 'latin1');
+  const flags = new Set(/^flags\s*:(.*)$/m.exec(info)?.[1]?.trim().split(/\s+/));
+  return info.includes('GenuineIntel') && NEEDED.every((f) => flags.has(f));
+};
+
+/** Path of the compiled runner; null where there is no x86-64 Linux on an Intel processor with a C compiler. */
 export const buildRunner = (): string | null => {
-  if (process.arch !== 'x64' || process.platform !== 'linux') return null;
+  if (!suits()) return null;
   const key = createHash('sha256')
     .update(readFileSync(source))
     .update(FLAGS.join())
