@@ -24,19 +24,19 @@ const session = async (
   const keys = p.stdin.getWriter();
   let shown = '';
   let from = 0;
-  let awaited: { text: string; go(): void } | null = null;
+  const waiting: { text: string; go(): void }[] = [];
   const reading = (async () => {
     for await (const chunk of p.stdout) {
       shown += Buffer.from(chunk).toString('latin1');
-      if (awaited !== null && shown.includes(awaited.text, from)) awaited.go();
+      for (const w of waiting) if (shown.includes(w.text, from)) w.go();
     }
   })();
   for (const [text, typed, ms = 0] of steps) {
     if (!shown.includes(text, from)) {
       await new Promise<void>((go) => {
-        awaited = { text, go };
+        waiting.push({ text, go });
       });
-      awaited = null;
+      waiting.length = 0;
     }
     from = shown.length;
     await pause(ms);
