@@ -12,7 +12,7 @@ export interface Call {
   readonly number: number;
   /** Decoded arguments, in order. The handler of a call that is tried again gets the same ones. */
   readonly args: readonly unknown[];
-  /** The argument registers at the trap, low and high words. */
+  /** The argument registers at the trap, low and high words; zeros when nobody watched. */
   readonly words: Uint32Array;
   /** Monotonic ns at the trap; NaN when nobody watched. */
   readonly startNs: number;

@@ -63,6 +63,9 @@ const REGISTERS = [GPR.rdi, GPR.rsi, GPR.rdx, GPR.r10, GPR.r8, GPR.r9].map(
 );
 const RAX = (CPU + OFF.gpr + 8 * GPR.rax) / 4;
 
+/** The registers of a blocked call that no tap has seen. */
+const UNSEEN = new Uint32Array(12);
+
 export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate => {
   const registers = kernel.cpu.frames.u32;
   const words = new Uint32Array(12);
@@ -88,11 +91,7 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
   /** The slow ways out of a handler: it has to wait, or there is no result because it replaced the registers. */
   const pause = (task: Task, row: Row, number: number, args: unknown[], r: Block): boolean => {
     if (r === REPLACED) return replaced(task);
-    loadAll();
-    return park(
-      { task, row, number, args, words: words.slice(), startNs: Number.NaN, tapped: false, block: r },
-      r,
-    );
+    return park({ task, row, number, args, words: UNSEEN, startNs: Number.NaN, tapped: false, block: r }, r);
   };
   const replaced = (task: Task): boolean => {
     if (task.state === 'runnable') hooks.work(task);

@@ -51,24 +51,41 @@ export interface Waiter {
   wake(): void;
 }
 
-/** A list of parked waiters. Waking is level-triggered: the woken handler looks again at what it waits for. */
-export interface WaitQueue {
-  readonly waiters: Set<Waiter>;
+/** Parked waiters in order of arrival, each once. An array: queues are short, and the pipe's round trip goes through here. */
+export class Waiters {
+  readonly list: Waiter[] = [];
+
+  get size(): number {
+    return this.list.length;
+  }
+
+  add(w: Waiter): void {
+    if (!this.list.includes(w)) this.list.push(w);
+  }
+
+  delete(w: Waiter): void {
+    const i = this.list.indexOf(w);
+    if (i >= 0) this.list.splice(i, 1);
+  }
 }
 
-export const waitQueue = (): WaitQueue => ({ waiters: new Set() });
+/** A list of parked waiters. Waking is level-triggered: the woken handler looks again at what it waits for. */
+export interface WaitQueue {
+  readonly waiters: Waiters;
+}
+
+export const waitQueue = (): WaitQueue => ({ waiters: new Waiters() });
 
 /** Wakes up to `n` waiters, in order of arrival; returns how many. */
 export const wake = (q: WaitQueue, n = Number.POSITIVE_INFINITY): number => {
-  const { waiters } = q;
-  const most = Math.min(n, waiters.size);
+  const { list } = q.waiters;
+  const most = Math.min(n, list.length);
   let done = 0;
-  if (most > 0) {
-    for (const w of waiters) {
-      waiters.delete(w);
-      w.wake();
-      if (++done >= most) break;
-    }
+  while (done < most) {
+    const w = list.shift();
+    if (w === undefined) break;
+    w.wake();
+    done++;
   }
   return done;
 };

@@ -34,6 +34,11 @@ export interface PageTable {
   set(page: number, frame: number, access: number): boolean;
   /** Frame and access of a page, as frame * 8 + access; 0 when it is not mapped. */
   get(page: number): number;
+  /**
+   * Physical address of a byte that may be read, or written without further ado (its frame holds no code); -1 when a
+   * closer look is needed. Remembers what it finds in the TLB.
+   */
+  translate(address: number, write: boolean): number;
   clear(page: number): void;
   /** Calls visit for each mapped page in [from, to), in order, skipping holes quickly. */
   each(from: number, to: number, visit: (page: number, frame: number, access: number) => void): void;

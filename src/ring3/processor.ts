@@ -303,6 +303,8 @@ export const createCpu = (options: CpuOptions): Cpu => {
     return op === 0 ? STATUS.fault : core.runOp(op);
   };
 
+  /** The part of the CPU block that belongs to a task. */
+  const context = u8.subarray(CPU, CPU + CONTEXT_BYTES);
   const self: Cpu = {
     frames: mem,
     get stats() {
@@ -331,11 +333,11 @@ export const createCpu = (options: CpuOptions): Cpu => {
       u32[at(OFF.jumpCache)] = m.jump;
     },
     save(into) {
-      into.set(u8.subarray(CPU, CPU + CONTEXT_BYTES));
+      into.set(context);
     },
     load(from) {
       const exact = i32[at(OFF.exactFp)];
-      u8.set(from, CPU);
+      context.set(from);
       // Threads of one address space may differ in this; their code does, too.
       if (i32[at(OFF.exactFp)] !== exact) moved = true;
     },

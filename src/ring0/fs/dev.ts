@@ -15,7 +15,9 @@ const seek = (): number => 0;
 const swallow: FileOps['write'] = (_task, _file, _buf, _at, n) => n;
 
 const zeros: FileOps['read'] = (_task, _file, buf, at, n) => {
-  buf.fill(0, at, at + n);
+  // fill() takes longer than a small read.
+  if (n <= 32) for (let i = at; i < at + n; i++) buf[i] = 0;
+  else buf.fill(0, at, at + n);
   return n;
 };
 

@@ -17,6 +17,12 @@ export abstract class PagedMemory implements UserMemory {
 
   /** Index in physical memory of the byte at addr, or -1. */
   private at(addr: Addr, write: boolean): number {
+    const p = this.pageTable.translate(addr, write);
+    return p >= 0 ? p : this.faulted(addr, write);
+  }
+
+  /** The same for a page that may have to be faulted in, or that holds code. */
+  private faulted(addr: Addr, write: boolean): number {
     if (!(addr >= 0 && addr < TASK_SIZE)) return -1;
     const page = Math.floor(addr / PAGE);
     const need = write ? PTE.write : PTE.read;

@@ -3,7 +3,7 @@
 // An entry is the frame's physical address with the access bits (PTE) below; 0 is "not mapped".
 
 import { type PageTable, PTE } from '../cpu.ts';
-import { JUMP, JUMP_BYTES, PAGE, TLB, TLB_BYTES } from '../layout.ts';
+import { FRAME_FLAGS, JUMP, JUMP_BYTES, PAGE, TLB, TLB_BYTES } from '../layout.ts';
 import type { PhysicalMemory } from './frames.ts';
 
 /** What the processor needs to know of a page table beyond the contract. */
@@ -18,6 +18,9 @@ export interface MmuTable extends PageTable {
   destroyed: boolean;
 }
 
+const TWO32 = 4294967296;
+/** Addresses have 47 bits. */
+const ADDRESSES = 2 ** 47;
 const TABLE_FRAMES = (TLB_BYTES + JUMP_BYTES) / PAGE;
 
 /** `codeMoved` is called when an executable page appears, goes or changes its frame. */
@@ -94,6 +97,28 @@ export const createPageTable = (
       if (i === 0) return 0;
       const e = u32[i] as number;
       return (e >>> 12) * 8 + (e & 7);
+    },
+    translate(address, write) {
+      if (!(address >= 0 && address < ADDRESSES)) return -1;
+      const high = Math.floor(address / TWO32);
+      const low = (address - high * TWO32) >>> 0;
+      const tag = (low & -PAGE) >>> 0;
+      const entry = (tlb + (((low >>> 12) & (TLB.entries - 1)) << TLB.entryShift)) >>> 2;
+      const at = write ? entry + (TLB.writeTag >> 2) : entry + (TLB.readTag >> 2);
+      if (u32[at] === tag && u32[at + 1] === high)
+        return (low + (u32[entry + (TLB.addend >> 2)] as number)) >>> 0;
+      const i = leaf(high * 0x100000 + (low >>> 12), false);
+      if (i === 0) return -1;
+      const e = u32[i] as number;
+      if ((e & PTE.read) === 0) return -1;
+      const writable = (e & PTE.write) !== 0 && ((mem.u8[FRAME_FLAGS + (e >>> 12)] as number) & 1) === 0;
+      if (write && !writable) return -1;
+      u32[entry] = tag;
+      u32[entry + 1] = high;
+      u32[entry + 2] = writable ? tag : 0xffffffff;
+      u32[entry + 3] = writable ? high : 0xffffffff;
+      u32[entry + 4] = (e & -PAGE) - tag;
+      return ((e & -PAGE) | (low & (PAGE - 1))) >>> 0;
     },
     clear(page) {
       const i = leaf(page, false);
