@@ -29,21 +29,19 @@ const MORE_PROGRAMS = [
   '/usr/lib/gcc/x86_64-linux-gnu/12/cc1',
 ];
 
-test.each(full ? [...PROGRAMS, ...MORE_PROGRAMS] : PROGRAMS)(
-  'lengths, mnemonics and operands of %s',
-  (path) => {
-    const { bytes, address } = textOf(path);
-    const { instructions, unsupported, complaints } = scan(
-      bytes,
-      address,
-      full ? Infinity : THOROUGH,
-      THOROUGH,
-    );
-    expect([...complaints]).toEqual([]);
-    expect(instructions).toBeGreaterThan(unsupported * 2);
-  },
-  600_000,
-);
+test.each(
+  full ? [...PROGRAMS, ...MORE_PROGRAMS] : PROGRAMS,
+)('lengths, mnemonics and operands of %s', (path) => {
+  const { bytes, address } = textOf(path);
+  const { instructions, unsupported, complaints } = scan(
+    bytes,
+    address,
+    full ? Infinity : THOROUGH,
+    THOROUGH,
+  );
+  expect([...complaints]).toEqual([]);
+  expect(instructions).toBeGreaterThan(unsupported * 2);
+}, 600_000);
 
 test('random bytes', () => {
   const complaints = full ? fuzz(5_000_000, 1) : fuzz(60_000, 20_261_121);
