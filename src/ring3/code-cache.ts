@@ -117,13 +117,16 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     return b?.ip === ip ? b : undefined;
   };
   const onFrame = new Map<number, Set<Block>>();
+  /** By the address of the first op, in units that keep the keys small. */
   const byOp = new Map<number, Block>();
   const arena: Arena = createArena(mem, ARENA_BYTES);
   const stats = { blocks: 0, regions: 0, invalidations: 0 };
-  /** Addresses that are reached from within a function: return points, and forward targets of branches. */
+  /** Addresses that are reached from within a function: return points, and forward targets of branches; as `hint`. */
   const inner = new Set<number>();
-  /** Targets of calls and of backward jumps: where regions should start. */
+  /** Targets of calls and of backward jumps: where regions should start; as `hint`. */
   const heads = new Set<number>();
+  /** An address as a small integer, for what may be wrong now and then. */
+  const hint = (ip: number): number => ip & 0x3fffffff;
   /** Where regions leave to code that had not run when they were made: the region to make anew. */
   const frontier = new Map<number, Block>();
   const window = new Uint8Array(16);
@@ -241,12 +244,13 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   };
 
   const writePseudo = (at: number, fn: number, ip: number, target: number): void => {
-    u8.fill(0, at, at + OP_BYTES);
-    dv.setUint32(at + OP.fn, fn, true);
-    dv.setUint32(at + OP.ip, ip >>> 0, true);
-    dv.setUint32(at + OP.ip + 4, Math.floor(ip / 4294967296), true);
-    dv.setUint32(at + OP.imm, target >>> 0, true);
-    dv.setUint32(at + OP.imm + 4, Math.floor(target / 4294967296), true);
+    const word = at >>> 2;
+    u32.fill(0, word, word + OP_BYTES / 4);
+    u32[word + OP.fn / 4] = fn;
+    u32[word + OP.ip / 4] = ip;
+    u32[word + OP.ip / 4 + 1] = Math.floor(ip / 4294967296);
+    u32[word + OP.imm / 4] = target;
+    u32[word + OP.imm / 4 + 1] = Math.floor(target / 4294967296);
   };
 
   const writeBody = (at: number, insns: readonly Insn[], exact: boolean): number => {
@@ -254,7 +258,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     for (const i of insns) {
       const fn = handlers.index(i, exact);
       if (fn === PSEUDO.undefined) env.missing(i);
-      writeOp(dv, op, fn, i);
+      writeOp(u32, op, fn, i);
       op += OP_BYTES;
     }
     return op;
@@ -296,21 +300,21 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       byFrame.set(frame, map);
     }
     map.set(place(ip, exact), block);
-    byOp.set(op, block);
+    byOp.set(op >>> 4, block);
     stats.blocks++;
     if (last) noteTargets(last);
-    if (last?.row.flow === 'next') inner.add(last.next);
+    if (last?.row.flow === 'next') inner.add(hint(last.next));
     return block;
   };
 
   const noteTargets = (i: Insn): void => {
     const { flow } = i.row;
     const target = i.operands.find((o) => o.kind === 'rel')?.target;
-    if (flow === 'call' || flow === 'indirect-call' || flow === 'syscall') inner.add(i.next);
-    if (flow === 'branch') inner.add(i.next);
+    if (flow === 'call' || flow === 'indirect-call' || flow === 'syscall') inner.add(hint(i.next));
+    if (flow === 'branch') inner.add(hint(i.next));
     if (target === undefined) return;
-    if (flow === 'call' || target <= i.ip) heads.add(target);
-    else if (flow === 'branch' || flow === 'jump') inner.add(target);
+    if (flow === 'call' || target <= i.ip) heads.add(hint(target));
+    else if (flow === 'branch' || flow === 'jump') inner.add(hint(target));
   };
 
   const translate = (blocks: readonly Block[]): void => {
@@ -375,7 +379,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       request(owner);
       return;
     }
-    if (!block.waited && inner.has(block.ip) && !heads.has(block.ip)) {
+    if (!block.waited && inner.has(hint(block.ip)) && !heads.has(hint(block.ip))) {
       block.waited = true;
       rearm(block, INNER_FACTOR);
       return;
@@ -385,7 +389,8 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
 
   const find = (ip: number, exact: boolean): Block | null => {
     const block = blockAt(ip, exact);
-    return block?.valid && stillThere(block) ? block : null;
+    // By being found, the first page is there.
+    return block?.valid && (block.pages.length === 1 || stillThere(block)) ? block : null;
   };
 
   return {
@@ -412,8 +417,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       return 0;
     },
     hot(op) {
-      // Physical addresses above 2 GiB arrive as negative i32.
-      const block = byOp.get(op >>> 0);
+      const block = byOp.get(op >>> 4);
       if (block?.valid && block.region === 0) tierUp(block);
       return STATUS.next;
     },
@@ -426,7 +430,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       byFrame.delete(frame);
       for (const b of set) {
         b.valid = false;
-        byOp.delete(b.op);
+        byOp.delete(b.op >>> 4);
         for (const f of b.frames) if (f !== frame) onFrame.get(f)?.delete(b);
         const others = byFrame.get(b.frames[0] as number);
         if (others?.get(place(b.ip, b.exactFp)) === b) others.delete(place(b.ip, b.exactFp));
