@@ -110,7 +110,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   const { u8, u32, i32, dv } = mem;
   /** Of the first frame: blocks by `place` in it. Small integers, because a Map of larger numbers is ten times slower. */
   const byFrame = new Map<number, Map<number, Block>>();
-  const place = (ip: number, exact: boolean): number => ((ip % PAGE) << 1) | (exact ? 1 : 0);
+  const place = (ip: number, exact: boolean): number => ((ip & (PAGE - 1)) << 1) | (exact ? 1 : 0);
   /** The block at ip; one of the same frame at another address (a file mapped twice) is not it. */
   const blockAt = (ip: number, exact: boolean): Block | undefined => {
     const b = byFrame.get(frameOf(Math.floor(ip / PAGE)))?.get(place(ip, exact));
@@ -135,7 +135,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
 
   const frameOf = (page: number): number => {
     const e = env.table().get(page);
-    return (e & 4) !== 0 ? Math.floor(e / 8) : 0;
+    return (e & 4) !== 0 ? e >>> 3 : 0;
   };
 
   /** Decodes at ip from pages that are present; 'page' when the next page is needed and absent. */
@@ -143,7 +143,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     const page = Math.floor(ip / PAGE);
     const frame = frameOf(page);
     if (frame === 0) return 'page';
-    const offset = ip % PAGE;
+    const offset = ip & (PAGE - 1);
     const here = PAGE - offset;
     const first = decode(u8, frame * PAGE + offset, ip, here);
     if (!('error' in first)) return first;
