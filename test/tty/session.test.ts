@@ -49,9 +49,10 @@ const session = async (
   return [shown, exitCode];
 };
 
-const WAIT = 800;
+/** ms for the program just started to be in the foreground: nothing in the stream tells. */
+const WAIT = 2000;
 
-test('dash: line editing, stop, continue, quit, end of file', async () => {
+test('dash: line editing, stop, continue, quit, end of file', { retry: 1 }, async () => {
   const [shown, status] = await session(
     ['dash', '-i'],
     [
@@ -84,7 +85,7 @@ test('dash: line editing, stop, continue, quit, end of file', async () => {
   expect(status).toBe(7);
 });
 
-test('bash: readline, an interrupt, the size of the window', async () => {
+test('bash: readline, an interrupt, the size of the window', { retry: 1 }, async () => {
   const [shown, status] = await session(
     ['bash', '--norc', '--noprofile'],
     [
