@@ -118,7 +118,10 @@ chmodSync(`${dist}/kanmon.js`, 0o755);
 
 // A first run leaves the compiled code for those that follow. Where it cannot, they start slower.
 const first = run([`${dist}/kanmon.cjs`, 'run', '--', '/bin/ls', '-l', '/'], { KANMON_MAKE_CODE: '1' });
-if (first.status !== 0) console.error('build: the code of the command line could not be kept');
+const second = run([`${dist}/kanmon.cjs`, '--version'], { KANMON_MAKE_CODE: 'check' });
+if (first.status !== 0 || second.status !== 0) {
+  console.error('build: the code of the command line could not be kept');
+}
 
 if (options.types) {
   const types = spawnSync(

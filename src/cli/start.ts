@@ -13,8 +13,9 @@ declare const BUNDLE: string;
 const main = join(__dirname, 'main.cjs');
 /** Only the V8 that made the code takes it. */
 const codeFile = join(__dirname, `main-${BUNDLE}-${process.versions.v8}.code`);
-/** Set by the build: run without code, and write what has been compiled by the end. */
-const making = process.env.KANMON_MAKE_CODE === '1';
+/** Set by the build. `1`: run without code, and write what has been compiled by the end; `check`: fail if it is not taken. */
+const mode = process.env.KANMON_MAKE_CODE;
+const making = mode === '1';
 const load = modules.createRequire(main);
 
 if (making || existsSync(codeFile)) {
@@ -33,6 +34,7 @@ if (making || existsSync(codeFile)) {
       writeFileSync(codeFile, script.createCachedData());
     });
   }
+  if (mode === 'check' && script.cachedDataRejected) throw new Error('the code does not fit');
   const self = { exports: {} };
   script.runInThisContext()(self.exports, load, self, main, __dirname);
 } else {

@@ -40,6 +40,8 @@ const entropy = (into: Uint8Array): void => {
  * run for microseconds, at a cost of 150 microseconds an instruction. Branch hints cost nothing.
  */
 const tuneEngine = (): void => {
+  // V8 takes compiled code back only under the flags under which it was made: see cli/start.ts.
+  if (process.env.KANMON_MAKE_CODE === '1') return;
   setFlagsFromString('--wasm-tiering-budget=20000000');
   setFlagsFromString('--experimental-wasm-branch-hinting');
 };
