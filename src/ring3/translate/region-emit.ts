@@ -3,17 +3,19 @@
 
 import type { CoreFunctions } from '../core/core-module.ts';
 import type { Insn, MemOperand, Operand, RegOperand, Width } from '../decode/insn.ts';
-import type { FlagKind, FlagName, SemanticsTable } from '../emit.ts';
+import type { Field, FlagKind, FlagName, SemanticsTable } from '../emit.ts';
 import { cpu, EmitBase } from '../emit-base.ts';
 import { type CcKind, type CcState, ccOp, conditionValue, flagsImage, flagValue } from '../flags.ts';
 import { ARITH_FLAGS, FLAG, OFF, STATUS, VECTOR } from '../layout.ts';
 import { Code, type Label } from '../wasm/code.ts';
-import { callFn, constOf, i32, i64, type Val } from '../wasm/ir.ts';
+import { callFn, constOf, i32, i64, type Val, type WasmType } from '../wasm/ir.ts';
+import { type AccessContext, GuestMemory } from './guest-memory.ts';
 import { flagLiveness } from './liveness.ts';
 import type { BasicBlock, Region } from './region.ts';
 import { type Point, RegisterFlow } from './registers.ts';
 import { ScalarLanes } from './scalars.ts';
 import { type Edges, emitStructured, type Structure, structure } from './structure.ts';
+import { Symbols } from './symbols.ts';
 
 /**
  * What is known about the flags at a place in the code. `memory`: the CPU block has them. `known`: the cc
@@ -110,6 +112,11 @@ export class RegionEmit extends EmitBase {
 
   #block: BasicBlock;
   #edges: Edges | null = null;
+  #symbols = new Symbols();
+  readonly #memory: GuestMemory;
+  /** Counts the points at which the CPU block may have changed. */
+  #epoch = 0;
+  #conditional = 0;
   readonly #hasLoops: boolean;
   /** The budget, for regions with loops; written back wherever registers are. */
   readonly #budget: Val | null;
@@ -138,6 +145,7 @@ export class RegionEmit extends EmitBase {
     this.#rip = code.local('i64');
     this.#status = code.local('i32');
     this.#tlb = code.local('i32');
+    this.#memory = new GuestMemory(code, this.#tlb);
     this.#hasLoops = s.header.includes(1);
     this.#budget = this.#hasLoops ? code.local('i32') : null;
     const calls = region.blocks.some((b) => {
@@ -168,7 +176,11 @@ export class RegionEmit extends EmitBase {
     emitStructured(this.#structure, code, {
       node: (node, edges) => {
         const back = this.#flow.enter(node);
-        const before = { block: this.#block, edges: this.#edges, cc: this.#cc };
+        const before = { block: this.#block, edges: this.#edges, cc: this.#cc, symbols: this.#symbols };
+        const { header: headers, merge } = this.#structure;
+        const inherits = node !== 0 && headers[node] === 0 && merge[node] === 0;
+        this.#symbols = before.symbols.fork(inherits);
+        const endMemory = this.#memory.enter(inherits);
         this.#block = blocks[node] as BasicBlock;
         this.#edges = edges;
         if (node !== 0) {
@@ -181,6 +193,8 @@ export class RegionEmit extends EmitBase {
         this.#block = before.block;
         this.#edges = before.edges;
         this.#cc = before.cc;
+        this.#symbols = before.symbols;
+        endMemory();
         back();
       },
       leave: (_from, to) => this.#leaveTo(this.#addressOf(to), STATUS.next),
@@ -268,9 +282,13 @@ export class RegionEmit extends EmitBase {
     const mask = MASK[width];
     const at = this.#gprLocal(reg);
     if (mask === undefined) {
+      const s = width === 64 ? this.#symbols.of(v, this.#epoch) : null;
       this.code.set(at, width === 64 ? v : i64.extendU(v));
+      if (s) this.#symbols.set(at.op, s);
+      else this.#symbols.forget(at.op);
     } else {
       this.#flow.read(reg);
+      this.#symbols.forget(at.op);
       const part = i64.extendU(i32.and(v, i32.const(mask)));
       const shift = high ? 8 : 0;
       const rest = i64.and(at, i64.const(~(BigInt(mask) << BigInt(shift))));
@@ -334,32 +352,93 @@ export class RegionEmit extends EmitBase {
 
   // Statements that branch inside an instruction
 
+  override let(v: Val): Val {
+    const s = v.t === 'i64' ? this.#symbols.of(v, this.#epoch) : null;
+    const bound = super.let(v);
+    if (s && bound.k === 'local') this.#symbols.set(bound.op, s);
+    return bound;
+  }
+  override set(variable: Val, v: Val): void {
+    super.set(variable, v);
+    this.#symbols.forget(variable.op);
+  }
+  #conditionally(body: () => void): void {
+    this.#conditional++;
+    this.#flow.conditionally(body);
+    this.#conditional--;
+  }
   override if(cond: Val, then: () => void, otherwise?: () => void): void {
     if (constOf(cond) !== null) {
       super.if(cond, then, otherwise);
       return;
     }
-    const before = this.#cc;
-    let after = before;
+    const cc = this.#cc;
+    const symbols = this.#symbols;
+    const groups = this.#memory.active;
+    let afterThen = { cc, symbols, groups };
+    this.#symbols = symbols.fork(true);
     super.if(
       cond,
       () => {
-        this.#flow.conditionally(then);
-        after = this.#cc;
-        this.#cc = before;
+        this.#conditionally(then);
+        afterThen = { cc: this.#cc, symbols: this.#symbols, groups: this.#memory.active };
+        this.#cc = cc;
+        this.#symbols = symbols;
+        this.#memory.active = groups;
       },
-      otherwise &&
-        (() => {
-          this.#flow.conditionally(otherwise);
-        }),
+      otherwise && (() => this.#conditionally(otherwise)),
     );
-    this.#cc = join(this.#cc, after);
+    this.#cc = join(this.#cc, afterThen.cc);
+    this.#symbols.meet(afterThen.symbols);
+    this.#memory.active = this.#memory.active.filter((g) => afterThen.groups.includes(g));
   }
   override loop(body: Parameters<EmitBase['loop']>[0]): void {
     if (this.#cc.at !== 'dead') this.#cc = DYNAMIC;
     const before = this.#cc;
-    super.loop((l) => this.#flow.conditionally(() => body(l)));
+    this.#symbols.forgetAll();
+    this.#memory.drop();
+    super.loop((l) => this.#conditionally(() => body(l)));
     if (this.#cc !== before) this.#cc = DYNAMIC;
+    this.#symbols.forgetAll();
+    this.#memory.drop();
+  }
+  override setField(name: Field, v: Val): void {
+    super.setField(name, v);
+    this.#epoch++;
+  }
+
+  // Memory
+
+  #access(): AccessContext {
+    this.#flow.point('fault');
+    const { ip } = this.insn;
+    return {
+      block: this.#block.index,
+      conditional: this.#conditional > 0,
+      fault: (c) => {
+        c.set(this.#rip, i64.const(ip));
+        c.br(this.#faults);
+      },
+    };
+  }
+  protected override guestLoad(t: WasmType, op: number, bytes: number, address: Val, forWrite: boolean): Val {
+    const result = this.code.temp(t);
+    const s = this.#symbols.of(address, this.#epoch);
+    const slow = forWrite ? this.core.loadForWriteSlow : this.core.loadSlow;
+    this.#memory.load(result, op, bytes, address, s, forWrite, slow, this.#access());
+    this.#symbols.forget(result.op);
+    return result;
+  }
+  protected override guestStore(
+    op: number,
+    bytes: number,
+    address: Val,
+    v: Val,
+    slow: (at: Val, value: Val) => Val,
+  ): void {
+    const value = v.k === 'local' ? v : this.let(v);
+    const s = this.#symbols.of(address, this.#epoch);
+    this.#memory.store(op, bytes, address, s, value, slow, this.#access());
   }
 
   // Flags
@@ -441,6 +520,9 @@ export class RegionEmit extends EmitBase {
     this.#flagsToMemory();
     if (this.#budget) cpu.set32(this.code, OFF.budget, this.#budget);
     this.#spilled = true;
+    this.#epoch++;
+    this.#symbols.forgetAll();
+    this.#memory.drop();
     return p;
   }
   #resume(p: Point): void {

@@ -106,6 +106,7 @@ export class Code {
   #depth = 0;
   #marks: Mark[] = [];
   #unlikely: number[] = [];
+  #hint = false;
   /** After `finish`: offsets in the body of conditional branches that are seldom taken, ascending. */
   unlikely: readonly number[] = [];
 
@@ -244,7 +245,10 @@ export class Code {
       else otherwise?.();
       return;
     }
+    const hint = this.#hint;
+    this.#hint = false;
     this.#val(cond);
+    if (hint) this.#unlikely.push(this.#out.length);
     this.#out.byte(0x04);
     this.#out.byte(0x40);
     this.#depth++;
@@ -256,16 +260,9 @@ export class Code {
     this.close();
   }
   /** Like `if` for what seldom happens: the engine moves it out of the way, where it takes the hint. */
-  ifUnlikely(cond: Val, then: () => void): void {
-    if (constOf(cond) === null) {
-      this.#val(cond);
-      this.#unlikely.push(this.#out.length);
-      this.#out.byte(0x04);
-      this.#out.byte(0x40);
-      this.#depth++;
-      then();
-      this.close();
-    } else this.if(cond, then);
+  ifUnlikely(cond: Val, then: () => void, otherwise?: () => void): void {
+    if (constOf(cond) === null) this.#hint = true;
+    this.if(cond, then, otherwise);
   }
   br(label: Label): void {
     this.#out.byte(0x0c);
@@ -309,7 +306,8 @@ export class Code {
     const body = new ByteWriter(this.#out.length + 4096);
     const sub = new Code(this.#params, this);
     sub.#out = body;
-    const unlikely: number[] = [];
+    // The marks' own hints are offsets in `body` already.
+    const unlikely = sub.#unlikely;
     let hint = 0;
     let from = 0;
     let inserted = 0;
