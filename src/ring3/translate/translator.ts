@@ -39,6 +39,7 @@ export const createTranslator =
         fn: place(exports[`${n}`] as WebAssembly.ExportValue),
         pages: r.pages,
         frontier: r.frontier,
+        cuts: r.cuts,
       }));
       const callees = made.filter((t) => !asked.has(t.ip));
       return blocks.map((b, n) => {
