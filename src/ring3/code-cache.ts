@@ -58,8 +58,6 @@ export interface Translation {
   }[];
   /** Addresses that the region leaves to because nothing had run there. */
   readonly frontier?: readonly number[];
-  /** Addresses that it leaves to because it is large enough: regions should start there. */
-  readonly cuts?: readonly number[];
 }
 
 export interface CodeCacheEnv {
@@ -326,7 +324,6 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       const t = made[n];
       if (!t || !block.valid) return;
       for (const ip of t.frontier ?? []) frontier.set(ip, block);
-      for (const ip of t.cuts ?? []) heads.add(ip);
       adopt(block, t.fn, t.pages);
       enter(block.ip, t.fn, 0);
       for (const c of t.callees ?? []) {

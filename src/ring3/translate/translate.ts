@@ -41,9 +41,8 @@ export interface TranslatedRegion {
   readonly insns: number;
   /** Guest pages of its code and of what it calls directly, ascending: when one changes, it is out of date. */
   readonly pages: readonly number[];
-  /** See `Region`. */
+  /** See `Region.frontier`. */
   readonly frontier: readonly number[];
-  readonly cuts: readonly number[];
 }
 
 /** Translates the regions at the given addresses with the callees worth having; null when there is no code. */
@@ -80,13 +79,7 @@ export const translateBatch = (entries: readonly number[], env: TranslateEnv): B
     const index = functions.get(ip) as number;
     mb.define(index, new RegionEmit(region, options).emit());
     mb.export(`${n++}`, index);
-    out.push({
-      ip,
-      frontier: region.frontier,
-      cuts: region.cuts,
-      insns: region.insns,
-      pages: reachablePages(ip, regions),
-    });
+    out.push({ ip, frontier: region.frontier, insns: region.insns, pages: reachablePages(ip, regions) });
   }
   return { bytes: mb.finish(), regions: out };
 };

@@ -39,7 +39,6 @@ export const createTranslator =
         fn: place(exports[`${n}`] as WebAssembly.ExportValue),
         pages: r.pages,
         frontier: r.frontier,
-        cuts: r.cuts,
       }));
       const callees = made.filter((t) => !asked.has(t.ip));
       return blocks.map((b, n) => {
