@@ -7,7 +7,7 @@ import type { Insn } from './decode/insn.ts';
 import { type Arena, createArena } from './interp/arena.ts';
 import { type Handlers, PSEUDO } from './interp/handlers.ts';
 import { OP, OP_BYTES, writeOp } from './interp/op.ts';
-import { CPU, FRAME_FLAGS, JUMP, OFF, PAGE, STATUS, VECTOR } from './layout.ts';
+import { BLOCKS, BLOCKS_BYTES, CPU, FRAME_FLAGS, JUMP, OFF, PAGE, STATUS, VECTOR } from './layout.ts';
 import type { PhysicalMemory } from './mmu/frames.ts';
 import type { MmuTable } from './mmu/page-table.ts';
 
@@ -102,6 +102,12 @@ const WARM = 32;
 const BATCH = 8;
 /** Blocks inside a function wait longer: mostly a region that starts before them takes them in. */
 const INNER_FACTOR = 16;
+/** Addresses that are told apart before code is read there. */
+const HINTS = 1 << 21;
+/** Reached from within a function: a return point, or the target of a forward branch. */
+const INNER = 1;
+/** Target of a call or of a backward jump: where a region should start. */
+const HEAD = 2;
 /** How often a region is made anew because a path that it leaves by became hot. */
 const MAX_GROWTH = 4;
 
@@ -116,20 +122,23 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     const b = byFrame.get(frameOf(Math.floor(ip / PAGE)))?.get(place(ip, exact));
     return b?.ip === ip ? b : undefined;
   };
-  const onFrame = new Map<number, Set<Block>>();
-  /** By the address of the first op, in units that keep the keys small. */
-  const byOp = new Map<number, Block>();
+  /** Blocks read from a frame; some may be invalid by now. */
+  const onFrame = new Map<number, Block[]>();
+  /** By their number, which their first op holds. */
+  const blocks: Block[] = [];
   const arena: Arena = createArena(mem, ARENA_BYTES);
   const stats = { blocks: 0, regions: 0, invalidations: 0 };
-  /** Addresses that are reached from within a function: return points, and forward targets of branches; as `hint`. */
-  const inner = new Set<number>();
-  /** Targets of calls and of backward jumps: where regions should start; as `hint`. */
-  const heads = new Set<number>();
-  /** An address as a small integer, for what may be wrong now and then. */
-  const hint = (ip: number): number => ip & 0x3fffffff;
+  /** What is known of addresses before code is read there, in a table that may mistake one for another. */
+  const hints = new Uint8Array(HINTS);
+  const hint = (ip: number, what: number): void => {
+    const i = ip & (HINTS - 1);
+    hints[i] = (hints[i] as number) | what;
+  };
   /** Where regions leave to code that had not run when they were made: the region to make anew. */
   const frontier = new Map<number, Block>();
   const window = new Uint8Array(16);
+  const table = mem.allocContiguous(BLOCKS_BYTES / PAGE);
+  u32[(CPU + OFF.blocks) >>> 2] = table;
   /** Taken at boot, so that it is there when memory is out. */
   const stepOp = mem.alloc() * PAGE;
 
@@ -189,15 +198,37 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     u32[at + 3] = arg;
   };
 
+  /** The entry of a block in the table that dispatch looks into before it asks here. */
+  const entryOf = (block: Block): number => {
+    const code = (block.frames[0] as number) * PAGE + (block.ip & (PAGE - 1));
+    return (table + (((code ^ (code >>> 12)) & (BLOCKS.entries - 1)) << BLOCKS.entryShift)) >>> 2;
+  };
+  const retract = (block: Block): void => {
+    const at = entryOf(block);
+    if (u32[at] === block.ip >>> 0 && u32[at + 1] === Math.floor(block.ip / 4294967296))
+      u32[at + BLOCKS.code / 4] = 0;
+  };
+  /** Only what lies in one page is there: of more, each has to be looked at. */
+  const publish = (block: Block): void => {
+    if (block.exactFp) return;
+    if (block.pages.length > 1) {
+      retract(block);
+      return;
+    }
+    const at = entryOf(block);
+    u32[at] = block.ip;
+    u32[at + 1] = Math.floor(block.ip / 4294967296);
+    u32[at + JUMP.fn / 4] = block.region === 0 ? 1 : block.region;
+    u32[at + JUMP.arg / 4] = block.region === 0 ? block.op : 0;
+    u32[at + BLOCKS.code / 4] = (block.frames[0] as number) * PAGE + (block.ip & (PAGE - 1));
+  };
+
   const hold = (block: Block, page: number, frame: number): void => {
     block.pages.push(page);
     block.frames.push(frame);
-    let set = onFrame.get(frame);
-    if (!set) {
-      set = new Set();
-      onFrame.set(frame, set);
-    }
-    set.add(block);
+    const others = onFrame.get(frame);
+    if (others) others.push(block);
+    else onFrame.set(frame, [block]);
     const flag = FRAME_FLAGS + frame;
     if (((u8[flag] as number) & 1) === 0) {
       u8[flag] = (u8[flag] as number) | 1;
@@ -217,11 +248,12 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   };
 
   const reset = (): void => {
-    for (const set of onFrame.values()) for (const b of set) b.valid = false;
+    for (const b of blocks) b.valid = false;
+    blocks.length = 0;
+    u8.fill(0, table, table + BLOCKS_BYTES);
     for (const frame of onFrame.keys()) u8[FRAME_FLAGS + frame] = 0;
     byFrame.clear();
     onFrame.clear();
-    byOp.clear();
     frontier.clear();
     arena.reset();
     for (const t of env.tables()) t.flushJumps();
@@ -300,21 +332,24 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       byFrame.set(frame, map);
     }
     map.set(place(ip, exact), block);
-    byOp.set(op >>> 4, block);
+    u32[(op + OP.disp) >>> 2] = blocks.length;
+    blocks.push(block);
+    publish(block);
     stats.blocks++;
     if (last) noteTargets(last);
-    if (last?.row.flow === 'next') inner.add(hint(last.next));
+    if (last?.row.flow === 'next') hint(last.next, INNER);
     return block;
   };
 
   const noteTargets = (i: Insn): void => {
     const { flow } = i.row;
-    const target = i.operands.find((o) => o.kind === 'rel')?.target;
-    if (flow === 'call' || flow === 'indirect-call' || flow === 'syscall') inner.add(hint(i.next));
-    if (flow === 'branch') inner.add(hint(i.next));
-    if (target === undefined) return;
-    if (flow === 'call' || target <= i.ip) heads.add(hint(target));
-    else if (flow === 'branch' || flow === 'jump') inner.add(hint(target));
+    if (flow === 'call' || flow === 'indirect-call' || flow === 'syscall' || flow === 'branch')
+      hint(i.next, INNER);
+    for (const o of i.operands) {
+      if (o.kind !== 'rel') continue;
+      if (flow === 'call' || o.target <= i.ip) hint(o.target, HEAD);
+      else if (flow === 'branch' || flow === 'jump') hint(o.target, INNER);
+    }
   };
 
   const translate = (blocks: readonly Block[]): void => {
@@ -344,6 +379,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       if (!block.pages.includes(p)) hold(block, p, frameOf(p));
     }
     block.region = fn;
+    publish(block);
     stats.regions++;
   };
   /** Executions until a block of n instructions has done the work of `factor` thresholds. */
@@ -379,7 +415,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       request(owner);
       return;
     }
-    if (!block.waited && inner.has(hint(block.ip)) && !heads.has(hint(block.ip))) {
+    if (!block.waited && hints[block.ip & (HINTS - 1)] === INNER) {
       block.waited = true;
       rearm(block, INNER_FACTOR);
       return;
@@ -417,21 +453,21 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       return 0;
     },
     hot(op) {
-      const block = byOp.get(op >>> 4);
+      const block = blocks[u32[(op + OP.disp) >>> 2] as number];
       if (block?.valid && block.region === 0) tierUp(block);
       return STATUS.next;
     },
     invalidate(frame) {
-      const set = onFrame.get(frame);
+      const held = onFrame.get(frame);
       u8[FRAME_FLAGS + frame] = (u8[FRAME_FLAGS + frame] as number) & ~1;
-      if (!set) return;
+      if (!held) return;
       stats.invalidations++;
       onFrame.delete(frame);
       byFrame.delete(frame);
-      for (const b of set) {
+      for (const b of held) {
+        if (!b.valid) continue;
         b.valid = false;
-        byOp.delete(b.op >>> 4);
-        for (const f of b.frames) if (f !== frame) onFrame.get(f)?.delete(b);
+        retract(b);
         const others = byFrame.get(b.frames[0] as number);
         if (others?.get(place(b.ip, b.exactFp)) === b) others.delete(place(b.ip, b.exactFp));
       }

@@ -66,6 +66,7 @@ export const OFF = {
   /** i32: predecoded op that exited the interpreter, or 0 */ op: 0x2d0,
   /** i32: the STATUS with which a slow path wants generated code to exit */ status: 0x2d4,
   /** u64: instructions or blocks retired, for statistics */ retired: 0x2d8,
+  /** i32: physical address of the table of blocks of all address spaces (BLOCKS) */ blocks: 0x2e0,
   /** u8[64]: an access that crosses a page is assembled here */ bounce: 0x300,
   /** u8[4][16]: operands that `Emit.scratch` leaves for a helper, and results that helpers leave there */ scratch: 0x340,
 } as const;
@@ -138,9 +139,20 @@ export const TLB_BYTES = TLB.entries << TLB.entryShift;
 
 /** The jump cache of an address space: guest address -> code, direct-mapped, 16 bytes an entry. */
 export const JUMP = {
-  entries: 16384,
+  entries: 4096,
   /** i64 */ ip: 0,
   /** i32: index in the code table */ fn: 8,
   /** i32: argument, the first predecoded op for the interpreter */ arg: 12,
 } as const;
 export const JUMP_BYTES = JUMP.entries * 16;
+
+/**
+ * What the jump caches of all address spaces are filled from: blocks by their physical address, direct-mapped. An
+ * entry begins like one of a jump cache; it holds for code that lies in one page and runs with fast arithmetic.
+ */
+export const BLOCKS = {
+  entries: 16384,
+  entryShift: 5,
+  /** u32: physical address of the first byte of code; 0 for none */ code: 16,
+} as const;
+export const BLOCKS_BYTES = BLOCKS.entries << BLOCKS.entryShift;

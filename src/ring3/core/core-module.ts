@@ -2,9 +2,10 @@
 // miss, evaluates lazy flags, and dispatches: from a guest address through the jump cache to the
 // interpreter's first op or to a translated region. Everything it cannot do itself it asks of TypeScript.
 
+import { PTE } from '../cpu.ts';
 import { type CoreImports, cpu, WASM } from '../emit-base.ts';
 import { CC_KINDS, CC_WIDTHS, type CcState, conditionValue, flagsImage } from '../flags.ts';
-import { FLAG, FRAME_FLAGS, GPR, JUMP, OFF, STATUS, TLB } from '../layout.ts';
+import { BLOCKS, FLAG, FRAME_FLAGS, GPR, JUMP, OFF, STATUS, TLB } from '../layout.ts';
 import { Code, type Label } from '../wasm/code.ts';
 import { callFn, i32, i64, loadAt, type Val, type WasmType } from '../wasm/ir.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
@@ -346,6 +347,8 @@ export const defineCore = (
     const rip = c.local('i64');
     const low = c.local('i32');
     const entry = c.local('i32');
+    const pte = c.local('i32');
+    const known = c.local('i32');
     c.loop((again) => {
       c.set(rip, cpu.i64(OFF.rip));
       c.set(low, i32.wrap(rip));
@@ -360,6 +363,34 @@ export const defineCore = (
         ),
       );
       c.if(i64.ne(loadAt('i64', WASM.i64Load, entry, JUMP.ip), rip), () => {
+        // A block that another process has met, or that another block has displaced here.
+        c.if(i32.eqz(cpu.i32(OFF.exactFp)), () => {
+          c.set(pte, callFn('i32', walk, [rip]));
+          c.if(i32.and(pte, i32.const(PTE.exec)), () => {
+            c.set(pte, physical(pte, rip));
+            c.set(
+              known,
+              i32.add(
+                cpu.i32(OFF.blocks),
+                i32.shl(
+                  i32.and(i32.xor(pte, i32.shrU(pte, i32.const(12))), i32.const(BLOCKS.entries - 1)),
+                  i32.const(BLOCKS.entryShift),
+                ),
+              ),
+            );
+            c.if(
+              i32.and(
+                i32.eq(loadAt('i32', WASM.i32Load, known, BLOCKS.code), pte),
+                i64.eq(loadAt('i64', WASM.i64Load, known, JUMP.ip), rip),
+              ),
+              () => {
+                c.store(WASM.i64Store, entry, rip, JUMP.ip);
+                c.store(WASM.i64Store, entry, loadAt('i64', WASM.i64Load, known, JUMP.fn), JUMP.fn);
+                c.br(again);
+              },
+            );
+          });
+        });
         c.set(low, callFn('i32', js.resolve, []));
         c.brIf(i32.eqz(low), again);
         c.return(low);
