@@ -2,7 +2,7 @@
 // frames they were read from, so that processes which map the same page of a file share them, predecoded
 // and translated. A write to a frame that holds code throws that code away.
 
-import { decode } from './decode/decoder.ts';
+import { decode, MAX_LENGTH } from './decode/decoder.ts';
 import type { Insn } from './decode/insn.ts';
 import { type Arena, createArena } from './interp/arena.ts';
 import { type Handlers, PSEUDO } from './interp/handlers.ts';
@@ -262,8 +262,22 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   const predecode = (ip: number): Insn[] | 'page' => {
     const insns: Insn[] = [];
     let at = ip;
+    let page = Math.floor(ip / PAGE);
+    let frame = frameOf(page);
+    if (frame === 0) return 'page';
     while (insns.length < MAX_INSNS) {
-      const i = decodeAt(at);
+      const offset = at & (PAGE - 1);
+      let i: ReturnType<typeof decodeAt>;
+      // Most instructions lie well inside the page that was looked up for the one before.
+      if (offset <= PAGE - MAX_LENGTH && Math.floor(at / PAGE) === page) {
+        const d = decode(u8, frame * PAGE + offset, at, MAX_LENGTH);
+        i = 'error' in d ? 'undefined' : d;
+      } else {
+        i = decodeAt(at);
+        page = Math.floor(at / PAGE) + (offset <= PAGE - MAX_LENGTH ? 0 : 1);
+        frame = frameOf(page);
+        if (frame === 0) page = -1;
+      }
       if (typeof i === 'string') {
         if (insns.length === 0 && i === 'page') return 'page';
         break;

@@ -108,7 +108,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
     const bit = access === 0 ? 1 : access === 1 ? 2 : 4;
     for (;;) {
       const e = address < 2 ** 47 ? need().get(Math.floor(address / PAGE)) : 0;
-      if ((e & bit) !== 0) return Math.floor(e / 8) * PAGE + (address % PAGE);
+      if ((e & bit) !== 0) return (e >>> 3) * PAGE + (address & (PAGE - 1));
       if (!fault(address, access)) return 0;
     }
   };

@@ -52,7 +52,7 @@ export abstract class PagedMemory implements UserMemory {
     while (done < n) {
       const p = this.at(addr + done, false);
       if (p < 0) return done;
-      const chunk = Math.min(n - done, PAGE - (p % PAGE));
+      const chunk = Math.min(n - done, PAGE - (p & (PAGE - 1)));
       if (chunk <= 32) for (let i = 0; i < chunk; i++) dst[at + done + i] = u8[p + i] as number;
       else dst.set(u8.subarray(p, p + chunk), at + done);
       done += chunk;
@@ -70,7 +70,7 @@ export abstract class PagedMemory implements UserMemory {
     while (done < n) {
       const p = this.at(addr + done, true);
       if (p < 0) return done;
-      const chunk = Math.min(n - done, PAGE - (p % PAGE));
+      const chunk = Math.min(n - done, PAGE - (p & (PAGE - 1)));
       const src = from + done;
       if (chunk <= 32) for (let i = 0; i < chunk; i++) u8[p + i] = bytes[src + i] as number;
       else u8.set(bytes.subarray(src, src + chunk), p);
@@ -85,7 +85,7 @@ export abstract class PagedMemory implements UserMemory {
     while (done < n) {
       const p = this.at(addr + done, true);
       if (p < 0) return false;
-      const chunk = Math.min(n - done, PAGE - (p % PAGE));
+      const chunk = Math.min(n - done, PAGE - (p & (PAGE - 1)));
       u8.fill(0, p, p + chunk);
       done += chunk;
     }
@@ -104,13 +104,13 @@ export abstract class PagedMemory implements UserMemory {
   }
 
   readU16(addr: Addr): number | null {
-    if (addr % PAGE > PAGE - 2) return this.crossing(addr, 2)?.getUint16(0, true) ?? null;
+    if ((addr & (PAGE - 1)) > PAGE - 2) return this.crossing(addr, 2)?.getUint16(0, true) ?? null;
     const p = this.at(addr, false);
     return p < 0 ? null : this.frames.dv.getUint16(p, true);
   }
 
   readU32(addr: Addr): number | null {
-    if (addr % PAGE > PAGE - 4) return this.crossing(addr, 4)?.getUint32(0, true) ?? null;
+    if ((addr & (PAGE - 1)) > PAGE - 4) return this.crossing(addr, 4)?.getUint32(0, true) ?? null;
     const p = this.at(addr, false);
     return p < 0 ? null : this.frames.dv.getUint32(p, true);
   }
@@ -121,7 +121,7 @@ export abstract class PagedMemory implements UserMemory {
   }
 
   readU64(addr: Addr): number | null {
-    if (addr % PAGE > PAGE - 8) {
+    if ((addr & (PAGE - 1)) > PAGE - 8) {
       const dv = this.crossing(addr, 8);
       return dv && dv.getUint32(4, true) * TWO32 + dv.getUint32(0, true);
     }
@@ -132,7 +132,7 @@ export abstract class PagedMemory implements UserMemory {
   }
 
   readI64(addr: Addr): number | null {
-    if (addr % PAGE > PAGE - 8) {
+    if ((addr & (PAGE - 1)) > PAGE - 8) {
       const dv = this.crossing(addr, 8);
       return dv && dv.getInt32(4, true) * TWO32 + dv.getUint32(0, true);
     }
@@ -155,7 +155,7 @@ export abstract class PagedMemory implements UserMemory {
   }
 
   writeU16(addr: Addr, v: number): boolean {
-    if (addr % PAGE > PAGE - 2) return this.write(addr, Uint8Array.of(v, v >>> 8));
+    if ((addr & (PAGE - 1)) > PAGE - 2) return this.write(addr, Uint8Array.of(v, v >>> 8));
     const p = this.at(addr, true);
     if (p < 0) return false;
     this.frames.dv.setUint16(p, v, true);
@@ -163,7 +163,8 @@ export abstract class PagedMemory implements UserMemory {
   }
 
   writeU32(addr: Addr, v: number): boolean {
-    if (addr % PAGE > PAGE - 4) return this.write(addr, Uint8Array.of(v, v >>> 8, v >>> 16, v >>> 24));
+    if ((addr & (PAGE - 1)) > PAGE - 4)
+      return this.write(addr, Uint8Array.of(v, v >>> 8, v >>> 16, v >>> 24));
     const p = this.at(addr, true);
     if (p < 0) return false;
     this.frames.dv.setUint32(p, v, true);
@@ -173,7 +174,7 @@ export abstract class PagedMemory implements UserMemory {
   writeI64(addr: Addr, v: number): boolean {
     const high = Math.floor(v / TWO32);
     const low = v - high * TWO32;
-    if (addr % PAGE > PAGE - 8) {
+    if ((addr & (PAGE - 1)) > PAGE - 8) {
       const bytes = new Uint8Array(8);
       const dv = new DataView(bytes.buffer);
       dv.setUint32(0, low, true);
@@ -200,7 +201,7 @@ export abstract class PagedMemory implements UserMemory {
     while (done < max) {
       const p = this.at(addr + done, false);
       if (p < 0) return -EFAULT;
-      const limit = p + Math.min(max - done, PAGE - (p % PAGE));
+      const limit = p + Math.min(max - done, PAGE - (p & (PAGE - 1)));
       let end = p;
       while (end < limit && u8[end] !== 0) end++;
       // The argument list of apply is bounded by the page.
@@ -212,7 +213,7 @@ export abstract class PagedMemory implements UserMemory {
   }
 
   direct(addr: Addr, n: number, write: boolean): number {
-    if ((addr % PAGE) + n > PAGE) return -1;
+    if ((addr & (PAGE - 1)) + n > PAGE) return -1;
     return this.at(addr, write);
   }
 

@@ -40,40 +40,42 @@ export const createPageTable = (
 
   const forget = (page: number): void => {
     const at = (tlb + ((page & (TLB.entries - 1)) << TLB.entryShift)) >>> 2;
-    i32.fill(-1, at, at + 4);
+    i32[at] = -1;
+    i32[at + 1] = -1;
+    i32[at + 2] = -1;
+    i32[at + 3] = -1;
   };
 
+  /** Frames of the tables, to be freed. */
+  const frames = [root / PAGE];
   /** Table below entry i of a table, made when it is absent and `make`; 0 when there is none. */
   const below = (table: number, i: number, make: boolean): number => {
     const at = (table >>> 2) + i;
     const found = u32[at] as number;
     if (found !== 0 || !make) return found;
-    const fresh = mem.allocZeroed() * PAGE;
-    u32[at] = fresh;
-    return fresh;
+    const frame = mem.allocZeroed();
+    if (frame !== 0) frames.push(frame);
+    u32[at] = frame * PAGE;
+    return frame * PAGE;
   };
+  /** The last table that was found, and which pages it is for: accesses stay close together. */
+  let lastSpan = -1;
+  let lastTable = 0;
   /** Word index of the leaf entry of a page, or 0 when there is no table for it (`make`: or no memory). */
   const leaf = (page: number, make: boolean): number => {
+    const span = Math.floor(page / 1024);
+    if (span === lastSpan) return lastTable + (page & 1023);
     // A page number has 35 bits: the upper 15 apart, so that the rest is 32-bit arithmetic.
-    const high = Math.floor(page / 0x100000);
-    const low = page & 0xfffff;
+    const high = span >>> 10;
     const second = below(root, (high >>> 10) & 31, make);
     if (second === 0) return 0;
     const third = below(second, high & 1023, make);
     if (third === 0) return 0;
-    const last = below(third, low >>> 10, make);
-    return last === 0 ? 0 : (last >>> 2) + (low & 1023);
-  };
-
-  const freeBelow = (table: number, level: number): void => {
-    if (level < 3) {
-      const n = level === 0 ? 32 : 1024;
-      for (let i = 0; i < n; i++) {
-        const child = u32[(table >>> 2) + i] as number;
-        if (child !== 0) freeBelow(child, level + 1);
-      }
-    }
-    mem.release(table / PAGE);
+    const last = below(third, span & 1023, make);
+    if (last === 0) return 0;
+    lastSpan = span;
+    lastTable = last >>> 2;
+    return lastTable + (page & 1023);
   };
 
   const self: MmuTable = {
@@ -88,8 +90,10 @@ export const createPageTable = (
       const entry = (frame * PAGE + access) >>> 0;
       if (old === entry) return true;
       u32[i] = entry;
+      // What was not there is in no cache.
+      if (old === 0) return true;
       forget(page);
-      if (((old & PTE.exec) !== 0 || (access & PTE.exec) !== 0) && old !== 0) codeMoved(self);
+      if (((old | access) & PTE.exec) !== 0) codeMoved(self);
       return true;
     },
     get(page) {
@@ -130,20 +134,25 @@ export const createPageTable = (
       if ((old & PTE.exec) !== 0) codeMoved(self);
     },
     each(from, to, visit) {
-      const descend = (table: number, shift: number, base: number): void => {
-        const n = shift === 30 ? 32 : 1024;
-        const span = 2 ** shift;
-        const first = Math.max(0, Math.floor((from - base) / span));
-        const last = Math.min(n - 1, Math.floor((to - 1 - base) / span));
-        for (let i = first; i <= last; i++) {
-          const e = u32[(table >>> 2) + i] as number;
-          if (e === 0) continue;
-          const page = base + i * span;
-          if (shift > 0) descend(e, shift - 10, page);
-          else visit(page, Math.floor(e / PAGE), e & 7);
+      let page = from;
+      while (page < to) {
+        const high = Math.floor(page / 0x100000);
+        const second = below(root, (high >>> 10) & 31, false);
+        const third = second === 0 ? 0 : below(second, high & 1023, false);
+        const last = third === 0 ? 0 : below(third, (page & 0xfffff) >>> 10, false);
+        // The next page that another table of the level that ends here is for.
+        const span = second === 0 ? 0x40000000 : third === 0 ? 0x100000 : 1024;
+        const next = (Math.floor(page / span) + 1) * span;
+        if (last !== 0) {
+          const end = Math.min(next, to);
+          const base = (last >>> 2) - (next - 1024);
+          for (; page < end; page++) {
+            const e = u32[base + page] as number;
+            if (e !== 0) visit(page, e >>> 12, e & 7);
+          }
         }
-      };
-      descend(root, 30, 0);
+        page = next;
+      }
     },
     flushJumps() {
       i32.fill(-1, jump >>> 2, (jump + JUMP_BYTES) >>> 2);
@@ -157,7 +166,7 @@ export const createPageTable = (
     destroy() {
       if (self.destroyed) return;
       self.destroyed = true;
-      freeBelow(root, 0);
+      for (const frame of frames) mem.release(frame);
       mem.releaseContiguous(tlb, TABLE_FRAMES);
     },
   };
