@@ -8,10 +8,25 @@ import type { Addr, UserMemory } from './user.ts';
 
 const TWO32 = 4294967296;
 
+/** Short strings that programs have passed lately, by a hash of their bytes: most are passed again, paths above all. */
+const RECENT = 512;
+const recent = new WeakMap<Frames, string[]>();
+const recentOf = (frames: Frames): string[] => {
+  let strings = recent.get(frames);
+  if (!strings) {
+    strings = Array<string>(RECENT).fill('');
+    recent.set(frames, strings);
+  }
+  return strings;
+};
+/** Longer ones are rare. */
+const MAX_RECENT = 128;
+
 /** UserMemory for whoever has a page table and can resolve faults. */
 export abstract class PagedMemory implements UserMemory {
   abstract readonly pageTable: PageTable;
   protected abstract readonly frames: Frames;
+  private strings: string[] | null = null;
   /** Makes a page accessible; false when that is not possible. */
   protected abstract resolve(addr: Addr, write: boolean): boolean;
 
@@ -203,13 +218,33 @@ export abstract class PagedMemory implements UserMemory {
       if (p < 0) return -EFAULT;
       const limit = p + Math.min(max - done, PAGE - (p & (PAGE - 1)));
       let end = p;
-      while (end < limit && u8[end] !== 0) end++;
+      let hash = 0;
+      for (let byte = u8[p] as number; end < limit && byte !== 0; byte = u8[++end] as number)
+        hash = (Math.imul(hash, 31) + byte) | 0;
+      if (done === 0 && end < limit && end - p <= MAX_RECENT) return this.shortString(p, end, hash);
       // The argument list of apply is bounded by the page.
       out += String.fromCharCode.apply(null, u8.subarray(p, end) as unknown as number[]);
       if (end < limit) return out;
       done += limit - p;
     }
     return -ENAMETOOLONG;
+  }
+
+  /** The string of the bytes [start, end), which does not have to be made when it is a recent one. */
+  private shortString(start: number, end: number, hash: number): string {
+    const u8 = this.frames.u8;
+    this.strings ??= recentOf(this.frames);
+    const slot = (hash ^ (hash >>> 9)) & (RECENT - 1);
+    const known = this.strings[slot] as string;
+    const length = end - start;
+    if (known.length === length) {
+      let i = 0;
+      while (i < length && known.charCodeAt(i) === u8[start + i]) i++;
+      if (i === length) return known;
+    }
+    const made = String.fromCharCode.apply(null, u8.subarray(start, end) as unknown as number[]);
+    this.strings[slot] = made;
+    return made;
   }
 
   direct(addr: Addr, n: number, write: boolean): number {
