@@ -88,6 +88,7 @@ await build({
   format: 'cjs',
   plugins: [prebuiltTables, lazyChildProcess],
   minifySyntax: true,
+  minifyWhitespace: true,
   define: { 'import.meta.url': 'importMetaUrl' },
   banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
   entryPoints: ['src/cli/main.ts'],
