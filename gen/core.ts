@@ -62,6 +62,7 @@ const RARE = new Set([
 
 const withImmediate = (insn: Insn, value: number): Insn => ({
   ...insn,
+  row: insn.row,
   operands: insn.operands.map((o) => (o.kind === 'imm' ? { ...o, value } : o)),
   form: (insn.form & 0x1ffff) | (value << 17),
 });

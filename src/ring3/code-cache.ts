@@ -2,7 +2,7 @@
 // frames they were read from, so that processes which map the same page of a file share them, predecoded
 // and translated. A write to a frame that holds code throws that code away.
 
-import { decode, MAX_LENGTH } from './decode/decoder.ts';
+import { decode, endsBlock, MAX_LENGTH } from './decode/decoder.ts';
 import type { Insn } from './decode/insn.ts';
 import { type Arena, createArena } from './interp/arena.ts';
 import { type Handlers, PSEUDO } from './interp/handlers.ts';
@@ -284,7 +284,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       }
       insns.push(i);
       at = i.next;
-      if (i.row.flow !== 'next') break;
+      if (endsBlock(i)) break;
     }
     return insns;
   };
@@ -323,7 +323,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     const last = insns[insns.length - 1];
     const end = writeBody(op + OP_BYTES, insns, exact);
     if (!last) writePseudo(end, decodeAt(ip) === 'too-long' ? PSEUDO.tooLong : PSEUDO.undefined, ip, 0);
-    else if (last.row.flow === 'next') writePseudo(end, PSEUDO.goto, last.ip, last.next);
+    else if (!endsBlock(last)) writePseudo(end, PSEUDO.goto, last.ip, last.next);
     const block: Block = {
       ip,
       op,
@@ -351,11 +351,14 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     publish(block);
     stats.blocks++;
     if (last) noteTargets(last);
-    if (last?.row.flow === 'next') hint(last.next, INNER);
     return block;
   };
 
   const noteTargets = (i: Insn): void => {
+    if (!endsBlock(i)) {
+      hint(i.next, INNER);
+      return;
+    }
     const { flow } = i.row;
     if (flow === 'call' || flow === 'indirect-call' || flow === 'syscall' || flow === 'branch')
       hint(i.next, INNER);

@@ -6,7 +6,7 @@
 // MOV moffs is rounded beyond 2^53, where no address is canonical. A rip-relative address under a 67 prefix
 // is cut to 32 bits. Branch targets are not wrapped to 64 bits: beyond the canonical range they fault anyway.
 
-import type { DecodeError, Insn, Operand, Rep, Segment, Width } from './insn.ts';
+import type { DecodeError, Insn, Operand, Rep, Row, Segment, Width } from './insn.ts';
 import { COLUMN, GROUP } from './lookup.ts';
 import { highOperand, immOperand, KIND, memOperand, registerOperand, relOperand } from './operands.ts';
 import { prebuilt } from './prebuilt.ts';
@@ -55,6 +55,7 @@ const {
   top: TOP,
   groups: GROUPS,
   rowFlags,
+  leaves,
   sizeRule,
   widthTypes,
   immediates,
@@ -62,6 +63,50 @@ const {
   xchgR8: XCHG_R8,
   movToSreg: MOV_TO_SREG,
 } = prebuilt === null ? compileTables(everyRow()) : unpackTables(prebuilt);
+
+/** An instruction whose row is read when it is asked for: the interpreter needs no more than the form. */
+class Decoded implements Insn {
+  readonly width: Width;
+  readonly operands: readonly Operand[];
+  readonly ip: number;
+  readonly length: number;
+  readonly next: number;
+  readonly lock: boolean;
+  readonly rep: Rep;
+  readonly addressWidth: 32 | 64;
+  readonly segment: Segment;
+  readonly form: number;
+
+  constructor(
+    width: Width,
+    operands: readonly Operand[],
+    ip: number,
+    length: number,
+    lock: boolean,
+    rep: Rep,
+    addressWidth: 32 | 64,
+    segment: Segment,
+    form: number,
+  ) {
+    this.width = width;
+    this.operands = operands;
+    this.ip = ip;
+    this.length = length;
+    this.next = ip + length;
+    this.lock = lock;
+    this.rep = rep;
+    this.addressWidth = addressWidth;
+    this.segment = segment;
+    this.form = form;
+  }
+
+  get row(): Row {
+    return rowAt((this.form >> 6) & 0x7ff);
+  }
+}
+
+/** Whether an instruction may go elsewhere than to the next one: it ends a block. */
+export const endsBlock = (insn: Insn): boolean => leaves[(insn.form >> 6) & 0x7ff] !== 0;
 
 /** Width index of the form by width >> 3. */
 const formWidth = Uint8Array.of(0, 0, 1, 0, 2, 0, 0, 0, 3);
@@ -341,25 +386,22 @@ export const decode = (bytes: Uint8Array, at: number, ip: number, available: num
     rep = repeat === COLUMN.F2 && (flags & F.repne) !== 0 ? 2 : 1;
   }
   const addresses = memory !== 0 || (flags & F.implicit) !== 0;
-  return {
-    row: rowAt(id),
+  return new Decoded(
     width,
     operands,
     ip,
     length,
-    next,
     lock,
-    rep: REPS[rep] as Rep,
+    REPS[rep] as Rep,
     addressWidth,
     segment,
-    form:
-      ((flags & F.imm) !== 0 ? immediate << 17 : 0) |
+    ((flags & F.imm) !== 0 ? immediate << 17 : 0) |
       (id << 6) |
       ((formWidth[width >> 3] as number) << 4) |
       memory |
       (rep << 1) |
       (addresses && addressWidth === 32 ? 1 : 0),
-  };
+  );
 };
 
 const REPS: readonly Rep[] = ['none', 'rep', 'repne'];

@@ -24,6 +24,8 @@ export interface DecoderTables {
   readonly groups: Int16Array;
   /** ROW_FLAG by row. */
   readonly rowFlags: Uint8Array;
+  /** Whether what follows is run next, by row: 0 when it is, 1 when the instruction may go elsewhere. */
+  readonly leaves: Uint8Array;
   /** SIZE_RULE by row. */
   readonly sizeRule: Uint8Array;
   /** TYPE of the width, times 3, by row. */
@@ -56,6 +58,7 @@ const pack = (operands: readonly OperandSpec[]): { specs: number[]; bytes: numbe
 export const compileTables = (rows: readonly TableRow[]): DecoderTables => {
   const { top, groups } = buildLookup(rows);
   const rowFlags = new Uint8Array(rows.length);
+  const leaves = new Uint8Array(rows.length);
   const sizeRule = new Uint8Array(rows.length);
   const widthTypes = new Uint8Array(rows.length);
   const immediates = new Uint8Array(rows.length * 3);
@@ -77,6 +80,7 @@ export const compileTables = (rows: readonly TableRow[]): DecoderTables => {
       (row.implicitAddress ? ROW_FLAG.implicit : 0) |
       (row.immediateInForm ? ROW_FLAG.imm : 0) |
       (row.repeats === 'rep' ? ROW_FLAG.rep : row.repeats === 'repne' ? ROW_FLAG.repne : 0);
+    leaves[row.id] = row.flow === 'next' ? 0 : 1;
     sizeRule[row.id] = row.prefix === '66' ? SIZE_RULE.mandatory : SIZE_RULE[row.size];
     widthTypes[row.id] = row.widthType * 3;
   }
@@ -84,6 +88,7 @@ export const compileTables = (rows: readonly TableRow[]): DecoderTables => {
     top,
     groups,
     rowFlags,
+    leaves,
     sizeRule,
     widthTypes,
     immediates,
@@ -100,7 +105,17 @@ const TOP_ENTRIES = 4 * 256 * 8;
 /** The tables in one piece. */
 export const packTables = (t: DecoderTables): Uint8Array => {
   const header = Int32Array.of(t.rowFlags.length, t.groups.length, t.xchgR8, t.movToSreg);
-  const parts = [header, t.specs, t.top, t.groups, t.rowFlags, t.sizeRule, t.widthTypes, t.immediates];
+  const parts = [
+    header,
+    t.specs,
+    t.top,
+    t.groups,
+    t.rowFlags,
+    t.leaves,
+    t.sizeRule,
+    t.widthTypes,
+    t.immediates,
+  ];
   const out = new Uint8Array(parts.reduce((sum, p) => sum + p.byteLength, 0));
   let at = 0;
   for (const p of parts) {
@@ -130,6 +145,7 @@ export const unpackTables = (packed: Uint8Array): DecoderTables => {
     top: shorts(TOP_ENTRIES),
     groups: shorts(groups),
     rowFlags: bytes(rows),
+    leaves: bytes(rows),
     sizeRule: bytes(rows),
     widthTypes: bytes(rows),
     immediates: bytes(rows * 3),
