@@ -108,7 +108,7 @@ const latin1 = (s: string): string => {
 };
 
 /** With everything translated at once most code runs once or twice: small regions cost least then. */
-const SMALL_REGIONS = { insns: 48, regions: 1, batchInsns: 48, callDepth: 0 };
+const SMALL_REGIONS = { insns: 48, run: 48, regions: 1, batchInsns: 48, callDepth: 0 };
 
 /** Slice of host time that tasks run before the host's events are looked at, ms. */
 const SLICE_MS = 10;

@@ -5,9 +5,21 @@
 import { decode, endsBlock, MAX_LENGTH } from './decode/decoder.ts';
 import type { Insn } from './decode/insn.ts';
 import { type Arena, createArena } from './interp/arena.ts';
-import { type Handlers, PSEUDO } from './interp/handlers.ts';
+import type { Handlers } from './interp/handlers.ts';
 import { OP, OP_BYTES, writeOp } from './interp/op.ts';
-import { BLOCKS, BLOCKS_BYTES, CPU, FRAME_FLAGS, JUMP, OFF, PAGE, STATUS, VECTOR } from './layout.ts';
+import {
+  BLOCKS,
+  BLOCKS_BYTES,
+  CPU,
+  FRAME_FLAGS,
+  JUMP,
+  jumpOffset,
+  OFF,
+  PAGE,
+  PSEUDO,
+  STATUS,
+  VECTOR,
+} from './layout.ts';
 import type { PhysicalMemory } from './mmu/frames.ts';
 import type { MmuTable } from './mmu/page-table.ts';
 
@@ -189,10 +201,8 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     (u32[(CPU + OFF.rip + 4) >>> 2] as number) * 4294967296 + (u32[(CPU + OFF.rip) >>> 2] as number);
 
   const enter = (ip: number, fn: number, arg: number): void => {
-    const low = ip >>> 0;
-    const slot = (low ^ (low >>> 12)) & (JUMP.entries - 1);
-    const at = (env.table().jump + slot * 16) >>> 2;
-    u32[at] = low;
+    const at = (env.table().jump + jumpOffset(ip)) >>> 2;
+    u32[at] = ip;
     u32[at + 1] = Math.floor(ip / 4294967296);
     u32[at + 2] = fn;
     u32[at + 3] = arg;
@@ -218,9 +228,14 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     const at = entryOf(block);
     u32[at] = block.ip;
     u32[at + 1] = Math.floor(block.ip / 4294967296);
-    u32[at + JUMP.fn / 4] = block.region === 0 ? 1 : block.region;
+    u32[at + JUMP.fn / 4] = block.region === 0 ? PSEUDO.begin : block.region;
     u32[at + JUMP.arg / 4] = block.region === 0 ? block.op : 0;
     u32[at + BLOCKS.code / 4] = (block.frames[0] as number) * PAGE + (block.ip & (PAGE - 1));
+  };
+
+  /** Whoever remembers the block by its first op is sent to look its address up. */
+  const redirect = (block: Block): void => {
+    u32[block.op >>> 2] = PSEUDO.moved;
   };
 
   const hold = (block: Block, page: number, frame: number): void => {
@@ -397,6 +412,9 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     }
     block.region = fn;
     publish(block);
+    redirect(block);
+    // Another process may still know it by its first op.
+    dv.setInt32(block.op + OP.count, 1, true);
     stats.regions++;
   };
   /** Executions until a block of n instructions has done the work of `factor` thresholds. */
@@ -465,13 +483,17 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
         if (env.threshold === 0 && insns.length > 0) translate([block]);
       }
       if (block.region !== 0) enter(ip, block.region, 0);
-      else enter(ip, 1, block.op);
+      else enter(ip, PSEUDO.begin, block.op);
       // The jump cache names the handler of the first op, which is always the begin pseudo-op.
       return 0;
     },
     hot(op) {
       const block = blocks[u32[(op + OP.disp) >>> 2] as number];
       if (block?.valid && block.region === 0) tierUp(block);
+      else if (block?.valid) {
+        enter(block.ip, block.region, 0);
+        dv.setInt32(block.op + OP.count, 1, true);
+      }
       return STATUS.next;
     },
     invalidate(frame) {
@@ -485,6 +507,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
         if (!b.valid) continue;
         b.valid = false;
         retract(b);
+        redirect(b);
         const others = byFrame.get(b.frames[0] as number);
         if (others?.get(place(b.ip, b.exactFp)) === b) others.delete(place(b.ip, b.exactFp));
       }

@@ -139,19 +139,34 @@ export const TLB_BYTES = TLB.entries << TLB.entryShift;
 
 /** The jump cache of an address space: guest address -> code, direct-mapped, 16 bytes an entry. */
 export const JUMP = {
-  entries: 4096,
+  entries: 16384,
   /** i64 */ ip: 0,
   /** i32: index in the code table */ fn: 8,
   /** i32: argument, the first predecoded op for the interpreter */ arg: 12,
 } as const;
 export const JUMP_BYTES = JUMP.entries * 16;
+/** Byte offset in the jump cache of the entry for a guest address. */
+export const jumpOffset = (ip: number): number => {
+  const low = ip >>> 0;
+  return ((low ^ (low >>> 12)) & (JUMP.entries - 1)) * 16;
+};
+
+/** Places of the interpreter's pseudo-ops in the code table. */
+export const PSEUDO = {
+  /** Begins a block: counts the budget and the way to translation down. */ begin: 1,
+  /** Ends a block that just runs on: to the address in imm. */ goto: 2,
+  /** Ends a single step: unwinds to the address in imm. */ leave: 3,
+  /** Raises #UD at ip. */ undefined: 4,
+  /** Raises #GP at ip: the instruction there has more than 15 bytes. */ tooLong: 5,
+  /** Begins a block that was translated or thrown away: looks the address in ip up anew. */ moved: 6,
+} as const;
 
 /**
  * What the jump caches of all address spaces are filled from: blocks by their physical address, direct-mapped. An
  * entry begins like one of a jump cache; it holds for code that lies in one page and runs with fast arithmetic.
  */
 export const BLOCKS = {
-  entries: 16384,
+  entries: 131072,
   entryShift: 5,
   /** u32: physical address of the first byte of code; 0 for none */ code: 16,
 } as const;

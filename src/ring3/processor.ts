@@ -191,7 +191,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
     .exports as unknown as CoreExports;
 
   const handlers = createHandlers(table, mem.memory, core, image.keys, options.semantics, helperNumber);
-  const imports: Record<string, WebAssembly.ExportValue> = { memory: mem.memory };
+  const imports: Record<string, WebAssembly.ExportValue> = { memory: mem.memory, table };
   for (const name of Object.keys(CORE_SIGNATURES)) {
     imports[name] = core[name as keyof typeof CORE_SIGNATURES] as unknown as WebAssembly.ExportValue;
   }

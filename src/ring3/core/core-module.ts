@@ -5,7 +5,8 @@
 import { PTE } from '../cpu.ts';
 import { type CoreImports, cpu, WASM } from '../emit-base.ts';
 import { CC_KINDS, CC_WIDTHS, type CcState, conditionValue, flagsImage } from '../flags.ts';
-import { BLOCKS, FLAG, FRAME_FLAGS, GPR, JUMP, OFF, STATUS, TLB } from '../layout.ts';
+import { OP } from '../interp/op.ts';
+import { BLOCKS, FLAG, FRAME_FLAGS, GPR, JUMP, OFF, PSEUDO, STATUS, TLB } from '../layout.ts';
 import { Code, type Label } from '../wasm/code.ts';
 import { callFn, i32, i64, loadAt, type Val, type WasmType } from '../wasm/ir.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
@@ -44,8 +45,16 @@ export const CORE_SIGNATURES = {
   next: [['i32'], ['i32']],
   /** Continues at CPU.rip through the jump cache. The argument is ignored. */
   dispatch: [['i32'], ['i32']],
+  /** Continues at the address given. */
+  jump: [['i64'], ['i32']],
+  /** The same from a region: counts the budget down first. */
+  leave: [['i64'], ['i32']],
+  /** The same from the op at an address, which remembers the block in the field at an offset when it may; see `follow`. */
+  chain: [['i32', 'i32', 'i64'], ['i32']],
   /** Runs from CPU.rip, with the host stack as deep as CPU.depth says, until rip is the address given (a guest return) or something has to unwind. */
   enter: [['i64'], ['i32']],
+  /** What `enter` does, for a call made at a depth that came back elsewhere, or with a status, which is passed on. */
+  comeBack: [['i32', 'i64', 'i32'], ['i32']],
   hot: [['i32'], ['i32']],
 } as const satisfies Record<string, readonly [readonly WasmType[], readonly WasmType[]]>;
 
@@ -61,6 +70,13 @@ export const importCore = (mb: ModuleBuilder): CoreFunctions => {
   }
   return out as CoreFunctions;
 };
+
+/** The jump cache's entry for an address, of which the low half is given. */
+export const jumpEntry = (low: Val): Val =>
+  i32.add(
+    cpu.i32(OFF.jumpCache),
+    i32.shl(i32.and(i32.xor(low, i32.shrU(low, i32.const(12))), i32.const(JUMP.entries - 1)), i32.const(4)),
+  );
 
 const page = (at: Val): Val => i64.and(at, i64.const(-4096));
 const offset = (at: Val): Val => i32.and(i32.wrap(at), i32.const(4095));
@@ -341,65 +357,103 @@ export const defineCore = (
     mb.define(fn.next, c);
   }
 
+  /** Goes on where the jump cache says; falls through when it does not know the address. */
+  const probe = (c: Code, rip: Val, entry: Val): void => {
+    c.set(entry, jumpEntry(i32.wrap(rip)));
+    c.if(i64.eq(loadAt('i64', WASM.i64Load, entry, JUMP.ip), rip), () =>
+      c.returnCallIndirect(table, handlerType, loadAt('i32', WASM.i32Load, entry, JUMP.fn), [
+        loadAt('i32', WASM.i32Load, entry, JUMP.arg),
+      ]),
+    );
+  };
+  /** Does `found` with the entry of the block at an address in the table of blocks, if it is there. */
+  const findBlock = (c: Code, rip: Val, found: (known: Val) => void): void => {
+    const pte = c.local('i32');
+    const known = c.local('i32');
+    c.if(i32.eqz(cpu.i32(OFF.exactFp)), () => {
+      c.set(pte, callFn('i32', walk, [rip]));
+      c.if(i32.and(pte, i32.const(PTE.exec)), () => {
+        c.set(pte, physical(pte, rip));
+        c.set(
+          known,
+          i32.add(
+            cpu.i32(OFF.blocks),
+            i32.shl(
+              i32.and(i32.xor(pte, i32.shrU(pte, i32.const(12))), i32.const(BLOCKS.entries - 1)),
+              i32.const(BLOCKS.entryShift),
+            ),
+          ),
+        );
+        c.if(
+          i32.and(
+            i32.eq(loadAt('i32', WASM.i32Load, known, BLOCKS.code), pte),
+            i64.eq(loadAt('i64', WASM.i64Load, known, JUMP.ip), rip),
+          ),
+          () => found(known),
+        );
+      });
+    });
+  };
+
   // dispatch(ignored): continue at rip
   {
     const c = new Code(['i32']);
     const rip = c.local('i64');
-    const low = c.local('i32');
     const entry = c.local('i32');
-    const pte = c.local('i32');
-    const known = c.local('i32');
+    const status = c.local('i32');
+    c.set(rip, cpu.i64(OFF.rip));
     c.loop((again) => {
-      c.set(rip, cpu.i64(OFF.rip));
-      c.set(low, i32.wrap(rip));
-      c.set(
-        entry,
-        i32.add(
-          cpu.i32(OFF.jumpCache),
-          i32.shl(
-            i32.and(i32.xor(low, i32.shrU(low, i32.const(12))), i32.const(JUMP.entries - 1)),
-            i32.const(4),
-          ),
-        ),
-      );
-      c.if(i64.ne(loadAt('i64', WASM.i64Load, entry, JUMP.ip), rip), () => {
-        // A block that another process has met, or that another block has displaced here.
-        c.if(i32.eqz(cpu.i32(OFF.exactFp)), () => {
-          c.set(pte, callFn('i32', walk, [rip]));
-          c.if(i32.and(pte, i32.const(PTE.exec)), () => {
-            c.set(pte, physical(pte, rip));
-            c.set(
-              known,
-              i32.add(
-                cpu.i32(OFF.blocks),
-                i32.shl(
-                  i32.and(i32.xor(pte, i32.shrU(pte, i32.const(12))), i32.const(BLOCKS.entries - 1)),
-                  i32.const(BLOCKS.entryShift),
-                ),
-              ),
-            );
-            c.if(
-              i32.and(
-                i32.eq(loadAt('i32', WASM.i32Load, known, BLOCKS.code), pte),
-                i64.eq(loadAt('i64', WASM.i64Load, known, JUMP.ip), rip),
-              ),
-              () => {
-                c.store(WASM.i64Store, entry, rip, JUMP.ip);
-                c.store(WASM.i64Store, entry, loadAt('i64', WASM.i64Load, known, JUMP.fn), JUMP.fn);
-                c.br(again);
-              },
-            );
-          });
-        });
-        c.set(low, callFn('i32', js.resolve, []));
-        c.brIf(i32.eqz(low), again);
-        c.return(low);
+      probe(c, rip, entry);
+      // A block that another process has met, or that another block has displaced here.
+      findBlock(c, rip, (known) => {
+        c.store(WASM.i64Store, entry, rip, JUMP.ip);
+        c.store(WASM.i64Store, entry, loadAt('i64', WASM.i64Load, known, JUMP.fn), JUMP.fn);
+        c.br(again);
       });
+      c.set(status, callFn('i32', js.resolve, []));
+      c.brIf(i32.eqz(status), again);
     });
-    c.returnCallIndirect(table, handlerType, loadAt('i32', WASM.i32Load, entry, JUMP.fn), [
-      loadAt('i32', WASM.i32Load, entry, JUMP.arg),
-    ]);
+    c.return(status);
+    c.unreachable();
     mb.define(fn.dispatch, c);
+  }
+  // jump(address)
+  {
+    const c = new Code(['i64']);
+    probe(c, c.param(0), c.local('i32'));
+    cpu.set64(c, OFF.rip, c.param(0));
+    c.returnCall(fn.dispatch, [i32.const(0)]);
+    mb.define(fn.jump, c);
+  }
+  // leave(address)
+  {
+    const c = new Code(['i64']);
+    const left = c.local('i32');
+    c.set(left, i32.sub(cpu.i32(OFF.budget), i32.const(1)));
+    cpu.set32(c, OFF.budget, left);
+    c.ifUnlikely(i32.ltS(left, i32.const(0)), () => {
+      cpu.set64(c, OFF.rip, c.param(0));
+      c.return(i32.const(STATUS.budget));
+    });
+    probe(c, c.param(0), c.local('i32'));
+    cpu.set64(c, OFF.rip, c.param(0));
+    c.returnCall(fn.dispatch, [i32.const(0)]);
+    mb.define(fn.leave, c);
+  }
+  // chain(op, offset of the field, address)
+  {
+    const c = new Code(['i32', 'i32', 'i64']);
+    const [op, field, rip] = [c.param(0), c.param(1), c.param(2)];
+    const samePage = i64.eqz(i64.and(i64.xor(rip, loadAt('i64', WASM.i64Load, op, OP.ip)), i64.const(-4096)));
+    c.if(samePage, () =>
+      findBlock(c, rip, (known) =>
+        c.if(i32.eq(loadAt('i32', WASM.i32Load, known, JUMP.fn), i32.const(PSEUDO.begin)), () =>
+          c.store(WASM.i32Store, i32.add(op, field), loadAt('i32', WASM.i32Load, known, JUMP.arg), 0),
+        ),
+      ),
+    );
+    c.returnCall(fn.jump, [rip]);
+    mb.define(fn.chain, c);
   }
 
   // enter(return address): nested dispatch for a guest call made by translated code
@@ -418,6 +472,15 @@ export const defineCore = (
     c.return(i32.const(0));
     c.unreachable();
     mb.define(fn.enter, c);
+  }
+
+  // comeBack(status, return address, depth)
+  {
+    const c = new Code(['i32', 'i64', 'i32']);
+    c.if(c.param(0), () => c.return(c.param(0)));
+    cpu.set32(c, OFF.depth, c.param(2));
+    c.returnCall(fn.enter, [c.param(1)]);
+    mb.define(fn.comeBack, c);
   }
 
   // run() -> status: the outermost dispatch

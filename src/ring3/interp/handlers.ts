@@ -12,21 +12,13 @@ import {
 import type { Insn } from '../decode/insn.ts';
 import type { SemanticsTable } from '../emit.ts';
 import { cpu, WASM } from '../emit-base.ts';
-import { OFF, STATUS, VECTOR } from '../layout.ts';
+import { OFF, PSEUDO, STATUS, VECTOR } from '../layout.ts';
 import { Code } from '../wasm/code.ts';
 import { callFn, i32, loadAt, type Val } from '../wasm/ir.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
-import { InterpEmit, type Tail } from './interp-emit.ts';
+import { follow, InterpEmit, type Tail } from './interp-emit.ts';
 import { OP, OP_BYTES } from './op.ts';
 
-/** Table indices of the pseudo-ops. */
-export const PSEUDO = {
-  /** Begins a block: counts the budget and the way to translation down. */ begin: 1,
-  /** Ends a block that just runs on: to the address in imm. */ goto: 2,
-  /** Ends a single step: unwinds to the address in imm. */ leave: 3,
-  /** Raises #UD at ip. */ undefined: 4,
-  /** Raises #GP at ip: the instruction there has more than 15 bytes. */ tooLong: 5,
-} as const;
 const FIRST_HANDLER = 8;
 
 const at = (off: number, op: Val): Val => loadAt('i64', WASM.i64Load, op, off);
@@ -50,8 +42,10 @@ const pseudoOps = (core: CoreFunctions, tail: Tail): readonly [number, Code][] =
   tail(begin, i32.add(op, i32.const(OP_BYTES)));
 
   const goto = new Code(['i32']);
-  cpu.set64(goto, OFF.rip, at(OP.imm, goto.param(0)));
-  goto.returnCall(core.dispatch, [i32.const(0)]);
+  follow(goto, core, tail, goto.param(0), OP.link, at(OP.imm, goto.param(0)));
+
+  const moved = new Code(['i32']);
+  moved.returnCall(core.jump, [at(OP.ip, moved.param(0))]);
 
   const leave = new Code(['i32']);
   cpu.set64(leave, OFF.rip, at(OP.imm, leave.param(0)));
@@ -70,6 +64,7 @@ const pseudoOps = (core: CoreFunctions, tail: Tail): readonly [number, Code][] =
     [PSEUDO.begin, begin],
     [PSEUDO.goto, goto],
     [PSEUDO.leave, leave],
+    [PSEUDO.moved, moved],
     [PSEUDO.undefined, raising(VECTOR.UD)],
     [PSEUDO.tooLong, raising(VECTOR.GP)],
   ];

@@ -25,6 +25,24 @@ const FLAG_CC: Partial<Record<FlagName, number>> = { of: 0, cf: 2, zf: 4, sf: 8,
 /** How a handler continues with the next op: in the core's own module through the table, elsewhere by import. */
 export type Tail = (code: Code, op: Val) => void;
 
+/**
+ * Goes on at a constant address. Where that lies in the same page, the op remembers the first op of the block there:
+ * what is executed from one frame goes together, so that only this page has to be what it was.
+ */
+export const follow = (
+  code: Code,
+  core: CoreFunctions,
+  tail: Tail,
+  op: Val,
+  link: typeof OP.link | typeof OP.fall,
+  target: Val,
+): void => {
+  const known = code.local('i32');
+  code.set(known, loadAt('i32', WASM.i32Load, op, link));
+  code.if(known, () => tail(code, known));
+  code.returnCall(core.chain, [op, i32.const(link), target]);
+};
+
 export class InterpEmit extends EmitBase {
   readonly insn: Insn;
   readonly #op: Val;
@@ -143,20 +161,16 @@ export class InterpEmit extends EmitBase {
   }
   protected spill(): void {}
   protected reload(): void {}
-  #target(t: Operand | Val): Val {
-    return isOperand(t) ? this.#i64(OP.imm) : t;
+  #follow(link: typeof OP.link | typeof OP.fall, target: Val): void {
+    follow(this.code, this.#core, this.#tail, this.#op, link, target);
   }
   jump(target: Operand | Val): void {
-    this.#setRip(this.#target(target));
-    this.code.returnCall(this.#core.dispatch, [i32.const(0)]);
+    if (isOperand(target)) this.#follow(OP.link, this.#i64(OP.imm));
+    else this.code.returnCall(this.#core.jump, [target]);
   }
-  branch(cond: Val, target: Operand): void {
-    this.code.if(
-      cond,
-      () => this.#setRip(this.#target(target)),
-      () => this.#setRip(this.next()),
-    );
-    this.code.returnCall(this.#core.dispatch, [i32.const(0)]);
+  branch(cond: Val, _target: Operand): void {
+    this.code.if(cond, () => this.#follow(OP.link, this.#i64(OP.imm)));
+    this.#follow(OP.fall, this.next());
   }
   call(target: Operand | Val): void {
     this.jump(target);

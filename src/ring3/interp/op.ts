@@ -15,6 +15,8 @@ export const OP = {
   /** u8: length of the instruction */ length: 19,
   /** i32: countdown to translation, in a block's first op */ count: 20,
   /** i64: displacement, or the second immediate */ disp: 24,
+  /** u32, of an instruction that names a target: first op of the block there, once it is known; see `follow` */ link: 24,
+  /** u32, of a conditional branch: the same for the next instruction */ fall: 28,
   /** i64: first immediate, or branch target */ imm: 32,
   /** i64: address of the instruction */ ip: 40,
 } as const;

@@ -1,14 +1,14 @@
 // The translator's implementation of `Emit`: guest registers and lazy flags live in wasm locals, operands are
 // constants, and control stays inside one wasm function for as long as it stays inside the region.
 
-import type { CoreFunctions } from '../core/core-module.ts';
+import { type CoreFunctions, jumpEntry } from '../core/core-module.ts';
 import type { Insn, MemOperand, Operand, RegOperand, Width } from '../decode/insn.ts';
 import type { Field, FlagKind, FlagName, SemanticsTable } from '../emit.ts';
-import { cpu, EmitBase } from '../emit-base.ts';
+import { cpu, EmitBase, WASM } from '../emit-base.ts';
 import { type CcKind, type CcState, ccOp, conditionValue, flagsImage, flagValue } from '../flags.ts';
-import { ARITH_FLAGS, FLAG, OFF, STATUS, VECTOR } from '../layout.ts';
+import { ARITH_FLAGS, FLAG, JUMP, jumpOffset, OFF, STATUS, VECTOR } from '../layout.ts';
 import { Code, type Label } from '../wasm/code.ts';
-import { callFn, constOf, i32, i64, type Val, type WasmType } from '../wasm/ir.ts';
+import { callFn, constOf, i32, i64, loadAt, type Val, type WasmType } from '../wasm/ir.ts';
 import { type AccessContext, GuestMemory } from './guest-memory.ts';
 import { flagLiveness } from './liveness.ts';
 import type { BasicBlock, Region } from './region.ts';
@@ -44,6 +44,9 @@ export interface RegionOptions {
   readonly semantics: SemanticsTable;
   readonly exactFp: boolean;
   helperNumber(name: string): number;
+  /** The code table of all modules, and the type of its functions. */
+  readonly table: number;
+  readonly handlerType: number;
   /** Function index of a region of the same module that starts at an address. */
   direct(ip: number): number | undefined;
 }
@@ -197,12 +200,12 @@ export class RegionEmit extends EmitBase {
         endMemory();
         back();
       },
-      leave: (_from, to) => this.#leaveTo(this.#addressOf(to), STATUS.next),
+      leave: (_from, to) => this.#leaveTo(this.#addressOf(to)),
       back: (_from, to) => {
         const budget = this.#budget as Val;
         code.set(budget, i32.sub(budget, i32.const(1)));
         code.ifUnlikely(i32.ltS(budget, i32.const(0)), () =>
-          this.#leaveTo(this.#addressOf(to), STATUS.budget),
+          this.#returnTo(this.#addressOf(to), STATUS.budget),
         );
       },
     });
@@ -566,15 +569,26 @@ export class RegionEmit extends EmitBase {
     code.set(this.#status, i32.const(status));
     code.br(this.#commonExit);
   }
-  /** Stores what is dirty here, and returns. */
-  #leaveTo(target: Val, status: number): void {
+  /** Stores what is dirty here. */
+  #storeToLeave(): void {
     const { code } = this;
-    cpu.set64(code, OFF.rip, target);
     const p = this.#flow.point('exit');
     code.later((c) => this.#storeAll(c, p.spill));
     this.#storeCc(this.#cc);
     if (this.#budget) cpu.set32(code, OFF.budget, this.#budget);
-    code.return(i32.const(status));
+  }
+  /** Returns to whoever called the region. */
+  #returnTo(target: Val, status: number): void {
+    cpu.set64(this.code, OFF.rip, target);
+    this.#storeToLeave();
+    this.code.return(i32.const(status));
+  }
+  /** Goes on elsewhere in place of this region: a return from there is one of this region's. */
+  #leaveTo(target: Val): void {
+    const { code } = this;
+    const to = target.k === 'const' ? target : code.let(target);
+    this.#storeToLeave();
+    code.returnCall(this.#options.core.leave, [to]);
   }
 
   /** Guest address of a block; for a dispatch block, where the jump goes. */
@@ -613,7 +627,7 @@ export class RegionEmit extends EmitBase {
     }
     code.close();
     this.#cc = cc;
-    this.#leaveTo(this.#rip, STATUS.next);
+    this.#leaveTo(this.#rip);
   }
 
   /** Index of the block at an address, when the current block has an edge to it. */
@@ -628,7 +642,7 @@ export class RegionEmit extends EmitBase {
   #go(ip: number): void {
     const to = this.#successor(ip);
     if (to === null || !this.#edges) {
-      this.#leaveTo(i64.const(ip), STATUS.next);
+      this.#leaveTo(i64.const(ip));
       return;
     }
     this.#arrive(to);
@@ -651,7 +665,7 @@ export class RegionEmit extends EmitBase {
       this.code.set(this.#rip, target);
       this.#arrive(to);
       this.#edges.go(to);
-    } else this.#leaveTo(target, STATUS.next);
+    } else this.#leaveTo(target);
   }
   branch(cond: Val, target: Operand): void {
     const { code } = this;
@@ -682,7 +696,7 @@ export class RegionEmit extends EmitBase {
     );
   }
   return(target: Val): void {
-    this.#leaveTo(target, STATUS.next);
+    this.#returnTo(target, STATUS.next);
   }
   call(target: Operand | Val): void {
     const { code } = this;
@@ -694,22 +708,42 @@ export class RegionEmit extends EmitBase {
     const callee = fixed === null ? undefined : direct(Number(fixed));
     const back = i64.const(this.insn.next);
 
-    if (callee === undefined) cpu.set64(code, OFF.rip, to);
     const left = this.#budget ?? code.temp('i32');
     code.set(left, i32.sub(this.#budget ?? cpu.i32(OFF.budget), i32.const(1)));
     const p = this.#sync();
     if (!this.#budget) cpu.set32(code, OFF.budget, left);
     // Out of budget, or too deep: go to the callee by way of the outermost dispatcher.
     code.ifUnlikely(i32.or(i32.ltS(left, i32.const(0)), i32.gtS(depth, i32.const(STACK_LIMIT))), () => {
-      if (callee !== undefined) cpu.set64(code, OFF.rip, to);
+      cpu.set64(code, OFF.rip, to);
       code.return(i32.and(i32.shrS(left, i32.const(31)), i32.const(STATUS.budget)));
     });
     if (callee === undefined) {
       cpu.set32(code, OFF.depth, depth);
-      code.set(this.#status, callFn('i32', core.enter, [back]));
+      const entry = code.temp('i32');
+      code.set(
+        entry,
+        fixed === null
+          ? jumpEntry(i32.wrap(to))
+          : i32.add(cpu.i32(OFF.jumpCache), i32.const(jumpOffset(Number(fixed)))),
+      );
+      code.if(
+        i64.eq(loadAt('i64', WASM.i64Load, entry, JUMP.ip), to),
+        () => {
+          const fn = loadAt('i32', WASM.i32Load, entry, JUMP.fn);
+          const arg = loadAt('i32', WASM.i32Load, entry, JUMP.arg);
+          code.callIndirect(this.#options.table, this.#options.handlerType, fn, [arg], this.#status);
+        },
+        () => {
+          cpu.set64(code, OFF.rip, to);
+          code.set(this.#status, callFn('i32', core.enter, [back]));
+        },
+      );
     } else code.set(this.#status, callFn('i32', callee, [depth]));
     // Came back with a reason to unwind, or to another place than the one the call left.
-    code.ifUnlikely(i32.or(this.#status, i64.ne(cpu.i64(OFF.rip), back)), () => code.return(this.#status));
+    code.ifUnlikely(i32.or(this.#status, i64.ne(cpu.i64(OFF.rip), back)), () => {
+      code.set(this.#status, callFn('i32', core.comeBack, [this.#status, back, depth]));
+      code.if(this.#status, () => code.return(this.#status));
+    });
     this.#resume(p);
     this.#go(this.insn.next);
   }

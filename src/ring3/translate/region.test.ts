@@ -51,7 +51,7 @@ const guest = (code: Map<number, Insn>) => ({
 });
 
 const blocks = (code: Map<number, Insn>, entry: number, insns = 1500): [number, number, number[]][] => {
-  const r = discover(entry, guest(code), { insns });
+  const r = discover(entry, guest(code), { insns, run: insns });
   return (r?.blocks ?? []).map((b) => [b.ip, b.end, b.succs.map((s) => r?.blocks[s]?.ip ?? -1)]);
 };
 

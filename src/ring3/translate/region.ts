@@ -34,6 +34,8 @@ export interface Region {
 }
 
 export interface RegionLimits {
+  /** Instructions in one straight run, which counts as one step however long it is. */
+  readonly run: number;
   /** Instructions in a region; the blocks nearest to the entry are kept. */
   readonly insns: number;
 }
@@ -42,7 +44,7 @@ export interface RegionLimits {
  * Small on purpose: every register that a region uses anywhere stays live in all of its loops, and V8 then spills
  * inside them. Loops of one large function ran 2 to 4 times slower in regions of 1500 instructions than of 100.
  */
-export const REGION_LIMITS: RegionLimits = { insns: 120 };
+export const REGION_LIMITS: RegionLimits = { insns: 120, run: 2000 };
 
 /** Target of a direct jump, branch or call; null when the instruction has none. */
 export const directTarget = (i: Insn): number | null => {
@@ -91,7 +93,9 @@ export const discover = (
   const queue: number[] = [entry];
   for (let head = 0; head < queue.length && insns.size < limits.insns; head++) {
     let ip = queue[head] as number;
-    while (!insns.has(ip) && insns.size < limits.insns) {
+    for (let run = 0; !insns.has(ip) && (insns.size < limits.insns || run > 0); run++) {
+      // A straight run goes on beyond the limit, to the next place where other code begins.
+      if (insns.size >= limits.insns && (run >= limits.run || code.translated(ip))) break;
       const insn = code.insn(ip);
       if (!insn) break;
       insns.set(ip, insn);

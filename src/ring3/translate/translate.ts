@@ -64,10 +64,14 @@ export const translateBatch = (entries: readonly number[], env: TranslateEnv): B
 
   const mb = new ModuleBuilder();
   const core = importCore(mb);
+  const table = mb.importTable('k', 'table');
+  const handlerType = mb.type(['i32'], ['i32']);
   const functions = new Map<number, number>();
   for (const ip of regions.keys()) functions.set(ip, mb.declare(['i32'], ['i32']));
   const options = {
     core,
+    table,
+    handlerType,
     semantics: env.semantics,
     exactFp: env.exactFp,
     helperNumber: env.helperNumber,
