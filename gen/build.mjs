@@ -70,6 +70,18 @@ await build({
   outfile: `${dist}/index.js`,
 });
 
+// Translates beside the machine, on a thread of its own.
+await build({
+  ...common,
+  format: 'cjs',
+  plugins: [prebuiltTables],
+  minifySyntax: true,
+  minifyWhitespace: true,
+  sourcemap: false,
+  entryPoints: ['src/host/translation-worker.ts'],
+  outfile: `${dist}/translation-worker.cjs`,
+});
+
 // The command line is one CommonJS file with what it depends on, so that it starts with few lookups.
 const lazyChildProcess = {
   name: 'lazy node:child_process',

@@ -115,6 +115,7 @@ const SLICE_MS = 10;
 
 export const createMachine = (host: Host, options: MachineOptions = {}): Machine => {
   let gate: Gate | null = null;
+  const translations = options.tier === undefined || options.tier === 'mixed' ? host.translations() : null;
   const cpu = createCpu({
     memoryBytes: options.memoryBytes ?? host.memoryBytes,
     tier: options.tier ?? 'mixed',
@@ -126,6 +127,7 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
       semantics,
       Object.keys(helpers),
       options.tier === 'translator' ? SMALL_REGIONS : undefined,
+      translations ?? undefined,
     ),
     needsExactFp,
     tsc: () => BigInt(host.clock.monotonic()),
@@ -335,6 +337,7 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
       closed = true;
       nap?.wake();
       for (const h of hosts) h.close();
+      translations?.close();
     },
   };
 };

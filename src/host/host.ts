@@ -3,12 +3,15 @@
 import type { HostFiles } from '../ring0/fs/host.ts';
 import type { Clock } from '../ring0/kernel.ts';
 import type { CoreImage } from '../ring3/processor.ts';
+import type { TranslationService } from '../ring3/translate/translator.ts';
 
 export interface Host {
   readonly clock: Clock;
   entropy(into: Uint8Array): void;
   /** The core module made at build time, if there is one. */
   readonly core: CoreImage | null;
+  /** Translates on another thread; null where there is none. */
+  translations(): (TranslationService & { close(): void }) | null;
   /** Host folders; null where there are none. */
   readonly files: HostFiles | null;
   /** Lets the host's event loop run once. */

@@ -6,6 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { type CoreImage, unpackCore } from '../ring3/core/core-image.ts';
 import { nodeFiles } from './files.ts';
 import type { Host } from './host.ts';
+import { translationWorker } from './translation.ts';
 
 /** The most that 32-bit linear memory can hold. */
 const MAX_MEMORY = 65535 * 65536;
@@ -65,6 +66,7 @@ export const nodeHost = (): Host => {
       },
     },
     entropy,
+    translations: translationWorker,
     files: nodeFiles(),
     turn: () => new Promise((resolve) => setImmediate(resolve)),
     sleep(ms) {

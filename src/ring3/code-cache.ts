@@ -22,6 +22,7 @@ import {
 } from './layout.ts';
 import type { PhysicalMemory } from './mmu/frames.ts';
 import type { MmuTable } from './mmu/page-table.ts';
+import type { Translator } from './translate/translator.ts';
 
 /** A predecoded block, and the region that starts with it once there is one. */
 export interface Block {
@@ -42,34 +43,22 @@ export interface Block {
   growth: number;
   /** Reached the threshold once and was put off. */
   waited: boolean;
+  /** Its region is being made. */
+  pending: boolean;
 }
 
 /** Bytes of code at guest addresses, as region discovery and predecoding read them. */
 export interface CodeReader {
   /** The instruction at ip; null where no code can be read or the bytes are no instruction. */
   insn(ip: number): Insn | null;
+  /** Copies the code at [ip, end), as it was read before. */
+  bytes(ip: number, end: number, into: Uint8Array, at: number): void;
   /** The 32-bit word of data at an address, unsigned; null where none is mapped for reading. */
   word(address: number): number | null;
   /** Whether a block that starts there has run more than a few times; always true when everything is translated at once. */
   ran(ip: number): boolean;
   /** Whether there is a region that starts there. */
   translated(ip: number): boolean;
-}
-
-/** What tier-up needs: makes a region for a block, or null if it has to stay interpreted. */
-export interface Translation {
-  /** Table index of the region's function. */
-  readonly fn: number;
-  /** Every page the region was made from. */
-  readonly pages: readonly number[];
-  /** Regions made along with it, for the addresses that it calls. */
-  readonly callees?: readonly {
-    readonly ip: number;
-    readonly fn: number;
-    readonly pages: readonly number[];
-  }[];
-  /** Addresses that the region leaves to because nothing had run there. */
-  readonly frontier?: readonly number[];
 }
 
 export interface CodeCacheEnv {
@@ -85,7 +74,9 @@ export interface CodeCacheEnv {
   raise(vector: number): number;
   /** Executions before a block is handed to `translate`: 0 for at once, Infinity for never. */
   readonly threshold: number;
-  translate: ((blocks: readonly Block[], reader: CodeReader) => (Translation | null)[]) | null;
+  readonly translator: Translator | null;
+  /** A place in the code table for a region. */
+  place(fn: WebAssembly.ExportValue): number;
   /** The instruction has no meaning here: for statistics. */
   missing(insn: Insn): void;
 }
@@ -188,9 +179,21 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       const b = blockAt(ip, false);
       if (!b) return false;
       const left = dv.getInt32(b.op + OP.count, true);
-      return b.region !== 0 || b.waited || countdown(b.insns, 1) - left >= WARM;
+      return b.region !== 0 || b.pending || b.waited || countdown(b.insns, 1) - left >= WARM;
     },
-    translated: (ip) => (find(ip, env.exactFp())?.region ?? 0) !== 0,
+    translated(ip) {
+      const b = find(ip, env.exactFp());
+      return b !== null && (b.region !== 0 || b.pending);
+    },
+    bytes(ip, end, into, at) {
+      for (let from = ip; from < end; ) {
+        const page = Math.floor(from / PAGE);
+        const n = Math.min(end, (page + 1) * PAGE) - from;
+        const p = frameOf(page) * PAGE + (from & (PAGE - 1));
+        into.set(u8.subarray(p, p + n), at + from - ip);
+        from += n;
+      }
+    },
     word(address) {
       const e = address % 4 === 0 ? env.table().get(Math.floor(address / PAGE)) : 0;
       return (e & 1) === 0 ? null : (u32[(Math.floor(e / 8) * PAGE + (address % PAGE)) >>> 2] as number);
@@ -350,6 +353,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       insns: insns.length,
       growth: 0,
       waited: false,
+      pending: false,
     };
     const firstPage = Math.floor(ip / PAGE);
     const lastPage = last ? Math.floor((last.next - 1) / PAGE) : firstPage;
@@ -384,39 +388,53 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     }
   };
 
-  const translate = (blocks: readonly Block[]): void => {
-    if (!env.translate) return;
-    const made = env.translate(blocks, reader);
-    blocks.forEach((block, n) => {
-      const t = made[n];
-      if (!t || !block.valid) return;
-      for (const ip of t.frontier ?? []) frontier.set(ip, block);
-      adopt(block, t.fn, t.pages);
-      enter(block.ip, t.fn, 0);
-      for (const c of t.callees ?? []) {
-        let callee = find(c.ip, block.exactFp);
-        if (callee && callee.region !== 0) continue;
-        if (!callee) {
-          const insns = predecode(c.ip);
-          if (insns === 'page') continue;
-          callee = build(c.ip, insns, block.exactFp);
-        }
-        adopt(callee, c.fn, c.pages);
-        enter(c.ip, c.fn, 0);
-      }
-    });
+  /** The block at an address, read now if it has not been; null when its page is not there. */
+  const blockFor = (ip: number, exact: boolean): Block | null => {
+    const found = find(ip, exact);
+    if (found) return found;
+    const insns = predecode(ip);
+    return insns === 'page' ? null : build(ip, insns, exact);
   };
-  const adopt = (block: Block, fn: number, pages: readonly number[]): void => {
-    for (const p of pages) {
-      if (!block.pages.includes(p)) hold(block, p, frameOf(p));
-    }
+  const translate = (asked: readonly Block[]): void => {
+    const [first] = asked;
+    if (!env.translator || !first) return;
+    const plan = env.translator.plan(
+      asked.map((b) => b.ip),
+      first.exactFp,
+      reader,
+    );
+    // From now on a write to any of the pages makes the block invalid, and what is being made useless.
+    const made = plan.regions.map((p) => {
+      const block = asked.find((b) => b.ip === p.ip) ?? blockFor(p.ip, first.exactFp);
+      if (!block?.valid) return null;
+      for (const page of p.pages) if (!block.pages.includes(page)) hold(block, page, frameOf(page));
+      block.pending = true;
+      rest(block);
+      for (const ip of p.frontier) frontier.set(ip, block);
+      return block;
+    });
+    plan.make((functions) =>
+      made.forEach((block, n) => {
+        const fn = functions?.[n];
+        if (!block) return;
+        block.pending = false;
+        if (fn && block.valid) adopt(block, env.place(fn));
+      }),
+    );
+  };
+  /** Whether all that a block or its region was made from is mapped now, without asking for pages. */
+  const isHere = (b: Block): boolean => b.pages.every((page, i) => frameOf(page) === b.frames[i]);
+  const adopt = (block: Block, fn: number): void => {
     block.region = fn;
+    if (isHere(block)) enter(block.ip, fn, 0);
     publish(block);
     redirect(block);
-    // Another process may still know it by its first op.
+    // Whoever still knows it by its first op, another process say, asks `hot` at once.
     dv.setInt32(block.op + OP.count, 1, true);
     stats.regions++;
   };
+  /** Lets a block run without asking for more. */
+  const rest = (block: Block): void => dv.setInt32(block.op + OP.count, 0x7fffffff, true);
   /** Executions until a block of n instructions has done the work of `factor` thresholds. */
   const countdown = (n: number, factor: number): number =>
     Number.isFinite(env.threshold) ? Math.ceil((env.threshold * factor * TYPICAL_INSNS) / (n + 1)) : 0;
@@ -434,7 +452,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     }
     // The urgent one first, in case they are too many; others may be of another process.
     const rest = waiting.filter(
-      (b) => b !== block && b.valid && b.exactFp === block.exactFp && stillThere(b),
+      (b) => b !== block && b.valid && !b.pending && b.exactFp === block.exactFp && stillThere(b),
     );
     const ready = [block, ...rest];
     waiting = [];
@@ -443,7 +461,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   /** Decides what to translate when a block has run often. */
   const tierUp = (block: Block): void => {
     const owner = frontier.get(block.ip);
-    if (owner?.valid && owner.growth < MAX_GROWTH && owner.exactFp === block.exactFp) {
+    if (owner?.valid && !owner.pending && owner.growth < MAX_GROWTH && owner.exactFp === block.exactFp) {
       frontier.delete(block.ip);
       owner.growth++;
       rearm(block, INNER_FACTOR);
@@ -488,12 +506,15 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       return 0;
     },
     hot(op) {
+      env.translator?.poll();
       const block = blocks[u32[(op + OP.disp) >>> 2] as number];
-      if (block?.valid && block.region === 0) tierUp(block);
-      else if (block?.valid) {
+      if (!block?.valid) return STATUS.next;
+      if (block.region === 0) {
+        if (!block.pending) tierUp(block);
+      } else if (isHere(block)) {
         enter(block.ip, block.region, 0);
         dv.setInt32(block.op + OP.count, 1, true);
-      }
+      } else rearm(block, 1);
       return STATUS.next;
     },
     invalidate(frame) {

@@ -1,7 +1,7 @@
 // The processor: wires memory, page tables, the core module, the interpreter and the translator together
 // behind the `Cpu` contract, and turns what generated code cannot do itself into the kernel's callbacks.
 
-import { type Block, type CodeReader, createCodeCache, type Translation } from './code-cache.ts';
+import { createCodeCache } from './code-cache.ts';
 import type { CoreImage } from './core/core-image.ts';
 import { CORE_SIGNATURES, type CoreExports } from './core/core-module.ts';
 import type { Cpu, CpuHooks, PageTable, Tier } from './cpu.ts';
@@ -13,16 +13,9 @@ import { buildCoreModule, createHandlers } from './interp/handlers.ts';
 import { ARITH_FLAGS, CONTEXT_BYTES, CPU, FLAG, OFF, PAGE, STATUS, VECTOR } from './layout.ts';
 import { createFrames } from './mmu/frames.ts';
 import { createPageTable, type MmuTable } from './mmu/page-table.ts';
-import { createTranslator } from './translate/translator.ts';
+import { createTranslator, type Translator } from './translate/translator.ts';
 
 export type { CoreImage } from './core/core-image.ts';
-
-/** Makes regions for hot blocks; see translate/. */
-export type Translator = (
-  blocks: readonly Block[],
-  reader: CodeReader,
-  place: (fn: WebAssembly.ExportValue) => number,
-) => (Translation | null)[];
 
 export interface CpuOptions {
   /** Physical memory in bytes, at most 4 GiB - 64 KiB. */
@@ -191,7 +184,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
     .exports as unknown as CoreExports;
 
   const handlers = createHandlers(table, mem.memory, core, image.keys, options.semantics, helperNumber);
-  const imports: Record<string, WebAssembly.ExportValue> = { memory: mem.memory, table };
+  const imports: Record<string, WebAssembly.ExportValue> = { memory: mem.memory };
   for (const name of Object.keys(CORE_SIGNATURES)) {
     imports[name] = core[name as keyof typeof CORE_SIGNATURES] as unknown as WebAssembly.ExportValue;
   }
@@ -214,14 +207,12 @@ export const createCpu = (options: CpuOptions): Cpu => {
         : options.tier === 'mixed' && translator
           ? (options.threshold ?? 3000)
           : Number.POSITIVE_INFINITY,
-    translate: translator
-      ? (blocks, reader) =>
-          translator(blocks, reader, (fn) => {
-            const place = handlers.slot();
-            table.set(place, fn);
-            return place;
-          })
-      : null,
+    translator: translator ?? null,
+    place(fn) {
+      const place = handlers.slot();
+      table.set(place, fn);
+      return place;
+    },
     missing: (insn) => options.missing?.(insn),
   });
   mem.onCodeWrite = (frame) => {
@@ -385,6 +376,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
       inGate = false;
       i32[at(OFF.budget)] = budget;
       i32[at(OFF.depth)] = 0;
+      translator?.poll();
       if (moved) {
         moved = false;
         current?.flushJumps();

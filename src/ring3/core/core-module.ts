@@ -72,7 +72,7 @@ export const importCore = (mb: ModuleBuilder): CoreFunctions => {
 };
 
 /** The jump cache's entry for an address, of which the low half is given. */
-export const jumpEntry = (low: Val): Val =>
+const jumpEntry = (low: Val): Val =>
   i32.add(
     cpu.i32(OFF.jumpCache),
     i32.shl(i32.and(i32.xor(low, i32.shrU(low, i32.const(12))), i32.const(JUMP.entries - 1)), i32.const(4)),

@@ -1,14 +1,14 @@
 // The translator's implementation of `Emit`: guest registers and lazy flags live in wasm locals, operands are
 // constants, and control stays inside one wasm function for as long as it stays inside the region.
 
-import { type CoreFunctions, jumpEntry } from '../core/core-module.ts';
+import type { CoreFunctions } from '../core/core-module.ts';
 import type { Insn, MemOperand, Operand, RegOperand, Width } from '../decode/insn.ts';
 import type { Field, FlagKind, FlagName, SemanticsTable } from '../emit.ts';
-import { cpu, EmitBase, WASM } from '../emit-base.ts';
+import { cpu, EmitBase } from '../emit-base.ts';
 import { type CcKind, type CcState, ccOp, conditionValue, flagsImage, flagValue } from '../flags.ts';
-import { ARITH_FLAGS, FLAG, JUMP, jumpOffset, OFF, STATUS, VECTOR } from '../layout.ts';
+import { ARITH_FLAGS, FLAG, OFF, STATUS, VECTOR } from '../layout.ts';
 import { Code, type Label } from '../wasm/code.ts';
-import { callFn, constOf, i32, i64, loadAt, type Val, type WasmType } from '../wasm/ir.ts';
+import { callFn, constOf, i32, i64, type Val, type WasmType } from '../wasm/ir.ts';
 import { type AccessContext, GuestMemory } from './guest-memory.ts';
 import { flagLiveness } from './liveness.ts';
 import type { BasicBlock, Region } from './region.ts';
@@ -44,9 +44,6 @@ export interface RegionOptions {
   readonly semantics: SemanticsTable;
   readonly exactFp: boolean;
   helperNumber(name: string): number;
-  /** The code table of all modules, and the type of its functions. */
-  readonly table: number;
-  readonly handlerType: number;
   /** Function index of a region of the same module that starts at an address. */
   direct(ip: number): number | undefined;
 }
@@ -719,25 +716,7 @@ export class RegionEmit extends EmitBase {
     });
     if (callee === undefined) {
       cpu.set32(code, OFF.depth, depth);
-      const entry = code.temp('i32');
-      code.set(
-        entry,
-        fixed === null
-          ? jumpEntry(i32.wrap(to))
-          : i32.add(cpu.i32(OFF.jumpCache), i32.const(jumpOffset(Number(fixed)))),
-      );
-      code.if(
-        i64.eq(loadAt('i64', WASM.i64Load, entry, JUMP.ip), to),
-        () => {
-          const fn = loadAt('i32', WASM.i32Load, entry, JUMP.fn);
-          const arg = loadAt('i32', WASM.i32Load, entry, JUMP.arg);
-          code.callIndirect(this.#options.table, this.#options.handlerType, fn, [arg], this.#status);
-        },
-        () => {
-          cpu.set64(code, OFF.rip, to);
-          code.set(this.#status, callFn('i32', core.enter, [back]));
-        },
-      );
+      code.set(this.#status, callFn('i32', core.jump, [to]));
     } else code.set(this.#status, callFn('i32', callee, [depth]));
     // Came back with a reason to unwind, or to another place than the one the call left.
     code.ifUnlikely(i32.or(this.#status, i64.ne(cpu.i64(OFF.rip), back)), () => {

@@ -1,11 +1,14 @@
 // Translation of hot guest code: a batch of regions becomes one wasm module. Calls between regions of a batch
-// are wasm calls; everything else goes through the dispatcher of the core module.
+// are wasm calls; everything else goes through the dispatcher of the core module. A batch is planned where the
+// guest's memory is, and can be made into a module anywhere, by what `packBatch` leaves of it.
 
 import { importCore } from '../core/core-module.ts';
+import { decode } from '../decode/decoder.ts';
+import type { Insn } from '../decode/insn.ts';
 import type { SemanticsTable } from '../emit.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import type { GuestCode } from './jump-table.ts';
-import { discover, REGION_LIMITS, type Region, type RegionLimits } from './region.ts';
+import { type BasicBlock, discover, REGION_LIMITS, type Region, type RegionLimits } from './region.ts';
 import { RegionEmit } from './region-emit.ts';
 
 export interface BatchLimits extends RegionLimits {
@@ -19,77 +22,32 @@ export interface BatchLimits extends RegionLimits {
 
 export const BATCH_LIMITS: BatchLimits = { ...REGION_LIMITS, regions: 24, batchInsns: 4000, callDepth: 3 };
 
-export interface TranslateEnv {
-  /** Code and data of the current address space. */
-  readonly code: GuestCode;
-  readonly semantics: SemanticsTable;
-  readonly helperNumber: (name: string) => number;
-  /** See `Emit.exactFp`. */
-  readonly exactFp: boolean;
-  readonly limits?: BatchLimits;
-}
+/** Regions that go into one module: those asked for that have code, in order; then their callees. */
+export type Batch = ReadonlyMap<number, Region>;
 
-export interface Batch {
-  /** A module that imports `k.memory` and the core functions, and exports region n as `${n}`, (i32) -> i32. */
-  readonly bytes: Uint8Array;
-  /** Those asked for that have code, in order; then their callees. */
-  readonly regions: readonly TranslatedRegion[];
-}
-
-export interface TranslatedRegion {
-  readonly ip: number;
-  readonly insns: number;
-  /** Guest pages of its code and of what it calls directly, ascending: when one changes, it is out of date. */
-  readonly pages: readonly number[];
-  /** See `Region.frontier`. */
-  readonly frontier: readonly number[];
-}
-
-/** Translates the regions at the given addresses with the callees worth having; null when there is no code. */
-export const translateBatch = (entries: readonly number[], env: TranslateEnv): Batch | null => {
-  const limits = env.limits ?? BATCH_LIMITS;
+/** Finds the regions at the given addresses, with the callees worth having. Empty when there is no code. */
+export const planBatch = (
+  entries: readonly number[],
+  code: GuestCode,
+  limits: BatchLimits = BATCH_LIMITS,
+): Batch => {
   const regions = new Map<number, Region>();
   let insns = 0;
   const queue = entries.map((ip) => ({ ip, depth: 0 }));
   for (const { ip, depth } of queue) {
     if (regions.has(ip) || regions.size >= limits.regions || insns >= limits.batchInsns) continue;
-    if (depth > 0 && (!env.code.ran(ip) || env.code.translated(ip))) continue;
-    const region = discover(ip, env.code, limits);
+    if (depth > 0 && (!code.ran(ip) || code.translated(ip))) continue;
+    const region = discover(ip, code, limits);
     if (!region) continue;
     regions.set(ip, region);
     insns += region.insns;
     if (depth < limits.callDepth) for (const c of region.callees) queue.push({ ip: c, depth: depth + 1 });
   }
-  if (regions.size === 0) return null;
-
-  const mb = new ModuleBuilder();
-  const core = importCore(mb);
-  const table = mb.importTable('k', 'table');
-  const handlerType = mb.type(['i32'], ['i32']);
-  const functions = new Map<number, number>();
-  for (const ip of regions.keys()) functions.set(ip, mb.declare(['i32'], ['i32']));
-  const options = {
-    core,
-    table,
-    handlerType,
-    semantics: env.semantics,
-    exactFp: env.exactFp,
-    helperNumber: env.helperNumber,
-    direct: (ip: number) => functions.get(ip),
-  };
-  let n = 0;
-  const out: TranslatedRegion[] = [];
-  for (const [ip, region] of regions) {
-    const index = functions.get(ip) as number;
-    mb.define(index, new RegionEmit(region, options).emit());
-    mb.export(`${n++}`, index);
-    out.push({ ip, frontier: region.frontier, insns: region.insns, pages: reachablePages(ip, regions) });
-  }
-  return { bytes: mb.finish(), regions: out };
+  return regions;
 };
 
-/** Pages of a region and of all that it can reach by direct calls within the batch. */
-const reachablePages = (ip: number, regions: ReadonlyMap<number, Region>): readonly number[] => {
+/** Pages of a region and of all that it can reach by direct calls within the batch, ascending. */
+export const reachablePages = (ip: number, regions: Batch): readonly number[] => {
   const seen = new Set([ip]);
   const pages = new Set<number>();
   for (const at of seen) {
@@ -100,3 +58,83 @@ const reachablePages = (ip: number, regions: ReadonlyMap<number, Region>): reado
   }
   return [...pages].sort((a, b) => a - b);
 };
+
+export interface EmitEnv {
+  readonly semantics: SemanticsTable;
+  readonly helperNumber: (name: string) => number;
+  /** See `Emit.exactFp`. */
+  readonly exactFp: boolean;
+}
+
+/** The module of a batch: imports `k.memory` and the core functions, exports region n as `${n}`, (i32) -> i32. */
+export const emitBatch = (regions: Batch, env: EmitEnv): Uint8Array => {
+  const mb = new ModuleBuilder();
+  const core = importCore(mb);
+  const functions = new Map<number, number>();
+  for (const ip of regions.keys()) functions.set(ip, mb.declare(['i32'], ['i32']));
+  const options = { ...env, core, direct: (ip: number) => functions.get(ip) };
+  let n = 0;
+  for (const [ip, region] of regions) {
+    const index = functions.get(ip) as number;
+    mb.define(index, new RegionEmit(region, options).emit());
+    mb.export(`${n++}`, index);
+  }
+  return mb.finish();
+};
+
+/** A batch as plain data: the blocks of its regions, and the bytes of their code one after the other. */
+export interface PackedBatch {
+  readonly exactFp: boolean;
+  readonly regions: readonly {
+    /** Address, address behind it, and successors of each block; -1, -1 for the dispatch block of a jump table. */
+    readonly blocks: readonly (readonly [ip: number, end: number, succs: readonly number[]])[];
+    readonly code: Uint8Array;
+  }[];
+}
+
+export const packBatch = (
+  regions: Batch,
+  exactFp: boolean,
+  bytes: (ip: number, end: number, into: Uint8Array, at: number) => void,
+): PackedBatch => ({
+  exactFp,
+  regions: [...regions.values()].map((r) => {
+    const code = new Uint8Array(r.blocks.reduce((n, b) => n + b.end - b.ip, 0));
+    let at = 0;
+    for (const b of r.blocks) {
+      bytes(b.ip, b.end, code, at);
+      at += b.end - b.ip;
+    }
+    return { blocks: r.blocks.map((b) => [b.ip, b.end, b.succs] as const), code };
+  }),
+});
+
+/** The batch again, as far as `emitBatch` needs it. */
+export const unpackBatch = (packed: PackedBatch): Batch =>
+  new Map(
+    packed.regions.map(({ blocks, code }) => {
+      let at = 0;
+      const made = blocks.map(([ip, end, succs], index): BasicBlock => {
+        const insns: Insn[] = [];
+        for (let here = ip; here < end; ) {
+          const insn = decode(code, at, here, code.length - at);
+          if ('error' in insn) throw new Error('a packed batch holds bytes that are no instruction');
+          insns.push(insn);
+          at += insn.length;
+          here = insn.next;
+        }
+        return { index, ip, insns, end, succs };
+      });
+      const entry = made[0]?.ip ?? 0;
+      const region: Region = {
+        entry,
+        blocks: made,
+        at: new Map(made.filter((b) => b.ip >= 0).map((b) => [b.ip, b.index])),
+        pages: [],
+        insns: made.reduce((n, b) => n + b.insns.length, 0),
+        callees: [],
+        frontier: [],
+      };
+      return [entry, region];
+    }),
+  );

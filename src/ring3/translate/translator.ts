@@ -1,49 +1,115 @@
-// The translator as the processor plugs it in: hot blocks in, table entries of compiled regions out.
+// The translator as the processor plugs it in: addresses of hot code in, functions of compiled regions out, either
+// at once or, where a service makes the modules on another thread, when they are ready.
 
+import type { CodeReader } from '../code-cache.ts';
 import type { SemanticsTable } from '../emit.ts';
-import type { Translator } from '../processor.ts';
-import { type BatchLimits, translateBatch } from './translate.ts';
+import {
+  type Batch,
+  type BatchLimits,
+  emitBatch,
+  type PackedBatch,
+  packBatch,
+  planBatch,
+  reachablePages,
+  unpackBatch,
+} from './translate.ts';
 
-/**
- * For `CpuOptions.translator`: makes regions from hot blocks, with the callees they pull in. The blocks of one
- * request are all exact about floating point, or none is.
- */
+/** A region that is going to be made. */
+export interface Planned {
+  readonly ip: number;
+  /** Every guest page that it is made from, and of what it calls directly: when one changes, it is out of date. */
+  readonly pages: readonly number[];
+  /** See `Region.frontier`. */
+  readonly frontier: readonly number[];
+}
+
+export interface Plan {
+  /** Those asked for that have code, in order; then callees that come with them. */
+  readonly regions: readonly Planned[];
+  /** Makes them: `done` gets a function for each, now or while a later `poll` runs; null when that failed. */
+  make(done: (functions: readonly WebAssembly.ExportValue[] | null) => void): void;
+}
+
+export interface Translator {
+  /** `exactFp`: see `Emit.exactFp`. */
+  plan(entries: readonly number[], exactFp: boolean, reader: CodeReader): Plan;
+  /** Takes in what another thread has made. */
+  poll(): void;
+}
+
+/** Makes modules of packed batches on another thread. */
+export interface TranslationService {
+  submit(batch: PackedBatch, done: (module: WebAssembly.Module | null) => void): void;
+  /** Calls `done` for the modules that are ready. */
+  poll(): void;
+}
+
+/** Batches that may be under way on the other thread; beyond that this one helps. */
+const MAX_SUBMITTED = 8;
+
+const helperNumbers = (names: readonly string[]): ((name: string) => number) => {
+  const numbers = new Map(names.map((name, i) => [name, i]));
+  return (name) => {
+    const n = numbers.get(name);
+    if (n === undefined) throw new Error(`no helper named ${name}`);
+    return n;
+  };
+};
+
+/** For the other thread: the module of a packed batch. */
+export const createModuleMaker = (
+  semantics: SemanticsTable,
+  helperNames: readonly string[],
+): ((packed: PackedBatch) => WebAssembly.Module) => {
+  const helperNumber = helperNumbers(helperNames);
+  return (packed) => {
+    const { exactFp } = packed;
+    const bytes = emitBatch(unpackBatch(packed), { semantics, helperNumber, exactFp });
+    return new WebAssembly.Module(bytes as BufferSource);
+  };
+};
+
 export const createTranslator =
-  (semantics: SemanticsTable, helperNames: readonly string[], limits?: BatchLimits) =>
+  (
+    semantics: SemanticsTable,
+    helperNames: readonly string[],
+    limits?: BatchLimits,
+    service?: TranslationService,
+  ) =>
   (imports: Record<string, WebAssembly.ExportValue>): Translator => {
-    const numbers = new Map(helperNames.map((name, i) => [name, i]));
-    const helperNumber = (name: string): number => {
-      const n = numbers.get(name);
-      if (n === undefined) throw new Error(`no helper named ${name}`);
-      return n;
-    };
-    return (blocks, reader, place) => {
-      const [first] = blocks;
-      if (!first) return [];
-      const batch = translateBatch(
-        blocks.map((b) => b.ip),
-        {
-          code: reader,
-          semantics,
-          helperNumber,
-          exactFp: first.exactFp,
-          ...(limits ? { limits } : {}),
-        },
-      );
-      if (!batch) return blocks.map(() => null);
-      const module = new WebAssembly.Module(batch.bytes as BufferSource);
+    const helperNumber = helperNumbers(helperNames);
+    let submitted = 0;
+    const functions = (module: WebAssembly.Module, n: number): WebAssembly.ExportValue[] => {
       const { exports } = new WebAssembly.Instance(module, { k: imports });
-      const asked = new Set(blocks.map((b) => b.ip));
-      const made = batch.regions.map((r, n) => ({
-        ip: r.ip,
-        fn: place(exports[`${n}`] as WebAssembly.ExportValue),
-        pages: r.pages,
-        frontier: r.frontier,
-      }));
-      const callees = made.filter((t) => !asked.has(t.ip));
-      return blocks.map((b, n) => {
-        const t = made.find((m) => m.ip === b.ip);
-        return t ? { ...t, callees: n === 0 ? callees : [] } : null;
-      });
+      return Array.from({ length: n }, (_, i) => exports[`${i}`] as WebAssembly.ExportValue);
+    };
+    const makeHere = (batch: Batch, exactFp: boolean): WebAssembly.ExportValue[] => {
+      const bytes = emitBatch(batch, { semantics, helperNumber, exactFp });
+      return functions(new WebAssembly.Module(bytes as BufferSource), batch.size);
+    };
+    return {
+      plan(entries, exactFp, reader) {
+        const batch = planBatch(entries, reader, limits);
+        const regions = [...batch.values()].map((r) => ({
+          ip: r.entry,
+          pages: reachablePages(r.entry, batch),
+          frontier: r.frontier,
+        }));
+        return {
+          regions,
+          make(done) {
+            if (batch.size === 0) done([]);
+            else if (!service || submitted >= MAX_SUBMITTED) done(makeHere(batch, exactFp));
+            else {
+              submitted++;
+              service.submit(packBatch(batch, exactFp, reader.bytes), (module) => {
+                submitted--;
+                done(module && functions(module, batch.size));
+              });
+            }
+          },
+        };
+      },
+      poll: () => service?.poll(),
     };
   };

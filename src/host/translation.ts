@@ -1,0 +1,58 @@
+// Translation on a thread of its own: a worker, started with the first batch, that makes modules while programs run
+// on in the interpreter. What it has made is fetched when the machine asks, not when the event loop comes round.
+
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { PackedBatch } from '../ring3/translate/translate.ts';
+import type { TranslationService } from '../ring3/translate/translator.ts';
+
+/** What the worker answers with: the batches come back in the order in which they were sent. */
+export type Made = WebAssembly.Module | null;
+
+/** Null where there is no worker beside this file: when running from sources. */
+export const translationWorker = (): (TranslationService & { close(): void }) | null => {
+  const file = fileURLToPath(new URL('./translation-worker.cjs', import.meta.url));
+  if (!existsSync(file)) return null;
+  const { Worker, MessageChannel, receiveMessageOnPort } = process.getBuiltinModule('node:worker_threads');
+  type Port = InstanceType<typeof MessageChannel>['port1'];
+  let worker: InstanceType<typeof Worker> | null = null;
+  let port: Port | null = null;
+  let broken = false;
+  const waiting: ((module: Made) => void)[] = [];
+  const open = (): Port => {
+    const { port1, port2 } = new MessageChannel();
+    worker = new Worker(file, { workerData: port2, transferList: [port2], stdin: false });
+    worker.unref();
+    port1.unref();
+    const fail = (): void => {
+      broken = true;
+      for (const done of waiting.splice(0)) done(null);
+    };
+    worker.on('error', fail);
+    worker.on('exit', fail);
+    return port1;
+  };
+  return {
+    submit(batch: PackedBatch, done) {
+      if (broken) {
+        done(null);
+        return;
+      }
+      waiting.push(done);
+      port ??= open();
+      port.postMessage(batch);
+    },
+    poll() {
+      while (port && waiting.length > 0) {
+        const got = receiveMessageOnPort(port) as { message: Made } | undefined;
+        if (!got) return;
+        waiting.shift()?.(got.message);
+      }
+    },
+    close() {
+      broken = true;
+      waiting.length = 0;
+      void worker?.terminate();
+    },
+  };
+};
