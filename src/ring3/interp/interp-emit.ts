@@ -8,7 +8,7 @@ import { cpu, EmitBase, WASM } from '../emit-base.ts';
 import { type CcKind, ccOp } from '../flags.ts';
 import { CPU, FLAG, OFF, STATUS } from '../layout.ts';
 import { Code } from '../wasm/code.ts';
-import { callFn, i32, i64, loadAt, type Val } from '../wasm/ir.ts';
+import { callFn, i32, i64, loadAt, select, type Val } from '../wasm/ir.ts';
 import { OP, OP_BYTES } from './op.ts';
 
 const FLAG_BIT: Record<FlagName, number> = {
@@ -41,6 +41,43 @@ export const follow = (
   code.set(known, loadAt('i32', WASM.i32Load, op, link));
   code.if(known, () => tail(code, known));
   code.returnCall(core.chain, [op, i32.const(link), target]);
+};
+
+const cmp = { add: ccOp('add', 8), sub32: ccOp('sub', 32), fcmp: ccOp('fcmp', 8) };
+
+/**
+ * The even condition `cc` straight from the lazy flags, for the operations that most often set them: sub and, for
+ * the signed conditions, logic, of 32 and 64 bits, whose ccOps differ in the bits 1 (64) and 4 (logic).
+ */
+const quickCondition = (op: Val, cc: number): { when: Val; value: Val } | null => {
+  const a = cpu.i64(OFF.ccA);
+  const b = cpu.i64(OFF.ccB);
+  const res = cpu.i64(OFF.ccRes);
+  const computed = i32.ltU(i32.sub(op, i32.const(cmp.add)), i32.const(cmp.fcmp - cmp.add));
+  const isSub = i32.eq(i32.and(op, i32.const(~1)), i32.const(cmp.sub32));
+  const isSubOrLogic = i32.eq(i32.and(op, i32.const(~5)), i32.const(cmp.sub32));
+  /** Operands of 32 bits are moved up, so that their sign is that of the i64. */
+  const up = (v: Val): Val =>
+    i64.shl(v, i64.extendU(i32.shl(i32.and(i32.xor(op, i32.const(1)), i32.const(1)), i32.const(5))));
+  const isLogic = i32.and(op, i32.const(4));
+  const left = up(select(isLogic, res, a));
+  const right = up(select(isLogic, i64.const(0), b));
+  switch (cc) {
+    case 2:
+      return { when: isSub, value: i64.ltU(a, b) };
+    case 4:
+      return { when: computed, value: i64.eqz(res) };
+    case 6:
+      return { when: isSub, value: i64.leU(a, b) };
+    case 8:
+      return { when: isSubOrLogic, value: i64.ltS(up(res), i64.const(0)) };
+    case 12:
+      return { when: isSubOrLogic, value: i64.ltS(left, right) };
+    case 14:
+      return { when: isSubOrLogic, value: i64.leS(left, right) };
+    default:
+      return null;
+  }
 };
 
 export class InterpEmit extends EmitBase {
@@ -145,7 +182,17 @@ export class InterpEmit extends EmitBase {
     return i32.and(i32.shrU(this.ccImage(), i32.const(31 - Math.clz32(FLAG_BIT[name]))), i32.const(1));
   }
   condition(cc: number): Val {
-    return callFn('i32', this.core.condition, [i32.const(cc)]);
+    const general = callFn('i32', this.core.condition, [i32.const(cc)]);
+    const op = this.let(cpu.i32(OFF.ccOp));
+    const quick = quickCondition(op, cc & ~1);
+    if (!quick) return general;
+    const holds = this.variable('i32');
+    this.if(
+      quick.when,
+      () => this.set(holds, (cc & 1) === 0 ? quick.value : i32.eqz(quick.value)),
+      () => this.set(holds, general),
+    );
+    return holds;
   }
 
   #setRip(v: Val): void {

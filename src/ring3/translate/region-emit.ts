@@ -12,7 +12,7 @@ import { callFn, constOf, i32, i64, type Val, type WasmType } from '../wasm/ir.t
 import { type AccessContext, GuestMemory } from './guest-memory.ts';
 import { flagLiveness } from './liveness.ts';
 import type { BasicBlock, Region } from './region.ts';
-import { type Point, RegisterFlow } from './registers.ts';
+import { EPILOGUES, type Point, RegisterFlow } from './registers.ts';
 import { ScalarLanes } from './scalars.ts';
 import { type Edges, emitStructured, type Structure, structure } from './structure.ts';
 import { Symbols } from './symbols.ts';
@@ -105,8 +105,8 @@ export class RegionEmit extends EmitBase {
   readonly #rip: Val;
   readonly #status: Val;
   readonly #tlb: Val;
-  #faults: Label = { depth: 0 };
-  #commonExit: Label = { depth: 0 };
+  /** The epilogues that faults branch to; rip is in its local, the status in the CPU block. */
+  #epilogues: readonly Label[] = [];
   /** Registers are in the CPU block, not in locals: between `spill` and `reload`. */
   #spilled = false;
 
@@ -171,8 +171,8 @@ export class RegionEmit extends EmitBase {
     }
     code.later((c) => this.#loadAll(c, this.#flow.entry));
 
-    this.#commonExit = code.open(0x02);
-    this.#faults = code.open(0x02);
+    const exit = code.open(0x02);
+    this.#epilogues = Array.from({ length: EPILOGUES }, () => code.open(0x02)).reverse();
     emitStructured(this.#structure, code, {
       node: (node, edges) => {
         const back = this.#flow.enter(node);
@@ -207,15 +207,17 @@ export class RegionEmit extends EmitBase {
       },
     });
     code.unreachable();
-    code.close();
-    code.set(this.#status, cpu.i32(OFF.status));
-    code.close();
     this.#flow.solve();
-    code.later((c) => this.#storeAll(c, this.#flow.faultSpill));
+    for (let k = 0; k < EPILOGUES; k++) {
+      code.close();
+      this.#storeAll(code, this.#flow.epilogues[k] ?? 0);
+      code.br(exit);
+    }
+    code.close();
     if (this.#budget) cpu.set32(code, OFF.budget, this.#budget);
     this.#storeCc(DYNAMIC);
     cpu.set64(code, OFF.rip, this.#rip);
-    code.return(this.#status);
+    code.return(cpu.i32(OFF.status));
     code.unreachable();
     return code;
   }
@@ -410,15 +412,10 @@ export class RegionEmit extends EmitBase {
   // Memory
 
   #access(): AccessContext {
-    this.#flow.point('fault');
-    const { ip } = this.insn;
     return {
       block: this.#block.index,
       conditional: this.#conditional > 0,
-      fault: (c) => {
-        c.set(this.#rip, i64.const(ip));
-        c.br(this.#faults);
-      },
+      fault: this.#fault(this.insn.ip),
     };
   }
   protected override guestLoad(t: WasmType, op: number, bytes: number, address: Val, forWrite: boolean): Val {
@@ -542,6 +539,14 @@ export class RegionEmit extends EmitBase {
 
   // Leaving
 
+  /** Records that control may leave here with what is dirty now; gives what emits that. */
+  #fault(ip: number): (c: Code) => void {
+    const p = this.#flow.point('fault');
+    return (c) => {
+      c.set(this.#rip, i64.const(ip));
+      c.br(this.#epilogues[p.epilogue] as Label);
+    };
+  }
   protected exitPending(): void {
     const { code } = this;
     if (this.#spilled) {
@@ -549,22 +554,20 @@ export class RegionEmit extends EmitBase {
       code.return(cpu.i32(OFF.status));
       return;
     }
-    this.#flow.point('fault');
-    code.set(this.#rip, i64.const(this.insn.ip));
-    code.br(this.#faults);
+    code.later(this.#fault(this.insn.ip));
+    code.unreachable();
   }
   protected exitWith(status: number, rip: 'this' | 'next'): void {
     const { code } = this;
-    const at = i64.const(rip === 'this' ? this.insn.ip : this.insn.next);
+    const at = rip === 'this' ? this.insn.ip : this.insn.next;
     if (this.#spilled) {
-      cpu.set64(code, OFF.rip, at);
+      cpu.set64(code, OFF.rip, i64.const(at));
       code.return(i32.const(status));
       return;
     }
-    this.#flow.point('fault');
-    code.set(this.#rip, at);
-    code.set(this.#status, i32.const(status));
-    code.br(this.#commonExit);
+    cpu.set32(code, OFF.status, i32.const(status));
+    code.later(this.#fault(at));
+    code.unreachable();
   }
   /** Stores what is dirty here. */
   #storeToLeave(): void {

@@ -41,10 +41,10 @@ export interface RegionLimits {
 }
 
 /**
- * Small on purpose: every register that a region uses anywhere stays live in all of its loops, and V8 then spills
- * inside them. Loops of one large function ran 2 to 4 times slower in regions of 1500 instructions than of 100.
+ * Not too large: what a region uses anywhere tends to stay live in its loops, and V8 then spills inside them; and not
+ * too small: large functions would leave one region for the next all the time.
  */
-export const REGION_LIMITS: RegionLimits = { insns: 120, run: 2000 };
+export const REGION_LIMITS: RegionLimits = { insns: 400, run: 2000 };
 
 /** Target of a direct jump, branch or call; null when the instruction has none. */
 export const directTarget = (i: Insn): number | null => {

@@ -15,14 +15,25 @@ interface Stretch {
 export interface Point {
   /**
    * `sync`: spills, lets others change the block, and reloads. `exit`: spills and leaves the function.
-   * `fault`: a branch to the epilogue that all faults share.
+   * `fault`: a branch to one of a few epilogues that faults share.
    */
   readonly kind: 'sync' | 'exit' | 'fault';
   /** Inside a conditional part of an instruction: control may also pass by. */
   readonly conditional: boolean;
   spill: number;
   reload: number;
+  /** Of a fault: which epilogue it branches to. */
+  epilogue: number;
 }
+
+/** Epilogues of a region: with one for all, whatever is written anywhere would be live everywhere. */
+export const EPILOGUES = 24;
+
+const bits = (set: number): number => {
+  let n = 0;
+  for (let s = set; s !== 0; s &= s - 1) n++;
+  return n;
+};
 
 export class RegisterFlow {
   readonly #blocks: (Stretch | Point)[][];
@@ -30,9 +41,9 @@ export class RegisterFlow {
   #items: (Stretch | Point)[];
   #now: Stretch = { kind: 'stretch', use: 0, def: 0, may: 0 };
   #conditional = 0;
-  /** After `solve`: registers to load on entry, and those that the common epilogue stores. */
+  /** After `solve`: registers to load on entry, and what each epilogue stores. */
   entry = 0;
-  faultSpill = 0;
+  epilogues: readonly number[] = [];
 
   /** `succs`: followed edges by block. */
   constructor(succs: readonly (readonly number[])[]) {
@@ -73,7 +84,7 @@ export class RegisterFlow {
     this.#now.may |= bit;
   }
   point(kind: Point['kind']): Point {
-    const p: Point = { kind, conditional: this.#conditional > 0, spill: 0, reload: 0 };
+    const p: Point = { kind, conditional: this.#conditional > 0, spill: 0, reload: 0, epilogue: 0 };
     this.#items.push(p);
     this.#open();
     return p;
@@ -106,9 +117,7 @@ export class RegisterFlow {
         }
       }
     }
-    let faultSpill = 0;
-    for (const items of this.#blocks) for (const i of items) if (i.kind === 'fault') faultSpill |= i.spill;
-    this.faultSpill = faultSpill;
+    this.#chooseEpilogues();
 
     // Backward: whose local has to be right. A spill reads its registers.
     const liveIn = new Int32Array(n);
@@ -125,7 +134,7 @@ export class RegisterFlow {
               live = (live & ~item.def) | item.use;
               break;
             case 'fault':
-              live |= faultSpill;
+              live |= this.epilogues[item.epilogue] as number;
               break;
             case 'exit':
               live |= item.spill;
@@ -143,5 +152,39 @@ export class RegisterFlow {
       }
     }
     this.entry = liveIn[0] as number;
+  }
+
+  /** Sorts the fault points into a few classes whose members store nearly the same registers. */
+  #chooseEpilogues(): void {
+    const points: Point[] = [];
+    for (const items of this.#blocks) for (const i of items) if (i.kind === 'fault') points.push(i);
+    const counts = new Map<number, number>();
+    for (const p of points) counts.set(p.spill, (counts.get(p.spill) ?? 0) + 1);
+    let classes = [...counts].map(([set, count]) => ({ set, count }));
+    // Rare sets join the first that costs least, until pairs can be compared in reasonable time.
+    classes.sort((a, b) => b.count - a.count);
+    const cost = (a: { set: number; count: number }, b: { set: number; count: number }): number => {
+      const both = a.set | b.set;
+      return a.count * (bits(both) - bits(a.set)) + b.count * (bits(both) - bits(b.set));
+    };
+    while (classes.length > EPILOGUES) {
+      const last = classes.pop() as { set: number; count: number };
+      let best = classes[0] as { set: number; count: number };
+      for (const c of classes) if (cost(c, last) < cost(best, last)) best = c;
+      best.set |= last.set;
+      best.count += last.count;
+      if (classes.length <= 4 * EPILOGUES) classes = classes.sort((a, b) => b.count - a.count);
+    }
+    this.epilogues = classes.map((c) => c.set);
+    for (const p of points) {
+      let best = 0;
+      let least = 99;
+      this.epilogues.forEach((set, k) => {
+        if ((p.spill & ~set) !== 0 || bits(set & ~p.spill) >= least) return;
+        best = k;
+        least = bits(set & ~p.spill);
+      });
+      p.epilogue = best;
+    }
   }
 }

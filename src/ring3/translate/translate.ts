@@ -20,7 +20,7 @@ export interface BatchLimits extends RegionLimits {
   readonly callDepth: number;
 }
 
-export const BATCH_LIMITS: BatchLimits = { ...REGION_LIMITS, regions: 24, batchInsns: 4000, callDepth: 3 };
+export const BATCH_LIMITS: BatchLimits = { ...REGION_LIMITS, regions: 24, batchInsns: 6000, callDepth: 3 };
 
 /** Regions that go into one module: those asked for that have code, in order; then their callees. */
 export type Batch = ReadonlyMap<number, Region>;
