@@ -7,7 +7,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     // One at a time: programs that wait for the clock or race each other are compared with Linux as it runs them alone.
     maxWorkers: 1,
-    retry: 1,
     pool: 'forks',
   },
 });

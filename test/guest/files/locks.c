@@ -1,5 +1,6 @@
 // POSIX locks, open file description locks, flock, waiting and deadlock.
 #include "check.h"
+#include "../settle.h"
 
 static int lock(int fd, int cmd, int type, long start, long len) {
   struct flock f = {type, SEEK_SET, start, len, 0};
@@ -69,7 +70,7 @@ int main(void) {
       _exit(0);
     }
     read(pp[0], b, 1);
-    usleep(50000);
+    await_sleep(p, p);
     errno = 0;
     int r = lock(fd, F_SETLKW, F_WRLCK, 1, 1);
     printf("parent %d %s\n", r, r < 0 ? error_name() : "");

@@ -13,14 +13,18 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "../settle.h"
 
 #define SHOW(what, call) do { errno = 0; long r = (call); printf("%s: %ld %s\n", what, r, errno ? strerror(errno) : "-"); } while (0)
 static long fx(volatile void *a, int op, unsigned v, void *t, volatile void *b, unsigned v3) {
   return syscall(SYS_futex, a, op, v, t, b, v3);
 }
 static volatile unsigned word, other, started, done[8];
+static pid_t tids[8];
+static int threads;
 static void *waiter(void *arg) {
   long i = (long)arg;
+  tids[i] = syscall(SYS_gettid);
   __atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
   long r = fx(&word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, 0, NULL, NULL, 1u << i);
   done[i] = r == 0 ? 1 : 2;
@@ -28,17 +32,21 @@ static void *waiter(void *arg) {
 }
 static void start(pthread_t *t, int n) {
   started = 0;
+  threads = n;
   memset((void *)done, 0, sizeof done);
   for (long i = 0; i < n; i++) {
     pthread_create(&t[i], NULL, waiter, (void *)i);
     while (started <= i) usleep(1000);
-    usleep(20000);
+    await_sleep(getpid(), tids[i]);
   }
 }
 static int count(void) {
   int n = 0;
-  usleep(20000);
-  for (int i = 0; i < 8; i++) n += done[i] == 1;
+  for (int i = 0; i < threads; i++) {
+    // Whoever was woken runs, until it has said so.
+    while (!done[i] && state_of(getpid(), tids[i]) != 'S') usleep(1000);
+    n += done[i] == 1;
+  }
   return n;
 }
 static void hit(int sig) {}
@@ -66,8 +74,9 @@ int main(void) {
   struct sigaction sa = {0};
   sa.sa_handler = hit;
   sigaction(SIGALRM, &sa, NULL);
-  setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 10000}}, NULL);
+  setitimer(ITIMER_REAL, &(struct itimerval){{0, 10000}, {0, 10000}}, NULL);
   SHOW("interrupted", fx(&word, FUTEX_WAIT, 5, NULL, NULL, 0));
+  setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
 
   pthread_t t[8];
   word = 0;
@@ -113,7 +122,7 @@ int main(void) {
     _exit(r == 0 ? 40 : 41);
   }
   while (!s[1]) usleep(1000);
-  usleep(20000);
+  await_sleep(p, p);
   SHOW("across", fx(s, FUTEX_WAKE, 1, NULL, NULL, 0));
   int st;
   waitpid(p, &st, 0);

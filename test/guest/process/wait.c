@@ -11,10 +11,15 @@
 #include <unistd.h>
 
 static void ms(int n) { nanosleep(&(struct timespec){0, n * 1000000L}, NULL); }
+static int gate[2];
+static void let_one_go(void) { (void)!write(gate[1], "g", 1); }
+/** Ends after `delay` ms; when it is negative, once it is let go. */
 static pid_t child(int code, int delay) {
   pid_t p = fork();
   if (p == 0) {
-    ms(delay);
+    char c;
+    if (delay < 0) (void)!read(gate[0], &c, 1);
+    else ms(delay);
     _exit(code);
   }
   return p;
@@ -24,11 +29,13 @@ static pid_t child(int code, int delay) {
 int main(void) {
   setvbuf(stdout, NULL, _IONBF, 0);
   int st = 0;
+  (void)!pipe(gate);
   SHOW("no children", wait(&st));
-  pid_t a = child(3, 0), b = child(256 + 5, 30);
+  pid_t a = child(3, 0), b = child(256 + 5, -1);
   pid_t r = waitpid(a, &st, 0);
   printf("a %d exit %d\n", r == a, WEXITSTATUS(st));
   SHOW("b not yet", waitpid(b, &st, WNOHANG));
+  let_one_go();
   r = wait(&st);
   printf("b %d exit %d\n", r == b, WEXITSTATUS(st));
   SHOW("gone", waitpid(b, &st, 0));
@@ -37,9 +44,10 @@ int main(void) {
   SHOW("bad pointer", waitpid(child(1, 0), (int *)8, 0));
 
   // A process group.
-  a = child(1, 20);
+  a = child(1, -1);
   b = child(2, 0);
   setpgid(a, a);
+  let_one_go();
   r = waitpid(-a, &st, 0);
   printf("group %d exit %d\n", r == a, WEXITSTATUS(st));
   r = waitpid(0, &st, 0);
@@ -53,7 +61,7 @@ int main(void) {
   printf("waitid %d: signo %d code %d status %d pid %d\n", r, si.si_signo, si.si_code, si.si_status, si.si_pid == a);
   r = waitid(P_ALL, 0, &si, WEXITED);
   printf("still there %d: %d\n", r, si.si_pid == a);
-  a = child(0, 30);
+  a = child(0, -1);
   memset(&si, 0xff, sizeof si);
   r = waitid(P_ALL, 0, &si, WEXITED | WNOHANG);
   printf("nohang %d: signo %d pid %d\n", r, si.si_signo, si.si_pid);

@@ -22,6 +22,8 @@ int main(void) {
     if (sig == 32 || sig == 33) continue;
     pid_t pid = fork();
     if (pid == 0) {
+      // A group with a parent outside: stops of the terminal do nothing to an orphaned one.
+      setpgid(0, 0);
       kill(getpid(), sig);
       _exit(5);
     }

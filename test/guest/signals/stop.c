@@ -19,6 +19,10 @@ static void cont(int sig) {
   (void)!write(1, "handler of CONT\n", 16);
   (void)!write(ready[1], "c", 1);
 }
+/** SIGCHLD may come a moment after the wait that it announces. */
+static void heard(int n) {
+  while (chld < n) nanosleep(&(struct timespec){0, 1000000}, NULL);
+}
 static void show(const char *what, pid_t r, pid_t pid, int st) {
   printf("%s: pid ok %d ", what, r == pid);
   if (WIFSTOPPED(st)) printf("stopped %d", WSTOPSIG(st));
@@ -41,6 +45,8 @@ int main(void) {
   pid_t pid = fork();
   if (pid == 0) {
     char c;
+    // A group with a parent outside: stops of the terminal do nothing to an orphaned one.
+    setpgid(0, 0);
     signal(SIGCONT, cont);
     struct sigaction none = {0};
     none.sa_handler = cont;
@@ -54,15 +60,17 @@ int main(void) {
   (void)!read(ready[0], &c, 1);
   kill(pid, SIGSTOP);
   r = waitpid(pid, &st, WUNTRACED);
+  heard(1);
   show("stop", r, pid, st);
   printf("reported once: %d\n", waitpid(pid, &st, WUNTRACED | WNOHANG));
   kill(pid, SIGCONT);
   r = waitpid(pid, &st, WCONTINUED);
   (void)!read(ready[0], &c, 1);
-  nanosleep(&(struct timespec){0, 20000000}, NULL);
+  heard(2);
   show("cont", r, pid, st);
   kill(pid, SIGTSTP);
   r = waitpid(pid, &st, WUNTRACED);
+  heard(3);
   show("tstp", r, pid, st);
   siginfo_t si = {0};
   kill(pid, SIGCONT);
@@ -80,6 +88,7 @@ int main(void) {
   printf("nor die of TERM: %d\n", waitpid(pid, &st, WNOHANG));
   kill(pid, SIGKILL);
   r = waitpid(pid, &st, 0);
+  heard(6);
   show("kill", r, pid, st);
 
   sa.sa_flags |= SA_NOCLDSTOP;
@@ -94,6 +103,7 @@ int main(void) {
   printf("nocldstop: %d\n", chld);
   kill(pid, SIGCONT);
   r = waitpid(pid, &st, 0);
+  heard(1);
   show("end", r, pid, st);
   printf("chld %d\n", chld);
 

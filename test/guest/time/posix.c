@@ -43,7 +43,7 @@ int main(void) {
   SHOW("create", timer_create(CLOCK_MONOTONIC, &ev, &t));
   struct itimerspec s = every(0, 10), o;
   SHOW("set", timer_settime(t, 0, &s, NULL));
-  while (!hits) pause();
+  while (!hits) usleep(1000);
   printf("value %d code %d overrun %d\n", value, code, overrun);
   SHOW("get", timer_gettime(t, &o));
   printf("disarmed %d\n", o.it_value.tv_sec == 0 && o.it_value.tv_nsec == 0);
@@ -67,14 +67,14 @@ int main(void) {
   hits = 0;
   s = every(0, 5);
   timer_settime(t, 0, &s, NULL);
-  while (!hits) pause();
+  while (!hits) usleep(1000);
   printf("alrm code %d\n", code);
   clock_gettime(CLOCK_REALTIME, &s.it_value);
   s.it_value.tv_nsec += 8000000;
   if (s.it_value.tv_nsec >= 1000000000) s.it_value.tv_sec++, s.it_value.tv_nsec -= 1000000000;
   hits = 0;
   SHOW("absolute", timer_settime(t, TIMER_ABSTIME, &s, NULL));
-  while (!hits) pause();
+  while (!hits) usleep(1000);
   printf("came\n");
   timer_delete(t);
   SHOW("bad clock", timer_create(99, NULL, &t));
@@ -87,7 +87,7 @@ int main(void) {
   hits = 0;
   s = every(0, 5);
   timer_settime(t, 0, &s, NULL);
-  while (!hits) pause();
+  while (!hits) usleep(1000);
   printf("this thread %d\n", tid == gettid());
   timer_delete(t);
   ev.sigev_notify = SIGEV_THREAD;

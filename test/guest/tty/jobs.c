@@ -66,9 +66,11 @@ static void leader(void) {
   ioctl(r, TIOCSWINSZ, &z);
   print_log("same size");
   (void)!write(m, "\003\034\032", 3);
-  ms(30);
   int seen = 0;
-  for (int i = 0; i < logged; i++) seen |= 1 << log_[i];
+  while ((seen & 1 << SIGINT) == 0 || (seen & 1 << SIGQUIT) == 0 || (seen & 1 << SIGTSTP) == 0) {
+    ms(1);
+    for (int i = 0; i < logged; i++) seen |= 1 << log_[i];
+  }
   logged = 0;
   printf("keys: int %d quit %d tstp %d\n", seen >> SIGINT & 1, seen >> SIGQUIT & 1, seen >> SIGTSTP & 1);
 
