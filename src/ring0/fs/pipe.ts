@@ -2,7 +2,7 @@
 // ones of pipe2 and the named ones of mknod use it; the host's end of a program's standard streams, too.
 
 import { EAGAIN, EBUSY, EFAULT, EINVAL, ENOTTY, ENXIO, EPERM, EPIPE } from '../../abi/errno.ts';
-import { O_ACCMODE, O_NONBLOCK, O_RDONLY, O_WRONLY } from '../../abi/fcntl.ts';
+import { O_ACCMODE, O_DIRECT, O_NONBLOCK, O_RDONLY, O_WRONLY } from '../../abi/fcntl.ts';
 import { S_IFIFO } from '../../abi/stat.ts';
 import type { Kernel } from '../kernel.ts';
 import { signalTask, userInfo } from '../task/signals.ts';
@@ -26,12 +26,20 @@ const POLLWRNORM = 0x100;
 const SIGPIPE = 13;
 const FIONREAD = 0x541b;
 
+/** Bytes that were written together as a packet, or a stretch of plain ones. */
+interface Piece {
+  bytes: number;
+  readonly packet: boolean;
+}
+
 /** The state of one pipe. `data` grows up to `capacity`; the bytes are data[head, head + used) modulo its length. */
 export interface Pipe {
   data: Uint8Array;
   head: number;
   used: number;
   capacity: number;
+  /** How the bytes are divided while there are packets among them (O_DIRECT); null for a plain stream. */
+  pieces: Piece[] | null;
   readers: number;
   writers: number;
   /** Opens of either end so far: a FIFO's open waits for the other end to have come, even if it left again. */
@@ -47,6 +55,7 @@ export const newPipe = (): Pipe => ({
   head: 0,
   used: 0,
   capacity: DEFAULT_CAPACITY,
+  pieces: null,
   readers: 0,
   writers: 0,
   readerOpens: 0,
@@ -74,14 +83,50 @@ export const takeBytes = (p: Pipe, into: Uint8Array, at: number, n: number): num
   if (k === 1) into[at] = p.data[p.head] as number;
   else peek(p, into, at, k);
   p.used -= k;
+  if (p.pieces !== null) dropPieces(p, k);
   p.head = p.used === 0 ? 0 : (p.head + k) % p.data.length;
   if (p.toWrite.waiters.size > 0) wake(p.toWrite);
   return k;
 };
 
+const dropPieces = (p: Pipe, n: number): void => {
+  const { pieces } = p;
+  let left = n;
+  while (pieces !== null && left > 0) {
+    const first = pieces[0] as Piece;
+    const k = Math.min(first.bytes, left);
+    first.bytes -= k;
+    left -= k;
+    if (first.bytes === 0) pieces.shift();
+  }
+  if (pieces?.length === 0) p.pieces = null;
+};
+
+/** Counts k bytes, of which `used` knows already, at the end. */
+const addPiece = (p: Pipe, k: number, packet: boolean): void => {
+  p.pieces ??= p.used > k ? [{ bytes: p.used - k, packet: false }] : [];
+  const last = p.pieces.at(-1);
+  if (!packet && last?.packet === false) last.bytes += k;
+  else p.pieces.push({ bytes: k, packet });
+};
+
+/** Takes what one read gets: no more than a packet, whose rest is lost. */
+const takePiece = (p: Pipe, pieces: readonly Piece[], into: Uint8Array, at: number, n: number): number => {
+  const { bytes, packet } = pieces[0] as Piece;
+  const k = takeBytes(p, into, at, Math.min(n, bytes));
+  if (packet && k < bytes) takeBytes(p, new Uint8Array(bytes - k), 0, bytes - k);
+  return k;
+};
+
+/** A packet takes a page's place, however short it is. */
+const roomOf = (p: Pipe): number => {
+  const room = p.capacity - p.used;
+  return p.pieces === null ? room : Math.min(room, p.capacity - p.pieces.length * PIPE_BUF);
+};
+
 /** Puts up to n bytes in, as many as fit; wakes readers. */
-export const putBytes = (p: Pipe, from: Uint8Array, at: number, n: number): number => {
-  const k = Math.min(n, p.capacity - p.used);
+export const putBytes = (p: Pipe, from: Uint8Array, at: number, n: number, packet = false): number => {
+  const k = Math.min(n, roomOf(p));
   if (k <= 0) return 0;
   if (p.used + k > p.data.length) {
     let size = p.data.length;
@@ -96,6 +141,7 @@ export const putBytes = (p: Pipe, from: Uint8Array, at: number, n: number): numb
     if (k > first) p.data.set(from.subarray(at + first, at + k), 0);
   }
   p.used += k;
+  if (packet || p.pieces !== null) addPiece(p, k, packet);
   if (p.toRead.waiters.size > 0) wake(p.toRead);
   return k;
 };
@@ -131,6 +177,7 @@ interface WriteState {
 export const pipeOps = (p: Pipe): FileOps => ({
   read(_task, file, buf, at, n) {
     if (n === 0) return 0;
+    if (p.pieces !== null) return takePiece(p, p.pieces, buf, at, n);
     if (p.used > 0) return takeBytes(p, buf, at, n);
     if (p.writers === 0) return 0;
     if (file.flags & O_NONBLOCK) return -EAGAIN;
@@ -146,8 +193,11 @@ export const pipeOps = (p: Pipe): FileOps => ({
     let total = done;
     // Up to PIPE_BUF bytes go in whole or not at all. A reader outside the machine takes what it is woken for at
     // once, before this write could wait for the room that it makes.
-    while (p.capacity - p.used >= (n <= PIPE_BUF ? n : 1)) {
-      total += putBytes(p, buf, at + total, n - total);
+    const packet = (file.flags & O_DIRECT) !== 0;
+    const least = packet ? PIPE_BUF : n <= PIPE_BUF ? n : 1;
+    while (roomOf(p) >= least) {
+      const k = packet ? Math.min(n - total, PIPE_BUF) : n - total;
+      total += putBytes(p, buf, at + total, k, packet);
       if (total === n) return n;
     }
     if (file.flags & O_NONBLOCK) return total > 0 ? total : -EAGAIN;
@@ -162,7 +212,7 @@ export const pipeOps = (p: Pipe): FileOps => ({
       if (p.writers === 0 && p.writerOpens > 0) events |= POLLHUP;
     }
     if (writes(file.flags)) {
-      if (p.capacity - p.used >= PIPE_BUF) events |= POLLOUT | POLLWRNORM;
+      if (roomOf(p) >= PIPE_BUF) events |= POLLOUT | POLLWRNORM;
       if (p.readers === 0) events |= POLLERR;
     }
     return events;
@@ -177,6 +227,7 @@ export const pipeOps = (p: Pipe): FileOps => ({
     if (request !== FIONREAD) return -ENOTTY;
     return task.mm.writeU32(arg, p.used) ? 0 : -EFAULT;
   },
+  ready: () => p.pieces?.[0]?.bytes ?? p.used,
   release(file) {
     if (reads(file.flags)) dropReader(p);
     if (writes(file.flags)) dropWriter(p);
@@ -232,7 +283,7 @@ const pipeFs = (kernel: Kernel): FileSystem & { next: number } => {
   return vfs.pipes;
 };
 
-/** The two ends of a new pipe: [read end, write end]. `flags` may have O_NONBLOCK. */
+/** The two ends of a new pipe: [read end, write end]. `flags` may have O_NONBLOCK, and O_DIRECT for packets. */
 export const makePipe = (kernel: Kernel, uid: number, gid: number, flags = 0): [OpenFile, OpenFile, Pipe] => {
   const fs = pipeFs(kernel);
   const p = newPipe();
@@ -271,7 +322,7 @@ export const makePipe = (kernel: Kernel, uid: number, gid: number, flags = 0): [
   addWriter(p);
   const label = `pipe:[${attr.ino}]`;
   return [
-    newFile(inode, null, ops, O_RDONLY | flags, label),
+    newFile(inode, null, ops, O_RDONLY | (flags & ~O_DIRECT), label),
     newFile(inode, null, ops, O_WRONLY | flags, label),
     p,
   ];

@@ -1,7 +1,7 @@
 // pipe(2), pipe2(2).
 
 import { EFAULT, EINVAL, EMFILE } from '../../abi/errno.ts';
-import { O_CLOEXEC, O_NONBLOCK, OPEN_FLAGS } from '../../abi/fcntl.ts';
+import { O_CLOEXEC, O_DIRECT, O_NONBLOCK, OPEN_FLAGS } from '../../abi/fcntl.ts';
 import { fdPairOut, flags } from '../../gate/codec.ts';
 import { type Row, syscall } from '../../gate/row.ts';
 import { makePipe } from '../fs/pipe.ts';
@@ -9,11 +9,10 @@ import type { Task } from '../task/types.ts';
 import { closeFd, installOrRelease } from '../vfs/fdtable.ts';
 import { releaseFile } from '../vfs/file.ts';
 
-const O_DIRECT = 0o40000;
-
 const open = (task: Task, fds: number, options: number): number => {
   const cloexec = (options & O_CLOEXEC) !== 0;
-  const [input, output] = makePipe(task.kernel, task.cred.fsuid, task.cred.fsgid, options & O_NONBLOCK);
+  const { fsuid, fsgid } = task.cred;
+  const [input, output] = makePipe(task.kernel, fsuid, fsgid, options & (O_NONBLOCK | O_DIRECT));
   const r = installOrRelease(task, input, cloexec);
   if (r < 0) {
     releaseFile(output);
@@ -41,12 +40,10 @@ export const pipe2 = syscall(
     returns: 'int',
     family: 'desc',
     support: 'partial',
-    note: 'O_DIRECT (packets) and notification pipes are refused with EINVAL',
+    note: 'notification pipes are refused with EINVAL',
   },
   (task, fds, options) =>
-    (options & ~(O_CLOEXEC | O_NONBLOCK)) !== 0 || (options & O_DIRECT) !== 0
-      ? -EINVAL
-      : open(task, fds, options),
+    (options & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT)) !== 0 ? -EINVAL : open(task, fds, options),
 );
 
 export const rows: readonly Row[] = [pipe, pipe2];

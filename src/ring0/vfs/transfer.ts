@@ -65,8 +65,39 @@ const readPages = (task: Task, file: OpenFile, addr: number, n: number, pos: num
   return done;
 };
 
+/** How many bytes from the start of a vector can be written to, out of `n`. */
+const writable = (task: Task, list: readonly IoVec[], n: number): number => {
+  let done = 0;
+  for (const { base, length } of list) {
+    const end = base + Math.min(length, n - done);
+    for (let at = base; at < end; ) {
+      if (task.mm.direct(at, 1, true) < 0) return done;
+      const k = Math.min(PAGE_SIZE - (at % PAGE_SIZE), end - at);
+      at += k;
+      done += k;
+    }
+    if (done === n) break;
+  }
+  return done;
+};
+
+/**
+ * How many bytes to ask a stream for, or -EFAULT. What it has and memory cannot take stays there, page by page as a
+ * pipe's buffers are copied or not.
+ */
+const takes = (task: Task, file: OpenFile, list: readonly IoVec[], n: number): number => {
+  const most = Math.min(n, READ_CHUNK);
+  const there = Math.min(file.ops.ready?.(file) ?? 0, most);
+  if (there === 0) return most;
+  const room = writable(task, list, there);
+  if (room >= there) return most;
+  return room < PAGE_SIZE ? -EFAULT : room - (room % PAGE_SIZE);
+};
+
 const readStream = (task: Task, file: OpenFile, addr: number, n: number): Result => {
-  const scratch = new Uint8Array(Math.min(n, READ_CHUNK));
+  const wanted = takes(task, file, [{ base: addr, length: n }], n);
+  if (wanted < 0) return wanted;
+  const scratch = new Uint8Array(wanted);
   const r = file.ops.read?.(task, file, scratch, 0, scratch.length, -1) ?? -EINVAL;
   if (typeof r !== 'number' || r <= 0) return r;
   const put = task.mm.writeSome(addr, scratch, 0, r);
@@ -210,7 +241,9 @@ export const readVector = (task: Task, file: OpenFile, list: readonly IoVec[], a
     return done;
   }
   if ((file.flags & O_ACCMODE) === O_WRONLY || file.flags & O_PATH) return -EBADF;
-  const scratch = new Uint8Array(Math.min(total(list), READ_CHUNK));
+  const wanted = takes(task, file, list, total(list));
+  if (wanted < 0) return wanted;
+  const scratch = new Uint8Array(wanted);
   const r = file.ops.read?.(task, file, scratch, 0, scratch.length, -1) ?? -EINVAL;
   if (typeof r !== 'number' || r <= 0) return r;
   let done = 0;

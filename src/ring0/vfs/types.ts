@@ -189,6 +189,11 @@ export interface FileOps {
   /** Reads up to n bytes into buf at `at`. `pos` is -1 for streams. 0 at the end. May block unless nonblock. */
   read?(task: Task, file: OpenFile, buf: Uint8Array, at: number, n: number, pos: number): Result;
   write?(task: Task, file: OpenFile, buf: Uint8Array, at: number, n: number, pos: number): Result;
+  /**
+   * How many bytes a read would take now. For streams that keep what could not be copied to the reader (pipes); others
+   * lose it, as Linux's do.
+   */
+  ready?(file: OpenFile): number;
   /** Whether lseek works; absent or false: ESPIPE. */
   readonly seekable?: boolean;
   /** Own lseek for directories and special files. */
