@@ -5,6 +5,7 @@ import type { Cpu } from '../ring3/cpu.ts';
 import type { MemoryState } from './mm/state.ts';
 import { type FutexTable, futexTable } from './task/futex.ts';
 import { timerDequeued } from './task/itimers.ts';
+import { killForMemory } from './task/oom.ts';
 import { type RunState, ready, runState } from './task/runqueue.ts';
 import { signalTask, userInfo } from './task/signals.ts';
 import { addTimer } from './task/timers.ts';
@@ -93,6 +94,8 @@ export interface KernelHooks {
   forkProcess(parent: Process, child: Process): void;
   /** The leader of a session has ended: its terminal is hung up. */
   hangup(leader: Process): void;
+  /** Memory is out; true when a process other than the task's was killed to get some. */
+  outOfMemory(task: Task): boolean;
   /** A signal leaves the queue; may replace its information. */
   dequeued(task: Task, info: SigInfo): SigInfo;
 }
@@ -167,6 +170,7 @@ export const createKernel = (options: KernelOptions): Kernel => {
       exitTask: () => {},
       forkProcess: () => {},
       hangup: () => {},
+      outOfMemory: killForMemory,
       dequeued: timerDequeued,
     },
     events: { signal: null, exit: null, fork: null, stop: null },

@@ -153,6 +153,8 @@ describe('memory that is out costs the process that took it', () => {
     ['anonymous pages', 't'],
     ['malloc', 'h'],
     ['brk', 'b'],
+    ['reads', 'r'],
+    ['reads beside a larger process', 'o'],
     ['page tables', 'p'],
     ['mappings, and forks that copy them', 'm'],
     ['a file in /tmp', 'f'],

@@ -23,6 +23,36 @@ static void heap(void) {
     memset(p, 1, 1 << 20);
   }
 }
+/** The kernel writes the pages. */
+static void reads(void) {
+  int fd = open("/dev/zero", O_RDONLY);
+  for (;;) {
+    char *p = mmap(0, 16 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) _exit(errno == ENOMEM ? 3 : 4);
+    for (int i = 0; i < 16 << 20; i += 1 << 16)
+      if (read(fd, p + i, 1 << 16) != 1 << 16) _exit(5);
+  }
+}
+/** The same by a small process while a large one is there: that one has to go. */
+static void reads_beside(void) {
+  int fds[2];
+  pipe(fds);
+  pid_t big = fork();
+  if (big == 0) {
+    char *p = mmap(0, 60 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memset(p, 1, 60 << 20);
+    write(fds[1], "x", 1);
+    pause();
+  }
+  char c;
+  read(fds[0], &c, 1);
+  int fd = open("/dev/zero", O_RDONLY), s;
+  char *p = mmap(0, 48 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  for (int i = 0; i < 48 << 20; i += 1 << 16)
+    if (read(fd, p + i, 1 << 16) != 1 << 16) _exit(5);
+  waitpid(big, &s, 0);
+  _exit(WIFSIGNALED(s) && WTERMSIG(s) == SIGKILL ? 3 : 4);
+}
 static void brks(void) {
   for (;;) {
     char *p = sbrk(1 << 20);
@@ -110,6 +140,8 @@ int main(int argc, char **argv) {
       case 't': touch();
       case 'h': heap();
       case 'b': brks();
+      case 'r': reads();
+      case 'o': reads_beside();
       case 'p': tables();
       case 'm': mappings();
       case 'f': files("/tmp/full");

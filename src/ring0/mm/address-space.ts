@@ -22,6 +22,7 @@ import { type Access, type AddressSpace, type FaultResult, type Mapping, VM } fr
 import { PagedMemory } from './user-memory.ts';
 
 const CAP_SYS_RAWIO = 17;
+const SIGKILL = 9;
 
 type Layout = AddressSpace['layout'];
 
@@ -76,7 +77,13 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
   }
 
   protected resolve(addr: number, write: boolean): boolean {
-    const r = resolveFault(this, addr, write ? 'write' : 'read');
+    const access = write ? 'write' : 'read';
+    let r = resolveFault(this, addr, access);
+    // The kernel's own accesses end a process for memory as the program's do. Not those to a space in the making: execve answers ENOMEM.
+    while (r !== 'resolved' && 'signo' in r && r.signo === SIGKILL && this.state.current()?.mm === this) {
+      if (!this.state.outOfMemory()) return false;
+      r = resolveFault(this, addr, access);
+    }
     if (r === 'resolved') return true;
     if ('blocked' in r) this.waiting = r;
     return false;

@@ -21,6 +21,8 @@ export interface MemoryState {
   readonly zeroFrame: number;
   /** The task whose limits and identity count. */
   current(): Task | null;
+  /** Memory is out and the current task needs some; true when another process was killed for it. */
+  outOfMemory(): boolean;
   /** Asked in turn when memory is out; each returns how many frames it freed. */
   readonly reclaimers: Set<() => number>;
   /** Drops a mapping's reference on its file. */
@@ -46,6 +48,7 @@ export const createMemoryState = (
   frames: cpu.frames,
   zeroFrame: cpu.frames.allocZeroed(),
   current,
+  outOfMemory: () => false,
   reclaimers: new Set(),
   closeFile: releaseFile,
   isNoExec: (file) => ((file.path?.mount.flags ?? 0) & MS_NOEXEC) !== 0,
@@ -60,6 +63,7 @@ export const createMemoryState = (
 export const memoryOf = (kernel: Kernel): MemoryState => {
   if (kernel.memory) return kernel.memory;
   const state = createMemoryState(kernel.cpu, () => kernel.current);
+  state.outOfMemory = () => kernel.current !== null && kernel.hooks.outOfMemory(kernel.current);
   state.reclaimers.add(() => {
     let freed = 0;
     for (const reclaim of kernel.vfs?.reclaim ?? []) freed += reclaim();

@@ -1,13 +1,14 @@
 // The run loop: takes a runnable task, puts it on the CPU, and acts on why the CPU came back (round robin, one
 // task at a time, preempted by budget). The machine calls `runSlice` between host events.
 
-import { SI, SIG } from '../../abi/signal.ts';
+import { SIG } from '../../abi/signal.ts';
 import { STATUS, VECTOR } from '../../ring3/layout.ts';
 import type { Kernel } from '../kernel.ts';
 import { isBlock } from '../wait.ts';
 import { deliver } from './deliver.ts';
 import { exitGroup } from './exit.ts';
 import { checkCpuTime, hasCpuLimit } from './itimers.ts';
+import { killForMemory } from './oom.ts';
 import { leaveCriticalSection } from './rseq.ts';
 import { BUDGET, bury, pick, requeue, settle, sleepOn, switchTo } from './runqueue.ts';
 import { dying, forceSignal } from './signals.ts';
@@ -136,32 +137,7 @@ const fault = (task: Task): void => {
   }
   if ('signo' in r) {
     const info = { signo: r.signo, errno: 0, code: r.code, addr: r.addr };
-    if (r.signo === SIG.SIGKILL) outOfMemory(task);
+    if (r.signo === SIG.SIGKILL) killForMemory(task);
     else forceSignal(task, info);
   }
-};
-
-/**
- * Memory is out: the process that has most of it is killed, as the kernel's OOM killer would (mm/oom_kill.c).
- * When it is another one, the task that met the shortage tries again.
- */
-const outOfMemory = (task: Task): void => {
-  const { kernel } = task;
-  let victim = task.process;
-  let most = task.mm.usage().residentPages;
-  for (const p of kernel.processes.values()) {
-    if (p.state === 'zombie' || p.exiting) continue;
-    const pages = p.leader.mm.usage().residentPages;
-    if (pages > most) {
-      victim = p;
-      most = pages;
-    }
-  }
-  const first = victim.threads.values().next().value;
-  if (victim === task.process || first === undefined) {
-    forceSignal(task, { signo: SIG.SIGKILL, errno: 0, code: SI.SI_KERNEL });
-    return;
-  }
-  exitGroup(first, SIG.SIGKILL);
-  bury(kernel);
 };
