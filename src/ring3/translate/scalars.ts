@@ -40,15 +40,15 @@ export class ScalarLanes {
   /** Sets the vector local of a register, and what is kept of its low lane. `same`: the register that v is a copy of. */
   set(code: Code, reg: number, vector: Val, v: Val, same: number | null): void {
     // The usual way to clear a register, which has no dependency on it on the processor either.
-    let value = v.k === 'op' && v.op === XOR && v.args[0] === v.args[1] ? NONE : v;
+    let value = v.k === 'op' && v.op === XOR && v.a === v.b ? NONE : v;
     const rest: Float[] = [];
     for (const t of FLOATS) {
       const low = this.#low[t].get(reg);
       if (!low) continue;
       if (value === NONE) code.set(low, t === 'f32' ? f32.const(0) : f64.const(0));
       else if (value.k === 'op' && value.op === REPLACE[t] && value.imm === 0) {
-        code.set(low, value.args[1] as Val);
-        value = apply('v128', value.op, [value.args[0] as Val, low], 0);
+        code.set(low, value.b as Val);
+        value = apply('v128', value.op, value.a as Val, low);
       } else {
         const source = same === null ? undefined : this.#low[t].get(same);
         if (source) code.set(low, source);

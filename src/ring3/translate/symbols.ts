@@ -15,7 +15,7 @@ const SHL = 0x86;
 /** Distances beyond this are of no use to anyone, and sums of them stay exact. */
 const FAR = 2 ** 40;
 
-const smallConst = (v: Val | undefined): number | null => {
+const smallConst = (v: Val | null): number | null => {
   if (!v) return null;
   const c = constOf(v);
   return typeof c === 'number' && Math.abs(c) < FAR ? c : null;
@@ -72,12 +72,12 @@ export class Symbols {
         return c === null ? { root: this.#root(`c${v.imm}`), offset: 0 } : { root: 0, offset: c };
       }
       case 'load': {
-        const [base] = v.args;
+        const base = v.a;
         if (base?.k === 'const') return { root: this.#root(`m${v.imm}:${epoch}`), offset: 0 };
         break;
       }
       case 'op': {
-        const [a, b] = v.args;
+        const { a, b } = v;
         if (!a || !b) break;
         const c = smallConst(b);
         if (v.op === SHL && c !== null) {

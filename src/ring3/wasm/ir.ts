@@ -13,38 +13,51 @@ export interface Val {
   readonly op: number;
   /** Constant value (i32/f32/f64: number; i64: number when safe, else bigint), or memory offset, or lane. */
   readonly imm: number | bigint;
-  readonly args: readonly Val[];
+  /** Operands of an operator, in the order of WebAssembly; the address of a load. */
+  readonly a: Val | null;
+  readonly b: Val | null;
+  readonly c: Val | null;
+  /** Arguments of a call. */
+  readonly args: readonly Val[] | null;
   /** v128 constants and i8x16.shuffle lanes: 16 bytes. */
   readonly bytes: Uint8Array | null;
 }
 
-const none: readonly Val[] = [];
-
-const node = (t: WasmType, k: Val['k'], op: number, imm: number | bigint, args: readonly Val[]): Val => ({
-  t,
-  k,
-  op,
-  imm,
-  args,
-  bytes: null,
-});
+/** All nodes are made here, so that they have one shape. */
+const node = (
+  t: WasmType,
+  k: Val['k'],
+  op: number,
+  imm: number | bigint,
+  a: Val | null = null,
+  b: Val | null = null,
+  c: Val | null = null,
+  args: readonly Val[] | null = null,
+  bytes: Uint8Array | null = null,
+): Val => ({ t, k, op, imm, a, b, c, args, bytes });
 
 /** An operator applied to operands; `imm` is the lane of extract_lane/replace_lane. */
-export const apply = (t: WasmType, op: number, args: readonly Val[], imm = 0): Val =>
-  node(t, 'op', op, imm, args);
+export const apply = (
+  t: WasmType,
+  op: number,
+  a: Val,
+  b: Val | null = null,
+  c: Val | null = null,
+  imm = 0,
+): Val => node(t, 'op', op, imm, a, b, c);
 
-export const local = (t: WasmType, index: number): Val => node(t, 'local', index, 0, none);
-export const global = (t: WasmType, index: number): Val => node(t, 'global', index, 0, none);
+export const local = (t: WasmType, index: number): Val => node(t, 'local', index, 0);
+export const global = (t: WasmType, index: number): Val => node(t, 'global', index, 0);
 /** A load from linear memory at `address` (i32) plus the constant `offset`. `op` is the load opcode. */
 export const loadAt = (t: WasmType, op: number, address: Val, offset = 0): Val =>
-  node(t, 'load', op, offset, [address]);
+  node(t, 'load', op, offset, address);
 /** A call that returns one value; `func` is a function index of the module being built. */
 export const callFn = (t: WasmType, func: number, args: readonly Val[]): Val =>
-  node(t, 'call', func, 0, args);
+  node(t, 'call', func, 0, null, null, null, args);
 export const select = (cond: Val, then: Val, otherwise: Val): Val => {
   const c = constOf(cond);
   if (c !== null) return c !== 0 && c !== 0n ? then : otherwise;
-  return node(then.t, 'select', 0, 0, [then, otherwise, cond]);
+  return node(then.t, 'select', 0, 0, then, otherwise, cond);
 };
 
 /** The value of a constant node, or null. */
@@ -62,15 +75,9 @@ type Un = (a: Val) => Val;
 
 const isZero = (v: Val): boolean => v.k === 'const' && (v.imm === 0 || v.imm === 0n) && v.t !== 'v128';
 
-const c32 = (v: number): Val => node('i32', 'const', 0, v | 0, none);
+const c32 = (v: number): Val => node('i32', 'const', 0, v | 0);
 const c64 = (v: number | bigint): Val =>
-  node(
-    'i64',
-    'const',
-    0,
-    typeof v === 'bigint' ? norm64(v) : Number.isSafeInteger(v) ? v : norm64(big(v)),
-    none,
-  );
+  node('i64', 'const', 0, typeof v === 'number' && Number.isSafeInteger(v) ? v : norm64(big(v)));
 
 const fold32 =
   (op: number, f: (a: number, b: number) => number | null, ident?: 'right0' | 'both0'): Bin =>
@@ -81,19 +88,29 @@ const fold32 =
     }
     if (ident !== undefined && isZero(b)) return a;
     if (ident === 'both0' && isZero(a)) return b;
-    return apply('i32', op, [a, b]);
+    return apply('i32', op, a, b);
   };
 
+/** `quick`: the result where both operands are safe numbers, as it counts while it is safe, too. */
 const fold64 =
-  (op: number, f: (a: bigint, b: bigint) => bigint | null, ident?: 'right0' | 'both0'): Bin =>
+  (
+    op: number,
+    f: (a: bigint, b: bigint) => bigint | null,
+    ident?: 'right0' | 'both0',
+    quick?: (a: number, b: number) => number,
+  ): Bin =>
   (a, b) => {
     if (a.k === 'const' && b.k === 'const') {
+      if (quick && typeof a.imm === 'number' && typeof b.imm === 'number') {
+        const r = quick(a.imm, b.imm);
+        if (Number.isSafeInteger(r)) return c64(r);
+      }
       const r = f(BigInt.asIntN(64, big(a.imm)), BigInt.asIntN(64, big(b.imm)));
       if (r !== null) return c64(r);
     }
     if (ident !== undefined && isZero(b)) return a;
     if (ident === 'both0' && isZero(a)) return b;
-    return apply('i64', op, [a, b]);
+    return apply('i64', op, a, b);
   };
 
 const cmp32 =
@@ -101,29 +118,29 @@ const cmp32 =
   (a, b) =>
     a.k === 'const' && b.k === 'const'
       ? c32(f(a.imm as number, b.imm as number) ? 1 : 0)
-      : apply('i32', op, [a, b]);
+      : apply('i32', op, a, b);
 
 const cmp64 =
   (op: number, f: (a: bigint, b: bigint) => boolean): Bin =>
   (a, b) =>
     a.k === 'const' && b.k === 'const'
       ? c32(f(BigInt.asIntN(64, big(a.imm)), BigInt.asIntN(64, big(b.imm))) ? 1 : 0)
-      : apply('i32', op, [a, b]);
+      : apply('i32', op, a, b);
 
 const un =
   (t: WasmType, op: number): Un =>
   (a) =>
-    apply(t, op, [a]);
+    apply(t, op, a);
 const bin =
   (t: WasmType, op: number): Bin =>
   (a, b) =>
-    apply(t, op, [a, b]);
+    apply(t, op, a, b);
 const u = (v: bigint): bigint => BigInt.asUintN(64, v);
 
 /** i32 operators; comparisons give 0 or 1. */
 export const i32 = {
   const: c32,
-  eqz: (a: Val): Val => (a.k === 'const' ? c32(isZero(a) ? 1 : 0) : apply('i32', 0x45, [a])),
+  eqz: (a: Val): Val => (a.k === 'const' ? c32(isZero(a) ? 1 : 0) : apply('i32', 0x45, a)),
   eq: cmp32(0x46, (a, b) => a === b),
   ne: cmp32(0x47, (a, b) => a !== b),
   ltS: cmp32(0x48, (a, b) => a < b),
@@ -154,9 +171,12 @@ export const i32 = {
   rotr: bin('i32', 0x78),
   /** Low 32 bits of an i64. */
   wrap: (a: Val): Val => {
-    if (a.k === 'const') return c32(Number(BigInt.asIntN(32, big(a.imm))));
-    if (a.k === 'op' && (a.op === 0xac || a.op === 0xad)) return a.args[0] as Val;
-    return apply('i32', 0xa7, [a]);
+    if (a.k === 'const') {
+      // ToInt32 is exact for safe integers.
+      return c32(typeof a.imm === 'number' ? a.imm | 0 : Number(BigInt.asIntN(32, a.imm)));
+    }
+    if (a.k === 'op' && (a.op === 0xac || a.op === 0xad)) return a.a as Val;
+    return apply('i32', 0xa7, a);
   },
   extend8S: un('i32', 0xc0),
   extend16S: un('i32', 0xc1),
@@ -170,7 +190,7 @@ export const i32 = {
 /** i64 operators; comparisons give an i32 0 or 1. */
 export const i64 = {
   const: c64,
-  eqz: (a: Val): Val => (a.k === 'const' ? c32(isZero(a) ? 1 : 0) : apply('i32', 0x50, [a])),
+  eqz: (a: Val): Val => (a.k === 'const' ? c32(isZero(a) ? 1 : 0) : apply('i32', 0x50, a)),
   eq: cmp64(0x51, (a, b) => a === b),
   ne: cmp64(0x52, (a, b) => a !== b),
   ltS: cmp64(0x53, (a, b) => a < b),
@@ -184,8 +204,18 @@ export const i64 = {
   clz: un('i64', 0x79),
   ctz: un('i64', 0x7a),
   popcnt: un('i64', 0x7b),
-  add: fold64(0x7c, (a, b) => a + b, 'both0'),
-  sub: fold64(0x7d, (a, b) => a - b, 'right0'),
+  add: fold64(
+    0x7c,
+    (a, b) => a + b,
+    'both0',
+    (a, b) => a + b,
+  ),
+  sub: fold64(
+    0x7d,
+    (a, b) => a - b,
+    'right0',
+    (a, b) => a - b,
+  ),
   mul: fold64(0x7e, (a, b) => a * b),
   divS: bin('i64', 0x7f),
   divU: bin('i64', 0x80),
@@ -199,8 +229,8 @@ export const i64 = {
   shrU: fold64(0x88, (a, b) => u(a) >> (b & 63n), 'right0'),
   rotl: bin('i64', 0x89),
   rotr: bin('i64', 0x8a),
-  extendS: (a: Val): Val => (a.k === 'const' ? c64(a.imm) : apply('i64', 0xac, [a])),
-  extendU: (a: Val): Val => (a.k === 'const' ? c64((a.imm as number) >>> 0) : apply('i64', 0xad, [a])),
+  extendS: (a: Val): Val => (a.k === 'const' ? c64(a.imm) : apply('i64', 0xac, a)),
+  extendU: (a: Val): Val => (a.k === 'const' ? c64((a.imm as number) >>> 0) : apply('i64', 0xad, a)),
   extend8S: un('i64', 0xc2),
   extend16S: un('i64', 0xc3),
   extend32S: un('i64', 0xc4),
@@ -210,7 +240,7 @@ export const i64 = {
 };
 
 export const f32 = {
-  const: (v: number): Val => node('f32', 'const', 0, v, none),
+  const: (v: number): Val => node('f32', 'const', 0, v),
   eq: bin('i32', 0x5b),
   ne: bin('i32', 0x5c),
   lt: bin('i32', 0x5d),
@@ -235,7 +265,7 @@ export const f32 = {
 };
 
 export const f64 = {
-  const: (v: number): Val => node('f64', 'const', 0, v, none),
+  const: (v: number): Val => node('f64', 'const', 0, v),
   eq: bin('i32', 0x61),
   ne: bin('i32', 0x62),
   lt: bin('i32', 0x63),
@@ -261,22 +291,19 @@ export const f64 = {
 
 /** SIMD by opcode number of the proposal: `v128.op(0x6e, a, b)` is i8x16.add. */
 export const v128 = {
-  const: (bytes: Uint8Array): Val => ({ t: 'v128', k: 'const', op: 0, imm: 0, args: none, bytes }),
-  op: (code: number, ...args: Val[]): Val => apply('v128', 0xfd00 + code, args),
+  const: (bytes: Uint8Array): Val => node('v128', 'const', 0, 0, null, null, null, null, bytes),
+  op: (code: number, a: Val, b: Val | null = null, c: Val | null = null): Val =>
+    apply('v128', 0xfd00 + code, a, b, c),
   /** An operator whose result is not a v128 (any_true, all_true, bitmask). */
-  test: (code: number, a: Val): Val => apply('i32', 0xfd00 + code, [a]),
+  test: (code: number, a: Val): Val => apply('i32', 0xfd00 + code, a),
   /** extract_lane; `code` picks the shape (i32x4: 0x1b, i64x2: 0x1d, f32x4: 0x1f, f64x2: 0x21 ...). */
-  extract: (t: WasmType, code: number, a: Val, lane: number): Val => apply(t, 0xfd00 + code, [a], lane),
-  replace: (code: number, a: Val, lane: number, x: Val): Val => apply('v128', 0xfd00 + code, [a, x], lane),
+  extract: (t: WasmType, code: number, a: Val, lane: number): Val =>
+    apply(t, 0xfd00 + code, a, null, null, lane),
+  replace: (code: number, a: Val, lane: number, x: Val): Val =>
+    apply('v128', 0xfd00 + code, a, x, null, lane),
   /** i8x16.shuffle with 16 lane numbers, 0..31. */
-  shuffle: (a: Val, b: Val, lanes: readonly number[]): Val => ({
-    t: 'v128',
-    k: 'op',
-    op: 0xfd0d,
-    imm: 0,
-    args: [a, b],
-    bytes: Uint8Array.from(lanes),
-  }),
+  shuffle: (a: Val, b: Val, lanes: readonly number[]): Val =>
+    node('v128', 'op', 0xfd0d, 0, a, b, null, null, Uint8Array.from(lanes)),
 };
 
 /** SIMD opcodes at or above 0x100 (none today) would need another encoding of `op`. */

@@ -12,7 +12,7 @@ export interface FuncType {
 const section = (out: ByteWriter, id: number, body: ByteWriter): void => {
   out.byte(id);
   out.u32(body.length);
-  out.raw(body.take());
+  out.raw(body.bytes, 0, body.length);
 };
 
 /** Builds a module. Declare imports before the first function: function indices count imports first. */
@@ -22,7 +22,9 @@ export class ModuleBuilder {
   #importedFuncs: { module: string; name: string; type: number }[] = [];
   #importedTables: { module: string; name: string; min: number }[] = [];
   #memory: { module: string; name: string; minPages: number } | null = null;
-  #funcs: { type: number; code: Code | null }[] = [];
+  #funcs: { readonly type: number; from: number; to: number; unlikely: readonly number[] }[] = [];
+  /** The bodies in the order in which they were defined. */
+  #bodies = new ByteWriter(1 << 15);
   #exports: { name: string; index: number }[] = [];
   #elements: { table: number; offset: number; funcs: number[] }[] = [];
 
@@ -56,13 +58,16 @@ export class ModuleBuilder {
   }
   /** Reserves a function index, so that bodies may call each other before they are all built. */
   declare(params: readonly WasmType[], results: readonly WasmType[]): number {
-    this.#funcs.push({ type: this.type(params, results), code: null });
+    this.#funcs.push({ type: this.type(params, results), from: 0, to: 0, unlikely: [] });
     return this.#importedFuncs.length + this.#funcs.length - 1;
   }
+  /** Gives a function its body, which is complete. */
   define(index: number, code: Code): void {
     const f = this.#funcs[index - this.#importedFuncs.length];
     if (!f) throw new Error(`no such function: ${index}`);
-    f.code = code;
+    f.from = this.#bodies.length;
+    f.unlikely = code.finish(this.#bodies);
+    f.to = this.#bodies.length;
   }
   func(params: readonly WasmType[], results: readonly WasmType[], code: Code): number {
     const i = this.declare(params, results);
@@ -144,16 +149,12 @@ export class ModuleBuilder {
       }
       section(out, 9, s);
     }
-    const bodies = this.#funcs.map((f) => {
-      if (!f.code) throw new Error('function declared but not defined');
-      return f.code.finish();
-    });
     this.#branchHints(out);
-    s = new ByteWriter();
-    s.u32(bodies.length);
-    for (const body of bodies) {
-      s.u32(body.length);
-      s.raw(body);
+    s = new ByteWriter(this.#bodies.length + 5);
+    s.u32(this.#funcs.length);
+    for (const f of this.#funcs) {
+      if (f.to === 0) throw new Error('function declared but not defined');
+      s.raw(this.#bodies.bytes, f.from, f.to);
     }
     section(out, 10, s);
     return out.take();
@@ -162,7 +163,7 @@ export class ModuleBuilder {
   /** The custom section of the branch hinting proposal; engines that do not know it skip it. */
   #branchHints(out: ByteWriter): void {
     const hinted = this.#funcs
-      .map((f, i) => ({ index: this.#importedFuncs.length + i, at: f.code?.unlikely ?? [] }))
+      .map((f, i) => ({ index: this.#importedFuncs.length + i, at: f.unlikely }))
       .filter((f) => f.at.length > 0);
     if (hinted.length === 0) return;
     const s = new ByteWriter();
