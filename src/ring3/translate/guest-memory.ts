@@ -5,9 +5,9 @@
 // group takes the slow path by itself, which keeps faults exact.
 
 import { WASM } from '../emit-base.ts';
-import { TLB } from '../layout.ts';
-import type { Code } from '../wasm/code.ts';
-import { callFn, i32, i64, loadAt, type Val } from '../wasm/ir.ts';
+import { PAGE, TLB } from '../layout.ts';
+import { bytesOf, type Code, type Label } from '../wasm/code.ts';
+import type { Val } from '../wasm/ir.ts';
 import type { Sym } from './symbols.ts';
 
 /** The widest range that one lookup covers: the chance that it crosses a page is range / 4096. */
@@ -31,9 +31,27 @@ export interface Group {
 export interface AccessContext {
   readonly block: number;
   readonly conditional: boolean;
-  /** Emits the exit of a fault here, at the end of which the status is pending. */
-  readonly fault: (c: Code) => void;
+  /** Address of the instruction, and where a fault of it goes with that address in the rip local, known when all is emitted. */
+  readonly ip: number;
+  readonly rip: Val;
+  readonly faults: () => Label;
 }
+
+const I32_EQZ = 0x45;
+const I32_ADD = 0x6a;
+const I32_WRAP = 0xa7;
+const I64_NE = 0x52;
+const I64_ADD = 0x7c;
+const I64_AND = 0x83;
+
+/** From an address on the stack to the place of its entry in the TLB, i32. */
+const INDEX = bytesOf((c) => {
+  c.op(I32_WRAP);
+  c.i32(12 - TLB.entryShift);
+  c.op(0x76);
+  c.i32((TLB.entries - 1) << TLB.entryShift);
+  c.op(0x71);
+});
 
 export class GuestMemory {
   readonly #code: Code;
@@ -78,7 +96,7 @@ export class GuestMemory {
   }
 
   /** The group for an access, and whether the access begins it. */
-  #join(s: Sym, bytes: number, write: boolean, ctx: AccessContext): { group: Group; first: boolean } {
+  #join(s: Sym, bytes: number, write: boolean, ctx: AccessContext): Group {
     const { offset } = s;
     for (const g of this.#active) {
       if (g.root !== s.root) continue;
@@ -92,7 +110,7 @@ export class GuestMemory {
       g.hi = hi;
       g.write ||= write;
       g.members++;
-      return { group: g, first: false };
+      return g;
     }
     const group: Group = {
       root: s.root,
@@ -104,33 +122,82 @@ export class GuestMemory {
       members: 1,
     };
     this.#begun.push(group);
-    if (!ctx.conditional) this.#active = [group, ...this.#active].slice(0, MAX_ACTIVE);
-    return { group, first: true };
+    if (!ctx.conditional) this.#active = [group, ...this.#active.slice(0, MAX_ACTIVE - 1)];
+    return group;
   }
 
-  /** Looks [lo, hi) of the group up, `delta` before the address given; true in the result: a miss. */
-  #lookup(c: Code, g: Group, at: Val, delta: number, physical: Val): Val {
-    const low = i64.sub(at, i64.const(delta));
-    const index = i32.and(
-      i32.shrU(i32.wrap(low), i32.const(12 - TLB.entryShift)),
-      i32.const((TLB.entries - 1) << TLB.entryShift),
-    );
-    c.set(this.#entry, i32.add(index, this.#tlb));
-    c.set(physical, i32.add(i32.wrap(low), loadAt('i32', WASM.i32Load, this.#entry, TLB.addend)));
-    return i64.ne(
-      loadAt('i64', WASM.i64Load, this.#entry, g.write ? TLB.writeTag : TLB.readTag),
-      i64.and(i64.add(at, i64.const(g.hi - g.lo - 1 - delta)), i64.const(-4096)),
-    );
+  /**
+   * Looks the group up by the address of a member, `delta` behind its start, and opens the `if` of a miss. Sets
+   * `physical` to where a hit leads. Returns the address in a form that can be used again.
+   */
+  #lookup(c: Code, g: Group, address: Val, delta: number, physical: Val): Val {
+    const last = g.hi - g.lo - 1 - delta;
+    const tag = g.write ? TLB.writeTag : TLB.readTag;
+    let at = address;
+    if (address.k === 'const' && typeof address.imm === 'number' && address.imm - delta >= 0) {
+      const low = address.imm - delta;
+      c.push(this.#tlb);
+      c.i32((Math.floor(low / PAGE) & (TLB.entries - 1)) << TLB.entryShift);
+      c.op(I32_ADD);
+      c.pop(this.#entry);
+      c.push(this.#entry);
+      c.access(WASM.i32Load, TLB.addend);
+      c.i32(low);
+      c.op(I32_ADD);
+      c.pop(physical);
+      c.i64(Math.floor((address.imm + last) / PAGE) * PAGE);
+    } else {
+      c.push(address);
+      if (address.k !== 'local') {
+        at = this.#at;
+        c.pop(at);
+        c.push(at);
+      }
+      if (delta !== 0) {
+        c.i64(-delta);
+        c.op(I64_ADD);
+      }
+      c.raw(INDEX);
+      c.push(this.#tlb);
+      c.op(I32_ADD);
+      c.pop(this.#entry);
+      c.push(this.#entry);
+      c.access(WASM.i32Load, TLB.addend);
+      c.push(at);
+      c.op(I32_WRAP);
+      if (delta !== 0) {
+        c.i32(-delta);
+        c.op(I32_ADD);
+      }
+      c.op(I32_ADD);
+      c.pop(physical);
+      c.push(at);
+      if (last !== 0) {
+        c.i64(last);
+        c.op(I64_ADD);
+      }
+      c.i64(-PAGE);
+      c.op(I64_AND);
+    }
+    c.push(this.#entry);
+    c.access(WASM.i64Load, tag);
+    c.op(I64_NE);
+    c.openIf(true);
+    return at;
   }
-  /** The address in a local, so that using it again costs nothing. */
-  #bind(c: Code, address: Val): Val {
-    if (address.k === 'local' || address.k === 'const') return address;
-    c.set(this.#at, address);
-    return this.#at;
+  /** Opens the `if` of a member of a group that was not found. */
+  #missing(c: Code, g: Group): void {
+    c.push(g.base);
+    c.op(I32_EQZ);
+    c.openIf(true);
+  }
+  #clear(c: Code, g: Group): void {
+    c.i32(0);
+    c.pop(g.base);
   }
   /** After a slow write, pages may have moved (copy on write): what was looked up for reading is stale. */
   #forget(c: Code, others: readonly Group[]): void {
-    for (const g of others) if (g.members > 1 && !g.write) c.set(g.base, i32.const(0));
+    for (const g of others) if (g.members > 1 && !g.write) this.#clear(c, g);
   }
 
   /** A load into `result`. */
@@ -145,93 +212,74 @@ export class GuestMemory {
     ctx: AccessContext,
   ): void {
     const others = this.#active;
-    const { group, first } = this.#join(s, bytes, forWrite, ctx);
-    const { offset } = s;
+    const group = this.#join(s, bytes, forWrite, ctx);
+    const first = group.members === 1;
     const physical = this.#physical;
+    const { offset } = s;
     this.#code.later((c) => {
-      const read = (base: Val, delta: number): void => c.set(result, loadAt(result.t, op, base, delta));
       const delta = offset - group.lo;
-      const miss = (at: Val): void => {
-        c.set(physical, callFn('i32', slow, [at, i32.const(bytes)]));
-        c.if(i32.eqz(physical), () => ctx.fault(c));
-        if (forWrite) this.#forget(c, others);
-      };
-      if (group.members === 1) {
-        const at = this.#bind(c, address);
-        c.ifUnlikely(this.#lookup(c, group, at, 0, physical), () => miss(at));
-        read(physical, 0);
-        return;
+      const alone = group.members === 1;
+      let at = address;
+      if (first) at = this.#lookup(c, group, address, delta, alone ? physical : group.base);
+      else this.#missing(c, group);
+      if (first && !alone) this.#clear(c, group);
+      c.i64(ctx.ip);
+      c.pop(ctx.rip);
+      c.push(at);
+      c.i32(bytes);
+      c.invoke(slow);
+      c.pop(physical);
+      c.push(physical);
+      c.op(I32_EQZ);
+      c.popBrIf(ctx.faults());
+      if (forWrite) this.#forget(c, others);
+      if (!alone) {
+        this.#read(c, op, physical, 0, result);
+        c.else();
+        this.#read(c, op, group.base, delta, result);
       }
-      if (first) {
-        const at = this.#bind(c, address);
-        const missed = this.#lookup(c, group, at, delta, group.base);
-        c.ifUnlikely(
-          missed,
-          () => {
-            c.set(group.base, i32.const(0));
-            miss(at);
-            read(physical, 0);
-          },
-          () => read(group.base, delta),
-        );
-        return;
-      }
-      c.ifUnlikely(
-        i32.eqz(group.base),
-        () => {
-          miss(address);
-          read(physical, 0);
-        },
-        () => read(group.base, delta),
-      );
+      c.close();
+      if (alone) this.#read(c, op, physical, 0, result);
     });
   }
+  #read(c: Code, op: number, base: Val, delta: number, result: Val): void {
+    c.push(base);
+    c.access(op, delta);
+    c.pop(result);
+  }
 
-  /** A store of a constant or local. */
+  /** A store of a constant or local. `slow` leaves the status of a store on the stack. */
   store(
     op: number,
     bytes: number,
     address: Val,
     s: Sym,
     value: Val,
-    slow: (at: Val, value: Val) => Val,
+    slow: (c: Code, at: Val) => void,
     ctx: AccessContext,
   ): void {
     const others = this.#active;
-    const { group, first } = this.#join(s, bytes, true, ctx);
+    const group = this.#join(s, bytes, true, ctx);
+    const first = group.members === 1;
     const { offset } = s;
     this.#code.later((c) => {
+      const alone = group.members === 1;
+      const base = alone ? this.#physical : group.base;
       const delta = offset - group.lo;
-      const miss = (at: Val): void => {
-        c.if(slow(at, value), () => ctx.fault(c));
-        this.#forget(c, others);
-      };
-      if (group.members === 1) {
-        const at = this.#bind(c, address);
-        c.ifUnlikely(
-          this.#lookup(c, group, at, 0, this.#physical),
-          () => miss(at),
-          () => c.store(op, this.#physical, value, 0),
-        );
-        return;
-      }
-      if (first) {
-        const at = this.#bind(c, address);
-        c.ifUnlikely(
-          this.#lookup(c, group, at, delta, group.base),
-          () => {
-            c.set(group.base, i32.const(0));
-            miss(at);
-          },
-          () => c.store(op, group.base, value, delta),
-        );
-        return;
-      }
-      c.ifUnlikely(
-        i32.eqz(group.base),
-        () => miss(address),
-        () => c.store(op, group.base, value, delta),
-      );
+      let at = address;
+      if (first) at = this.#lookup(c, group, address, delta, base);
+      else this.#missing(c, group);
+      if (first && !alone) this.#clear(c, group);
+      c.i64(ctx.ip);
+      c.pop(ctx.rip);
+      slow(c, at);
+      c.popBrIf(ctx.faults());
+      this.#forget(c, others);
+      c.else();
+      c.push(base);
+      c.push(value);
+      c.access(op, delta);
+      c.close();
     });
   }
 }

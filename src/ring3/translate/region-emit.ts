@@ -412,10 +412,13 @@ export class RegionEmit extends EmitBase {
   // Memory
 
   #access(): AccessContext {
+    const p = this.#flow.point('fault');
     return {
       block: this.#block.index,
       conditional: this.#conditional > 0,
-      fault: this.#fault(this.insn.ip),
+      ip: this.insn.ip,
+      rip: this.#rip,
+      faults: () => this.#epilogues[p.epilogue] as Label,
     };
   }
   protected override guestLoad(t: WasmType, op: number, bytes: number, address: Val, forWrite: boolean): Val {
@@ -435,7 +438,7 @@ export class RegionEmit extends EmitBase {
   ): void {
     const value = v.k === 'local' ? v : this.let(v);
     const s = this.#symbols.of(address, this.#epoch);
-    this.#memory.store(op, bytes, address, s, value, slow, this.#access());
+    this.#memory.store(op, bytes, address, s, value, (c, at) => c.push(slow(at, value)), this.#access());
   }
 
   // Flags

@@ -215,6 +215,10 @@ export class Code {
     this.#out.byte(0x42);
     this.#out.s64(v);
   }
+  /** Calls a function with what is on the stack. */
+  invoke(func: number): void {
+    this.#out.byteU32(0x10, func);
+  }
   /** An operator on what is on the stack. */
   op(op: number): void {
     this.#op(op);
@@ -409,6 +413,10 @@ export class Code {
     spare.push(from);
     return unlikely;
   }
+  /** The instructions written so far, marks apart. */
+  written(): Uint8Array {
+    return this.#out.take();
+  }
   #declare(): void {
     const locals = this.#locals;
     const starts: number[] = [];
@@ -489,3 +497,10 @@ export class Code {
     }
   }
 }
+
+/** Instructions without marks or labels as bytes, to be put in with `raw`. */
+export const bytesOf = (emit: (code: Code) => void): Uint8Array => {
+  const code = new Code([]);
+  emit(code);
+  return code.written();
+};
