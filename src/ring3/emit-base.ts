@@ -14,21 +14,19 @@ export interface CoreImports {
   readonly loadSlow: number;
   /** The same for a later store to the same place. */
   readonly loadForWriteSlow: number;
-  /** (address i64, value, bytes i32) -> i32 status. */
-  readonly storeSlow32: number;
-  /** (address i64, value i64) -> i32 status. */
-  readonly storeSlow64: number;
+  /** (address i64, value i64, bytes i32) -> i32 status. */
+  readonly storeSlow: number;
   /** (address i64, value v128) -> i32 status. */
   readonly storeSlow128: number;
   /** (address i64, bytes i32) -> i32 status. */
   readonly probeWrite: number;
   /** (helper number, argument) -> i32 status. */
   readonly helper: number;
-  /** () -> i32 status: the gate. */
+  /** (ignored, ignored) -> i32 status: the gate. */
   readonly gate: number;
-  /** () -> i32: the arithmetic flags of the state in the CPU block as an image. */
+  /** (ignored, ignored) -> i32: the arithmetic flags of the state in the CPU block as an image. */
   readonly flagsImage: number;
-  /** (cc i32) -> i32: a condition of the state in the CPU block. */
+  /** (cc i32, ignored) -> i32: a condition of the state in the CPU block. */
   readonly condition: number;
 }
 
@@ -53,6 +51,9 @@ export const WASM = {
   f64Store: 0x39,
   i32Store8: 0x3a,
   i32Store16: 0x3b,
+  i64Store8: 0x3c,
+  i64Store16: 0x3d,
+  i64Store32: 0x3e,
   v128Load: 0xfd00,
   v128Store: 0xfd0b,
 } as const;
@@ -264,7 +265,6 @@ export abstract class EmitBase implements Emit {
     return this.guestLoad('v128', WASM.v128Load, 16, address, false);
   }
   store(bits: Width, address: Val, v: Val): void {
-    const { storeSlow32, storeSlow64 } = this.core;
     const op =
       bits === 8
         ? WASM.i32Store8
@@ -274,9 +274,11 @@ export abstract class EmitBase implements Emit {
             ? WASM.i32Store
             : WASM.i64Store;
     this.guestStore(op, bits >> 3, address, v, (at, value) =>
-      bits === 64
-        ? callFn('i32', storeSlow64, [at, value])
-        : callFn('i32', storeSlow32, [at, value, i32.const(bits >> 3)]),
+      callFn('i32', this.core.storeSlow, [
+        at,
+        bits === 64 ? value : i64.extendU(value),
+        i32.const(bits >> 3),
+      ]),
     );
   }
   store128(address: Val, v: Val): void {
@@ -376,15 +378,12 @@ export abstract class EmitBase implements Emit {
       return;
     }
     const narrow = v.t === 'f32';
-    this.guestStore(
-      narrow ? WASM.f32Store : WASM.f64Store,
-      narrow ? 4 : 8,
-      this.address(o),
-      v,
-      (at, value) =>
-        narrow
-          ? callFn('i32', this.core.storeSlow32, [at, i32.reinterpretF32(value), i32.const(4)])
-          : callFn('i32', this.core.storeSlow64, [at, i64.reinterpretF64(value)]),
+    this.guestStore(narrow ? WASM.f32Store : WASM.f64Store, narrow ? 4 : 8, this.address(o), v, (at, value) =>
+      callFn('i32', this.core.storeSlow, [
+        at,
+        narrow ? i64.extendU(i32.reinterpretF32(value)) : i64.reinterpretF64(value),
+        i32.const(narrow ? 4 : 8),
+      ]),
     );
   }
   scratch(slot: number, v: Val): void {

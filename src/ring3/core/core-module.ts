@@ -29,44 +29,49 @@ export interface CoreHost {
   hot(op: number): number;
 }
 
-/** Core functions by name, for generated modules to import: [parameters, results]. */
+/**
+ * Core functions by name, for generated modules to import: [parameters, results]. For every signature among the imports
+ * of a module V8 compiles a wrapper before the module can be used, 200 microseconds each, so those that regions
+ * import have three, and parameters that nobody looks at.
+ */
 export const CORE_SIGNATURES = {
   loadSlow: [['i64', 'i32'], ['i32']],
   loadForWriteSlow: [['i64', 'i32'], ['i32']],
-  storeSlow32: [['i64', 'i32', 'i32'], ['i32']],
-  storeSlow64: [['i64', 'i64'], ['i32']],
+  storeSlow: [['i64', 'i64', 'i32'], ['i32']],
   storeSlow128: [['i64', 'v128'], ['i32']],
   probeWrite: [['i64', 'i32'], ['i32']],
   helper: [['i32', 'i32'], ['i32']],
-  gate: [[], ['i32']],
-  flagsImage: [[], ['i32']],
-  condition: [['i32'], ['i32']],
+  gate: [['i32', 'i32'], ['i32']],
+  flagsImage: [['i32', 'i32'], ['i32']],
+  condition: [['i32', 'i32'], ['i32']],
   /** Tail-continues with the predecoded op at the address given. */
   next: [['i32'], ['i32']],
   /** Continues at CPU.rip through the jump cache. The argument is ignored. */
   dispatch: [['i32'], ['i32']],
   /** Continues at the address given. */
-  jump: [['i64'], ['i32']],
+  jump: [['i64', 'i32'], ['i32']],
   /** The same from a region: counts the budget down first. */
-  leave: [['i64'], ['i32']],
+  leave: [['i64', 'i32'], ['i32']],
   /** The same from the op at an address, which remembers the block in the field at an offset when it may; see `follow`. */
   chain: [['i32', 'i32', 'i64'], ['i32']],
-  /** Runs from CPU.rip, with the host stack as deep as CPU.depth says, until rip is the address given (a guest return) or something has to unwind. */
-  enter: [['i64'], ['i32']],
-  /** What `enter` does, for a call made at a depth that came back elsewhere, or with a status, which is passed on. */
-  comeBack: [['i32', 'i64', 'i32'], ['i32']],
+  /** Runs from CPU.rip, with the host stack at the depth given, until rip is the address given (a guest return) or something has to unwind. */
+  enter: [['i64', 'i32'], ['i32']],
   hot: [['i32'], ['i32']],
 } as const satisfies Record<string, readonly [readonly WasmType[], readonly WasmType[]]>;
 
 export type CoreName = keyof typeof CORE_SIGNATURES;
 export type CoreFunctions = CoreImports & Record<CoreName, number>;
 
-/** Declares the imports of a generated module: memory and every core function. */
-export const importCore = (mb: ModuleBuilder): CoreFunctions => {
+/** What only handlers of the interpreter call. */
+const FOR_HANDLERS: ReadonlySet<string> = new Set<CoreName>(['next', 'dispatch', 'chain', 'hot']);
+
+/** Declares the imports of a generated module: memory and the core functions that regions call, or all of them. */
+export const importCore = (mb: ModuleBuilder, whose: 'regions' | 'handlers'): CoreFunctions => {
   mb.importMemory('k', 'memory');
   const out: Record<string, number> = {};
   for (const [name, [params, results]] of Object.entries(CORE_SIGNATURES)) {
-    out[name] = mb.importFunc('k', name, params, results);
+    if (whose === 'handlers' || !FOR_HANDLERS.has(name))
+      out[name] = mb.importFunc('k', name, params, results);
   }
   return out as CoreFunctions;
 };
@@ -216,7 +221,7 @@ export const defineCore = (
     mb.define(fn.loadForWriteSlow, c);
   }
 
-  // storeSlowN(address, value, ...) -> status
+  // storeSlow(address, value, bytes), storeSlow128(address, value) -> status
   const storeSlow = (
     params: WasmType[],
     bytesOf: (c: Code) => Val,
@@ -238,31 +243,26 @@ export const defineCore = (
     return c;
   };
   mb.define(
-    fn.storeSlow32,
+    fn.storeSlow,
     storeSlow(
-      ['i64', 'i32', 'i32'],
+      ['i64', 'i64', 'i32'],
       (c) => c.param(2),
       (c, at, off) => {
-        const v = c.param(1);
-        c.if(
-          i32.eq(c.param(2), i32.const(4)),
-          () => c.store(WASM.i32Store, at, v, off),
-          () =>
-            c.if(
-              i32.eq(c.param(2), i32.const(2)),
-              () => c.store(WASM.i32Store16, at, v, off),
-              () => c.store(WASM.i32Store8, at, v, off),
-            ),
-        );
+        const widths = [
+          [8, WASM.i64Store],
+          [4, WASM.i64Store32],
+          [2, WASM.i64Store16],
+        ] as const;
+        const end = c.open(0x02);
+        for (const [bytes, op] of widths) {
+          c.if(i32.eq(c.param(2), i32.const(bytes)), () => {
+            c.store(op, at, c.param(1), off);
+            c.br(end);
+          });
+        }
+        c.store(WASM.i64Store8, at, c.param(1), off);
+        c.close();
       },
-    ),
-  );
-  mb.define(
-    fn.storeSlow64,
-    storeSlow(
-      ['i64', 'i64'],
-      () => i32.const(8),
-      (c, at, off) => c.store(WASM.i64Store, at, c.param(1), off),
     ),
   );
   mb.define(
@@ -316,7 +316,7 @@ export const defineCore = (
     c.unreachable();
   };
   {
-    const c = new Code([]);
+    const c = new Code(['i32', 'i32']);
     byCcOp(c, flagsImage);
     mb.define(fn.flagsImage, c);
   }
@@ -327,7 +327,7 @@ export const defineCore = (
     pairs.push(mb.func([], ['i32'], c));
   }
   {
-    const c = new Code(['i32']);
+    const c = new Code(['i32', 'i32']);
     const labels: Label[] = [];
     for (let i = 0; i < 8; i++) labels.unshift(c.open(0x02));
     c.brTable(i32.and(i32.shrU(c.param(0), i32.const(1)), i32.const(7)), labels, labels[0] as Label);
@@ -341,10 +341,13 @@ export const defineCore = (
 
   // gate(): SYSCALL. rcx and r11 take rip and RFLAGS (Intel SDM volume 2, SYSCALL).
   {
-    const c = new Code([]);
+    const c = new Code(['i32', 'i32']);
     cpu.set64(c, OFF.gpr + 8 * GPR.rcx, cpu.i64(OFF.rip));
     const df = i32.and(cpu.i32(OFF.df), i32.const(FLAG.DF));
-    const image = i32.or(i32.or(callFn('i32', fn.flagsImage, []), df), cpu.i32(OFF.rflagsRest));
+    const image = i32.or(
+      i32.or(callFn('i32', fn.flagsImage, [i32.const(0), i32.const(0)]), df),
+      cpu.i32(OFF.rflagsRest),
+    );
     cpu.set64(c, OFF.gpr + 8 * GPR.r11, i64.extendU(image));
     c.returnCall(js.gate, []);
     mb.define(fn.gate, c);
@@ -419,7 +422,7 @@ export const defineCore = (
   }
   // jump(address)
   {
-    const c = new Code(['i64']);
+    const c = new Code(['i64', 'i32']);
     probe(c, c.param(0), c.local('i32'));
     cpu.set64(c, OFF.rip, c.param(0));
     c.returnCall(fn.dispatch, [i32.const(0)]);
@@ -427,7 +430,7 @@ export const defineCore = (
   }
   // leave(address)
   {
-    const c = new Code(['i64']);
+    const c = new Code(['i64', 'i32']);
     const left = c.local('i32');
     c.set(left, i32.sub(cpu.i32(OFF.budget), i32.const(1)));
     cpu.set32(c, OFF.budget, left);
@@ -452,19 +455,17 @@ export const defineCore = (
         ),
       ),
     );
-    c.returnCall(fn.jump, [rip]);
+    c.returnCall(fn.jump, [rip, i32.const(0)]);
     mb.define(fn.chain, c);
   }
 
-  // enter(return address): nested dispatch for a guest call made by translated code
+  // enter(return address, depth): nested dispatch for a guest call made by translated code
   {
-    const c = new Code(['i64']);
+    const c = new Code(['i64', 'i32']);
     const s = c.local('i32');
-    // Regions read the depth on entry and leave a greater one behind when they call.
-    const depth = c.local('i32');
-    c.set(depth, cpu.i32(OFF.depth));
     c.loop((again) => {
-      cpu.set32(c, OFF.depth, depth);
+      // Regions read the depth on entry and leave a greater one behind when they call.
+      cpu.set32(c, OFF.depth, c.param(1));
       c.set(s, callFn('i32', fn.dispatch, [i32.const(0)]));
       c.if(s, () => c.return(s));
       c.brIf(i64.ne(cpu.i64(OFF.rip), c.param(0)), again);
@@ -472,15 +473,6 @@ export const defineCore = (
     c.return(i32.const(0));
     c.unreachable();
     mb.define(fn.enter, c);
-  }
-
-  // comeBack(status, return address, depth)
-  {
-    const c = new Code(['i32', 'i64', 'i32']);
-    c.if(c.param(0), () => c.return(c.param(0)));
-    cpu.set32(c, OFF.depth, c.param(2));
-    c.returnCall(fn.enter, [c.param(1)]);
-    mb.define(fn.comeBack, c);
   }
 
   // run() -> status: the outermost dispatch

@@ -45,7 +45,7 @@ const pseudoOps = (core: CoreFunctions, tail: Tail): readonly [number, Code][] =
   follow(goto, core, tail, goto.param(0), OP.link, at(OP.imm, goto.param(0)));
 
   const moved = new Code(['i32']);
-  moved.returnCall(core.jump, [at(OP.ip, moved.param(0))]);
+  moved.returnCall(core.jump, [at(OP.ip, moved.param(0)), i32.const(0)]);
 
   const leave = new Code(['i32']);
   cpu.set64(leave, OFF.rip, at(OP.imm, leave.param(0)));
@@ -156,7 +156,7 @@ export const createHandlers = (
       }
       if (missing.size === 0) return;
       const mb = new ModuleBuilder();
-      const fns = importCore(mb);
+      const fns = importCore(mb, 'handlers');
       const tail: Tail = (code, op) => code.returnCall(fns.next, [op]);
       const made: number[] = [];
       for (const [key, insn] of missing) {

@@ -174,7 +174,7 @@ export class InterpEmit extends EmitBase {
     cpu.set32(code, OFF.ccOp, i32.const(ccOp(kind, width)));
   }
   protected ccImage(): Val {
-    return callFn('i32', this.core.flagsImage, []);
+    return callFn('i32', this.core.flagsImage, [i32.const(0), i32.const(0)]);
   }
   flag(name: FlagName): Val {
     const cc = FLAG_CC[name];
@@ -182,7 +182,7 @@ export class InterpEmit extends EmitBase {
     return i32.and(i32.shrU(this.ccImage(), i32.const(31 - Math.clz32(FLAG_BIT[name]))), i32.const(1));
   }
   condition(cc: number): Val {
-    const general = callFn('i32', this.core.condition, [i32.const(cc)]);
+    const general = callFn('i32', this.core.condition, [i32.const(cc), i32.const(0)]);
     const op = this.let(cpu.i32(OFF.ccOp));
     const quick = quickCondition(op, cc & ~1);
     if (!quick) return general;
@@ -213,7 +213,7 @@ export class InterpEmit extends EmitBase {
   }
   jump(target: Operand | Val): void {
     if (isOperand(target)) this.#follow(OP.link, this.#i64(OP.imm));
-    else this.code.returnCall(this.#core.jump, [target]);
+    else this.code.returnCall(this.#core.jump, [target, i32.const(0)]);
   }
   branch(cond: Val, _target: Operand): void {
     this.code.if(cond, () => this.#follow(OP.link, this.#i64(OP.imm)));
@@ -229,7 +229,7 @@ export class InterpEmit extends EmitBase {
   }
   syscall(): void {
     this.#setRip(this.next());
-    const status = this.let(callFn('i32', this.core.gate, []));
+    const status = this.let(callFn('i32', this.core.gate, [i32.const(0), i32.const(0)]));
     this.code.if(status, () => this.code.return(status));
     this.code.returnCall(this.#core.dispatch, [i32.const(0)]);
   }

@@ -497,7 +497,7 @@ export class RegionEmit extends EmitBase {
     if (this.#cc.at === 'known') return flagsImage(this.#state(this.#cc.kind, this.#cc.width));
     if (this.#cc.at === 'dead') return i32.const(0);
     this.#flagsToMemory();
-    return callFn('i32', this.core.flagsImage, []);
+    return callFn('i32', this.core.flagsImage, [i32.const(0), i32.const(0)]);
   }
   flag(name: FlagName): Val {
     if (this.#cc.at === 'known') return flagValue(this.#state(this.#cc.kind, this.#cc.width), name);
@@ -509,7 +509,7 @@ export class RegionEmit extends EmitBase {
   condition(cc: number): Val {
     if (this.#cc.at === 'known') return conditionValue(this.#state(this.#cc.kind, this.#cc.width), cc);
     this.#flagsToMemory();
-    return callFn('i32', this.core.condition, [i32.const(cc)]);
+    return callFn('i32', this.core.condition, [i32.const(cc), i32.const(0)]);
   }
 
   // Meeting the CPU block
@@ -591,7 +591,7 @@ export class RegionEmit extends EmitBase {
     const { code } = this;
     const to = target.k === 'const' ? target : code.let(target);
     this.#storeToLeave();
-    code.returnCall(this.#options.core.leave, [to]);
+    code.returnCall(this.#options.core.leave, [to, i32.const(0)]);
   }
 
   /** Guest address of a block; for a dispatch block, where the jump goes. */
@@ -722,11 +722,11 @@ export class RegionEmit extends EmitBase {
     });
     if (callee === undefined) {
       cpu.set32(code, OFF.depth, depth);
-      code.set(this.#status, callFn('i32', core.jump, [to]));
+      code.set(this.#status, callFn('i32', core.jump, [to, i32.const(0)]));
     } else code.set(this.#status, callFn('i32', callee, [depth]));
     // Came back with a reason to unwind, or to another place than the one the call left.
     code.ifUnlikely(i32.or(this.#status, i64.ne(cpu.i64(OFF.rip), back)), () => {
-      code.set(this.#status, callFn('i32', core.comeBack, [this.#status, back, depth]));
+      code.if(i32.eqz(this.#status), () => code.set(this.#status, callFn('i32', core.enter, [back, depth])));
       code.if(this.#status, () => code.return(this.#status));
     });
     this.#resume(p);
@@ -736,7 +736,7 @@ export class RegionEmit extends EmitBase {
     const { code } = this;
     const p = this.#sync();
     cpu.set64(code, OFF.rip, this.next());
-    code.set(this.#status, callFn('i32', this.core.gate, []));
+    code.set(this.#status, callFn('i32', this.core.gate, [i32.const(0), i32.const(0)]));
     code.ifUnlikely(this.#status, () => code.return(this.#status));
     this.#resume(p);
     this.#go(this.insn.next);

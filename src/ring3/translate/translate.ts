@@ -69,7 +69,7 @@ export interface EmitEnv {
 /** The module of a batch: imports `k.memory` and the core functions, exports region n as `${n}`, (i32) -> i32. */
 export const emitBatch = (regions: Batch, env: EmitEnv): Uint8Array => {
   const mb = new ModuleBuilder();
-  const core = importCore(mb);
+  const core = importCore(mb, 'regions');
   const functions = new Map<number, number>();
   for (const ip of regions.keys()) functions.set(ip, mb.declare(['i32'], ['i32']));
   const options = { ...env, core, direct: (ip: number) => functions.get(ip) };

@@ -86,7 +86,7 @@ test.each([false, true])('each row becomes valid wasm, exact: %s', (exactFp) => 
   const helpersUsed = new Set<string>();
   const assemble = (insns: readonly Insn[]): Uint8Array => {
     const mb = new ModuleBuilder();
-    const core = importCore(mb);
+    const core = importCore(mb, 'handlers');
     for (const insn of insns) {
       const tail = (): void => {};
       const emit = new InterpEmit(insn, core, tail, exactFp, (name) => helpersUsed.add(name).size);
