@@ -2,7 +2,7 @@
 // control may leave the region (a fault, a call, the end of the budget) wants all of them, because a signal
 // frame or the interpreter will show them.
 
-import type { Insn } from '../decode/insn.ts';
+import type { Insn, Row } from '../decode/insn.ts';
 import { insnFlags } from '../decode/row-flags.ts';
 import { ARITH_FLAGS } from '../layout.ts';
 import type { Region } from './region.ts';
@@ -17,9 +17,27 @@ const QUIET = new Set(
   ).split(' '),
 );
 
-export const canLeave = (i: Insn): boolean =>
-  !QUIET.has(i.row.semantics) ||
-  (i.row.semantics !== 'lea' && i.row.semantics !== 'nop' && i.operands.some((o) => o.kind === 'mem'));
+const has = (names: ReadonlySet<string>): ((row: Row) => boolean) => {
+  /** By row: 0 unknown, 1 no, 2 yes. */
+  const known = new Uint8Array(2048);
+  return (row) => {
+    let k = known[row.id] ?? 0;
+    if (k === 0) {
+      k = names.has(row.semantics) ? 2 : 1;
+      known[row.id] = k;
+    }
+    return k === 2;
+  };
+};
+const isQuiet = has(QUIET);
+const ignoresMemory = has(new Set(['lea', 'nop']));
+
+export const canLeave = (i: Insn): boolean => {
+  const { row, operands } = i;
+  if (!isQuiet(row)) return true;
+  for (let n = 0; n < operands.length; n++) if (operands[n]?.kind === 'mem') return !ignoresMemory(row);
+  return false;
+};
 
 /** Wanted flags behind every instruction, by block and place in the block. */
 export const flagLiveness = (region: Region, s: Structure): readonly Uint16Array[] => {

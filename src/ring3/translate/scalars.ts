@@ -17,13 +17,22 @@ const NONE = v128.const(new Uint8Array(16));
 
 /** Scalar instructions, by the end of their names: addsd, cvtss2sd, cvttsd2si ... */
 const SCALAR = /s[sd](2si)?$/;
+const known = new Map<string, boolean>();
+const isScalar = (semantics: string): boolean => {
+  let is = known.get(semantics);
+  if (is === undefined) {
+    is = SCALAR.test(semantics);
+    known.set(semantics, is);
+  }
+  return is;
+};
 
 export class ScalarLanes {
   readonly #low: Readonly<Record<Float, Map<number, Val>>> = { f32: new Map(), f64: new Map() };
 
   constructor(code: Code, insns: Iterable<Insn>) {
     for (const insn of insns) {
-      if (!SCALAR.test(insn.row.semantics)) continue;
+      if (!isScalar(insn.row.semantics)) continue;
       for (const o of insn.operands) {
         if (o.kind !== 'xmm' || (o.width !== 32 && o.width !== 64)) continue;
         const t = o.width === 32 ? 'f32' : 'f64';

@@ -21,36 +21,52 @@ const smallConst = (v: Val | null): number | null => {
   return typeof c === 'number' && Math.abs(c) < FAR ? c : null;
 };
 
-export class Symbols {
-  #locals: Map<number, Sym>;
-  readonly #shared: { next: number; keys: Map<string, number> };
+/** What a root stands for beyond a value that came from somewhere. */
+const KIND = { sum: 0, shift: 1, field: 2, high: 3 } as const;
+/** Keys are small integers: two parts of so many bits. */
+const PART_BITS = 15;
 
-  constructor(shared: { next: number; keys: Map<string, number> } = { next: 1, keys: new Map() }) {
-    this.#locals = new Map();
-    this.#shared = shared;
+interface Roots {
+  next: number;
+  /** Root by the two parts that made it, for each kind. */
+  readonly keys: readonly Map<number, number>[];
+}
+
+export class Symbols {
+  /** By number of the local; null where nothing is known. */
+  #locals: (Sym | null)[] = [];
+  readonly #roots: Roots;
+
+  constructor(roots: Roots = { next: 1, keys: [new Map(), new Map(), new Map(), new Map()] }) {
+    this.#roots = roots;
   }
   /** The same knowledge, or none, to go on from independently. */
   fork(keep: boolean): Symbols {
-    const s = new Symbols(this.#shared);
-    if (keep) s.#locals = new Map(this.#locals);
+    const s = new Symbols(this.#roots);
+    if (keep) s.#locals = this.#locals.slice();
     return s;
   }
   /** Keeps what another path knows, too. */
   meet(other: Symbols): void {
-    for (const [local, s] of this.#locals) {
-      const t = other.#locals.get(local);
-      if (!t || t.root !== s.root || t.offset !== s.offset) this.#locals.delete(local);
+    const mine = this.#locals;
+    for (let i = 0; i < mine.length; i++) {
+      const s = mine[i];
+      const t = other.#locals[i];
+      if (s && (!t || t.root !== s.root || t.offset !== s.offset)) mine[i] = null;
     }
   }
 
   #fresh(): number {
-    return this.#shared.next++;
+    return this.#roots.next++;
   }
-  #root(key: string): number {
-    let root = this.#shared.keys.get(key);
+  #root(kind: number, x: number, y: number): number {
+    if (x >>> PART_BITS !== 0 || y >>> PART_BITS !== 0) return this.#fresh();
+    const keys = this.#roots.keys[kind] as Map<number, number>;
+    const key = (x << PART_BITS) | y;
+    let root = keys.get(key);
     if (root === undefined) {
       root = this.#fresh();
-      this.#shared.keys.set(key, root);
+      keys.set(key, root);
     }
     return root;
   }
@@ -59,21 +75,26 @@ export class Symbols {
   of(v: Val, epoch: number): Sym {
     switch (v.k) {
       case 'local': {
-        let s = this.#locals.get(v.op);
+        let s = this.#locals[v.op];
         if (!s) {
           s = { root: this.#fresh(), offset: 0 };
-          this.#locals.set(v.op, s);
+          this.set(v.op, s);
         }
         return s;
       }
       case 'const': {
-        const c = smallConst(v);
-        // Absolute addresses beyond the limit are rare: each is a root of its own.
-        return c === null ? { root: this.#root(`c${v.imm}`), offset: 0 } : { root: 0, offset: c };
+        const c = constOf(v);
+        if (typeof c !== 'number') break;
+        if (Math.abs(c) < FAR) return { root: 0, offset: c };
+        // Shared libraries lie beyond: a root for each stretch of that size.
+        const high = Math.floor(c / FAR);
+        return { root: this.#root(KIND.high, high, 0), offset: c - high * FAR };
       }
       case 'load': {
         const base = v.a;
-        if (base?.k === 'const') return { root: this.#root(`m${v.imm}:${epoch}`), offset: 0 };
+        if (base?.k === 'const') {
+          return { root: this.#root(KIND.field, Number(v.imm), epoch), offset: 0 };
+        }
         break;
       }
       case 'op': {
@@ -82,7 +103,8 @@ export class Symbols {
         const c = smallConst(b);
         if (v.op === SHL && c !== null) {
           const s = this.of(a, epoch);
-          return { root: this.#root(`s${s.root}:${s.offset}:${c}`), offset: 0 };
+          if (s.root === 0 || c < 0 || c > 3) break;
+          return this.#near({ root: this.#root(KIND.shift, s.root, c), offset: s.offset * 2 ** c });
         }
         if (v.op !== ADD && v.op !== SUB) break;
         const s = this.of(a, epoch);
@@ -95,7 +117,7 @@ export class Symbols {
         if (s.root === 0) return this.#near({ root: t.root, offset });
         if (t.root === 0) return this.#near({ root: s.root, offset });
         const [lo, hi] = s.root < t.root ? [s.root, t.root] : [t.root, s.root];
-        return this.#near({ root: this.#root(`a${lo}:${hi}`), offset });
+        return this.#near({ root: this.#root(KIND.sum, lo, hi), offset });
       }
     }
     return { root: this.#fresh(), offset: 0 };
@@ -105,13 +127,15 @@ export class Symbols {
   }
 
   set(local: number, s: Sym): void {
-    this.#locals.set(local, s);
+    const locals = this.#locals;
+    while (locals.length <= local) locals.push(null);
+    locals[local] = s;
   }
   /** The local has a value of which nothing is known. */
   forget(local: number): void {
-    this.#locals.delete(local);
+    if (local < this.#locals.length) this.#locals[local] = null;
   }
   forgetAll(): void {
-    this.#locals.clear();
+    this.#locals = [];
   }
 }
