@@ -2,11 +2,13 @@
 // frames they were read from, so that processes which map the same page of a file share them, predecoded
 // and translated. A write to a frame that holds code throws that code away.
 
-import { decode, endsBlock, MAX_LENGTH } from './decode/decoder.ts';
+import { decode, endsBlock, flowNumber } from './decode/decoder.ts';
 import type { Insn } from './decode/insn.ts';
+import { FLOW } from './decode/tables.ts';
 import { type Arena, createArena } from './interp/arena.ts';
 import type { Handlers } from './interp/handlers.ts';
 import { OP, OP_BYTES, writeOp } from './interp/op.ts';
+import { RESULT } from './interp/predecoder.ts';
 import {
   BLOCKS,
   BLOCKS_BYTES,
@@ -277,34 +279,67 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     for (const t of env.tables()) t.flushJumps();
   };
 
-  const predecode = (ip: number): Insn[] | 'page' => {
+  /** Instructions from `ip` on, at most `most`, to the first that may go elsewhere; why there are no more, if not that. */
+  const decodeRun = (ip: number, most: number): { insns: Insn[]; failed: string } => {
     const insns: Insn[] = [];
     let at = ip;
-    let page = Math.floor(ip / PAGE);
-    let frame = frameOf(page);
-    if (frame === 0) return 'page';
-    while (insns.length < MAX_INSNS) {
-      const offset = at & (PAGE - 1);
-      let i: ReturnType<typeof decodeAt>;
-      // Most instructions lie well inside the page that was looked up for the one before.
-      if (offset <= PAGE - MAX_LENGTH && Math.floor(at / PAGE) === page) {
-        const d = decode(u8, frame * PAGE + offset, at, MAX_LENGTH);
-        i = 'error' in d ? 'undefined' : d;
-      } else {
-        i = decodeAt(at);
-        page = Math.floor(at / PAGE) + (offset <= PAGE - MAX_LENGTH ? 0 : 1);
-        frame = frameOf(page);
-        if (frame === 0) page = -1;
-      }
-      if (typeof i === 'string') {
-        if (insns.length === 0 && i === 'page') return 'page';
-        break;
-      }
+    while (insns.length < most) {
+      const i = decodeAt(at);
+      if (typeof i === 'string') return { insns, failed: i };
       insns.push(i);
       at = i.next;
       if (endsBlock(i)) break;
     }
-    return insns;
+    return { insns, failed: '' };
+  };
+
+  /** What `predecode` found: the ops are in the arena's room, not yet taken. One object for all, used up at once. */
+  const stretch = {
+    /** The pseudo-op that begins a block; those of the instructions follow it. */ op: 0,
+    insns: 0,
+    /** Guest address after the last instruction. */ next: 0,
+    /** FLOW of the last instruction. */ flow: 0,
+    /** Why nothing could be read. */ failed: '',
+  };
+
+  /** Reads the code at ip into ops; false when its page has to be made present first. */
+  const predecode = (ip: number, exact: boolean): boolean => {
+    const frame = frameOf(Math.floor(ip / PAGE));
+    if (frame === 0) return false;
+    let op = arena.room(MAX_INSNS + 2);
+    if (op === 0) {
+      reset();
+      op = arena.room(MAX_INSNS + 2);
+      if (op === 0) throw new Error('no physical memory left for predecoded code');
+    }
+    stretch.op = op;
+    op += OP_BYTES;
+    let insns = 0;
+    let next = ip;
+    let flow: number = RESULT.stop;
+    if (!exact) {
+      const r = handlers.predecode(frame * PAGE + (ip & (PAGE - 1)), ip, op, MAX_INSNS);
+      insns = r & RESULT.insns;
+      next += r >>> RESULT.bytesShift;
+      flow = (r >>> RESULT.flowShift) & RESULT.flow;
+      op += insns * OP_BYTES;
+    }
+    stretch.failed = '';
+    if (flow === RESULT.stop) {
+      const rest = decodeRun(next, MAX_INSNS - insns);
+      if (rest.failed === 'page' && insns + rest.insns.length === 0) return false;
+      stretch.failed = rest.failed;
+      handlers.ensure(rest.insns, exact);
+      writeBody(op, rest.insns, exact);
+      insns += rest.insns.length;
+      const last = rest.insns[rest.insns.length - 1];
+      flow = last ? flowNumber(last) : 0;
+      if (last) next = last.next;
+    }
+    stretch.insns = insns;
+    stretch.next = next;
+    stretch.flow = flow;
+    return true;
   };
 
   const writePseudo = (at: number, fn: number, ip: number, target: number): void => {
@@ -317,7 +352,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     u32[word + OP.imm / 4 + 1] = Math.floor(target / 4294967296);
   };
 
-  const writeBody = (at: number, insns: readonly Insn[], exact: boolean): number => {
+  const writeBody = (at: number, insns: readonly Insn[], exact: boolean): void => {
     let op = at;
     for (const i of insns) {
       const fn = handlers.index(i, exact);
@@ -325,23 +360,22 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       writeOp(u32, op, fn, i);
       op += OP_BYTES;
     }
-    return op;
   };
 
-  const build = (ip: number, insns: readonly Insn[], exact: boolean): Block => {
-    handlers.ensure(insns, exact);
-    let op = arena.alloc(insns.length + 2);
-    if (op === 0) {
-      reset();
-      op = arena.alloc(insns.length + 2);
-      if (op === 0) throw new Error('no physical memory left for predecoded code');
-    }
+  /** A 64-bit field of an op that holds an address. */
+  const addressIn = (op: number, field: number): number =>
+    (u32[(op + field + 4) >>> 2] as number) * 4294967296 + (u32[(op + field) >>> 2] as number);
+
+  /** The block of what `predecode` has read at ip. */
+  const build = (ip: number, exact: boolean): Block => {
+    const { op, insns, next, flow, failed } = stretch;
+    arena.take(insns + 2);
     writePseudo(op, PSEUDO.begin, ip, 0);
-    dv.setInt32(op + OP.count, countdown(insns.length, 1), true);
-    const last = insns[insns.length - 1];
-    const end = writeBody(op + OP_BYTES, insns, exact);
-    if (!last) writePseudo(end, decodeAt(ip) === 'too-long' ? PSEUDO.tooLong : PSEUDO.undefined, ip, 0);
-    else if (!endsBlock(last)) writePseudo(end, PSEUDO.goto, last.ip, last.next);
+    dv.setInt32(op + OP.count, countdown(insns, 1), true);
+    const last = op + insns * OP_BYTES;
+    const end = last + OP_BYTES;
+    if (insns === 0) writePseudo(end, failed === 'too-long' ? PSEUDO.tooLong : PSEUDO.undefined, ip, 0);
+    else if (flow === 0) writePseudo(end, PSEUDO.goto, addressIn(last, OP.ip), next);
     const block: Block = {
       ip,
       op,
@@ -350,13 +384,13 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       exactFp: exact,
       region: 0,
       valid: true,
-      insns: insns.length,
+      insns,
       growth: 0,
       waited: false,
       pending: false,
     };
     const firstPage = Math.floor(ip / PAGE);
-    const lastPage = last ? Math.floor((last.next - 1) / PAGE) : firstPage;
+    const lastPage = insns === 0 ? firstPage : Math.floor((next - 1) / PAGE);
     for (let p = firstPage; p <= lastPage; p++) hold(block, p, frameOf(p));
     const frame = block.frames[0] as number;
     let map = byFrame.get(frame);
@@ -369,31 +403,24 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     blocks.push(block);
     publish(block);
     stats.blocks++;
-    if (last) noteTargets(last);
+    if (insns > 0) noteTargets(flow, addressIn(last, OP.ip), next, addressIn(last, OP.imm));
     return block;
   };
 
-  const noteTargets = (i: Insn): void => {
-    if (!endsBlock(i)) {
-      hint(i.next, INNER);
-      return;
-    }
-    const { flow } = i.row;
-    if (flow === 'call' || flow === 'indirect-call' || flow === 'syscall' || flow === 'branch')
-      hint(i.next, INNER);
-    for (const o of i.operands) {
-      if (o.kind !== 'rel') continue;
-      if (flow === 'call' || o.target <= i.ip) hint(o.target, HEAD);
-      else if (flow === 'branch' || flow === 'jump') hint(o.target, INNER);
-    }
+  /** Of the last instruction of a block: its flow, its address, that of the next one, and where it names to go. */
+  const noteTargets = (flow: number, ip: number, next: number, target: number): void => {
+    const { call, branch, jump, syscall } = FLOW;
+    if (flow === 0 || flow === call || flow === FLOW['indirect-call'] || flow === syscall || flow === branch)
+      hint(next, INNER);
+    if (flow !== call && flow !== branch && flow !== jump) return;
+    hint(target, flow === call || target <= ip ? HEAD : INNER);
   };
 
   /** The block at an address, read now if it has not been; null when its page is not there. */
   const blockFor = (ip: number, exact: boolean): Block | null => {
     const found = find(ip, exact);
     if (found) return found;
-    const insns = predecode(ip);
-    return insns === 'page' ? null : build(ip, insns, exact);
+    return predecode(ip, exact) ? build(ip, exact) : null;
   };
   const translate = (asked: readonly Block[]): void => {
     const [first] = asked;
@@ -490,15 +517,13 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       const exact = env.exactFp();
       let block = find(ip, exact);
       if (!block) {
-        let insns = predecode(ip);
-        while (insns === 'page') {
+        while (!predecode(ip, exact)) {
           // Absent: the page of ip itself, or the one its instruction runs into.
           const missing = frameOf(Math.floor(ip / PAGE)) === 0 ? ip : (Math.floor(ip / PAGE) + 1) * PAGE;
           if (!env.fetchable(missing)) return i32[(CPU + OFF.status) >>> 2] as number;
-          insns = predecode(ip);
         }
-        block = build(ip, insns, exact);
-        if (env.threshold === 0 && insns.length > 0) translate([block]);
+        block = build(ip, exact);
+        if (env.threshold === 0 && block.insns > 0) translate([block]);
       }
       if (block.region !== 0) enter(ip, block.region, 0);
       else enter(ip, PSEUDO.begin, block.op);

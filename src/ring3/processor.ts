@@ -183,7 +183,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
   const core = new WebAssembly.Instance(image.module, { k: { memory: mem.memory, table }, js })
     .exports as unknown as CoreExports;
 
-  const handlers = createHandlers(table, mem.memory, core, image.keys, options.semantics, helperNumber);
+  const handlers = createHandlers(table, mem, core, image.keys, options.semantics, helperNumber);
   const imports: Record<string, WebAssembly.ExportValue> = { memory: mem.memory };
   for (const name of Object.keys(CORE_SIGNATURES)) {
     imports[name] = core[name as keyof typeof CORE_SIGNATURES] as unknown as WebAssembly.ExportValue;

@@ -12,7 +12,7 @@ import { highOperand, immOperand, KIND, memOperand, registerOperand, relOperand 
 import { prebuilt } from './prebuilt.ts';
 import { METHOD, TYPE, WIDTHS as TYPE_WIDTHS } from './row.ts';
 import { everyRow, rowAt } from './table.ts';
-import { compileTables, ROW_FLAG as F, unpackTables } from './tables.ts';
+import { compileTables, type DecoderTables, ROW_FLAG as F, packTables, unpackTables } from './tables.ts';
 
 /** Longest instruction in bytes. */
 export const MAX_LENGTH = 15;
@@ -21,8 +21,8 @@ const UNDEFINED: DecodeError = Object.freeze({ error: 'undefined' });
 const TOO_LONG: DecodeError = Object.freeze({ error: 'too-long' });
 const SHORT: DecodeError = Object.freeze({ error: 'short' });
 
-// Classes of prefix bytes.
-const P = {
+/** Classes of prefix bytes. */
+export const PREFIX = {
   none: 0,
   rex: 1,
   size: 2,
@@ -35,34 +35,38 @@ const P = {
   ignored: 9,
 } as const;
 
-const prefixClass = new Uint8Array(256);
-prefixClass.fill(P.rex, 0x40, 0x50);
-prefixClass[0x66] = P.size;
-prefixClass[0x67] = P.address;
-prefixClass[0xf2] = P.repne;
-prefixClass[0xf3] = P.rep;
-prefixClass[0xf0] = P.lock;
-prefixClass[0x64] = P.fs;
-prefixClass[0x65] = P.gs;
+/** PREFIX by byte. */
+export const prefixClass = new Uint8Array(256);
+prefixClass.fill(PREFIX.rex, 0x40, 0x50);
+prefixClass[0x66] = PREFIX.size;
+prefixClass[0x67] = PREFIX.address;
+prefixClass[0xf2] = PREFIX.repne;
+prefixClass[0xf3] = PREFIX.rep;
+prefixClass[0xf0] = PREFIX.lock;
+prefixClass[0x64] = PREFIX.fs;
+prefixClass[0x65] = PREFIX.gs;
 // ES, CS, SS and DS mean nothing in 64-bit mode, and do not undo FS or GS.
-for (const segment of [0x26, 0x2e, 0x36, 0x3e]) prefixClass[segment] = P.ignored;
+for (const segment of [0x26, 0x2e, 0x36, 0x3e]) prefixClass[segment] = PREFIX.ignored;
 
 /** Size index by rule << 2 | REX.W << 1 | 66. */
-const sizes = Uint8Array.of(1, 0, 2, 2, 2, 0, 2, 2, 2, 2, 2, 2, 1, 1, 2, 2);
-const widths = Uint8Array.from(TYPE_WIDTHS);
+export const sizes = Uint8Array.of(1, 0, 2, 2, 2, 0, 2, 2, 2, 2, 2, 2, 1, 1, 2, 2);
+/** WIDTHS in fewer bytes. */
+export const widths = Uint8Array.from(TYPE_WIDTHS);
 
+/** The tables in one piece: tables.ts. */
+export const packedTables: Uint8Array = prebuilt ?? packTables(compileTables(everyRow()));
+export const tables: DecoderTables = unpackTables(packedTables);
 const {
   top: TOP,
   groups: GROUPS,
   rowFlags,
-  leaves,
   sizeRule,
   widthTypes,
   immediates,
   specs,
   xchgR8: XCHG_R8,
   movToSreg: MOV_TO_SREG,
-} = prebuilt === null ? compileTables(everyRow()) : unpackTables(prebuilt);
+} = tables;
 
 /** An instruction whose row is read when it is asked for: the interpreter needs no more than the form. */
 class Decoded implements Insn {
@@ -106,10 +110,12 @@ class Decoded implements Insn {
 }
 
 /** Whether an instruction may go elsewhere than to the next one: it ends a block. */
-export const endsBlock = (insn: Insn): boolean => leaves[(insn.form >> 6) & 0x7ff] !== 0;
+export const endsBlock = (insn: Insn): boolean => flowNumber(insn) !== 0;
+/** FLOW of an instruction. */
+export const flowNumber = (insn: Insn): number => tables.flows[(insn.form >> 6) & 0x7ff] as number;
 
 /** Width index of the form by width >> 3. */
-const formWidth = Uint8Array.of(0, 0, 1, 0, 2, 0, 0, 0, 3);
+export const formWidth = Uint8Array.of(0, 0, 1, 0, 2, 0, 0, 0, 3);
 
 const CS = 1;
 /** CR0, CR2, CR3, CR4, CR8 exist. */
@@ -213,20 +219,20 @@ export const decode = (bytes: Uint8Array, at: number, ip: number, available: num
     if (p >= limit) return beyond;
     opcode = bytes[at + p++] as number;
     const prefix = prefixClass[opcode];
-    if (prefix === P.none) break;
-    if (prefix === P.rex) {
+    if (prefix === PREFIX.none) break;
+    if (prefix === PREFIX.rex) {
       rex = opcode;
       continue;
     }
     // REX counts only directly before the opcode.
     rex = 0;
-    if (prefix === P.size) size66 = 1;
-    else if (prefix === P.rep) repeat = COLUMN.F3;
-    else if (prefix === P.repne) repeat = COLUMN.F2;
-    else if (prefix === P.lock) lock = true;
-    else if (prefix === P.fs) segment = 'fs';
-    else if (prefix === P.gs) segment = 'gs';
-    else if (prefix === P.address) addressWidth = 32;
+    if (prefix === PREFIX.size) size66 = 1;
+    else if (prefix === PREFIX.rep) repeat = COLUMN.F3;
+    else if (prefix === PREFIX.repne) repeat = COLUMN.F2;
+    else if (prefix === PREFIX.lock) lock = true;
+    else if (prefix === PREFIX.fs) segment = 'fs';
+    else if (prefix === PREFIX.gs) segment = 'gs';
+    else if (prefix === PREFIX.address) addressWidth = 32;
   }
 
   let key = opcode;

@@ -1,5 +1,6 @@
 // The opcode table as the arrays that the decoder reads, and their packed form, in which the build carries them.
 
+import type { Flow } from './insn.ts';
 import { buildLookup } from './lookup.ts';
 import { METHOD, type OperandSpec, type TableRow, TYPE, WIDTHS } from './row.ts';
 
@@ -18,14 +19,27 @@ export const ROW_FLAG = {
   moffs: 128,
 } as const;
 
+/** How instructions leave the straight line, by number. */
+export const FLOW: Readonly<Record<Flow, number>> = {
+  next: 0,
+  jump: 1,
+  branch: 2,
+  call: 3,
+  return: 4,
+  'indirect-jump': 5,
+  'indirect-call': 6,
+  syscall: 7,
+  stop: 8,
+};
+
 export interface DecoderTables {
   /** Rows by opcode, and groups that ModRM decides: see lookup.ts. */
   readonly top: Int16Array;
   readonly groups: Int16Array;
   /** ROW_FLAG by row. */
   readonly rowFlags: Uint8Array;
-  /** Whether what follows is run next, by row: 0 when it is, 1 when the instruction may go elsewhere. */
-  readonly leaves: Uint8Array;
+  /** FLOW by row: 0 when what follows is run next. */
+  readonly flows: Uint8Array;
   /** SIZE_RULE by row. */
   readonly sizeRule: Uint8Array;
   /** TYPE of the width, times 3, by row. */
@@ -58,7 +72,7 @@ const pack = (operands: readonly OperandSpec[]): { specs: number[]; bytes: numbe
 export const compileTables = (rows: readonly TableRow[]): DecoderTables => {
   const { top, groups } = buildLookup(rows);
   const rowFlags = new Uint8Array(rows.length);
-  const leaves = new Uint8Array(rows.length);
+  const flows = new Uint8Array(rows.length);
   const sizeRule = new Uint8Array(rows.length);
   const widthTypes = new Uint8Array(rows.length);
   const immediates = new Uint8Array(rows.length * 3);
@@ -80,7 +94,7 @@ export const compileTables = (rows: readonly TableRow[]): DecoderTables => {
       (row.implicitAddress ? ROW_FLAG.implicit : 0) |
       (row.immediateInForm ? ROW_FLAG.imm : 0) |
       (row.repeats === 'rep' ? ROW_FLAG.rep : row.repeats === 'repne' ? ROW_FLAG.repne : 0);
-    leaves[row.id] = row.flow === 'next' ? 0 : 1;
+    flows[row.id] = FLOW[row.flow];
     sizeRule[row.id] = row.prefix === '66' ? SIZE_RULE.mandatory : SIZE_RULE[row.size];
     widthTypes[row.id] = row.widthType * 3;
   }
@@ -88,7 +102,7 @@ export const compileTables = (rows: readonly TableRow[]): DecoderTables => {
     top,
     groups,
     rowFlags,
-    leaves,
+    flows,
     sizeRule,
     widthTypes,
     immediates,
@@ -111,7 +125,7 @@ export const packTables = (t: DecoderTables): Uint8Array => {
     t.top,
     t.groups,
     t.rowFlags,
-    t.leaves,
+    t.flows,
     t.sizeRule,
     t.widthTypes,
     t.immediates,
@@ -125,29 +139,58 @@ export const packTables = (t: DecoderTables): Uint8Array => {
   return out;
 };
 
+/** Where the tables begin in their packed form, and where they end. */
+export interface PackedPlaces {
+  readonly specs: number;
+  readonly top: number;
+  readonly groups: number;
+  readonly rowFlags: number;
+  readonly flows: number;
+  readonly sizeRule: number;
+  readonly widthTypes: number;
+  readonly immediates: number;
+  readonly end: number;
+}
+
+export const packedPlaces = (rows: number, groups: number): PackedPlaces => {
+  const specs = HEADER * 4;
+  const top = specs + rows * 12;
+  const groupsAt = top + TOP_ENTRIES * 2;
+  const rowFlags = groupsAt + groups * 2;
+  const flows = rowFlags + rows;
+  const sizeRule = flows + rows;
+  const widthTypes = sizeRule + rows;
+  const immediates = widthTypes + rows;
+  return {
+    specs,
+    top,
+    groups: groupsAt,
+    rowFlags,
+    flows,
+    sizeRule,
+    widthTypes,
+    immediates,
+    end: immediates + rows * 3,
+  };
+};
+
 /** The tables that were packed; they share the bytes, which start at a multiple of 4. */
 export const unpackTables = (packed: Uint8Array): DecoderTables => {
-  const { buffer } = packed;
-  let at = packed.byteOffset;
-  const take = <T>(make: (at: number) => T, bytes: number): T => {
-    const part = make(at);
-    at += bytes;
-    return part;
-  };
-  const ints = (n: number): Int32Array => take((from) => new Int32Array(buffer, from, n), n * 4);
-  const shorts = (n: number): Int16Array => take((from) => new Int16Array(buffer, from, n), n * 2);
-  const bytes = (n: number): Uint8Array => take((from) => new Uint8Array(buffer, from, n), n);
-  const [rows, groups, xchgR8, movToSreg] = ints(HEADER) as unknown as [number, number, number, number];
+  const { buffer, byteOffset } = packed;
+  const header = new Int32Array(buffer, byteOffset, HEADER);
+  const [rows, groups, xchgR8, movToSreg] = header as unknown as [number, number, number, number];
+  const places = packedPlaces(rows, groups);
+  const bytes = (at: number, n: number): Uint8Array => new Uint8Array(buffer, byteOffset + at, n);
   return {
     xchgR8,
     movToSreg,
-    specs: ints(rows * 3),
-    top: shorts(TOP_ENTRIES),
-    groups: shorts(groups),
-    rowFlags: bytes(rows),
-    leaves: bytes(rows),
-    sizeRule: bytes(rows),
-    widthTypes: bytes(rows),
-    immediates: bytes(rows * 3),
+    specs: new Int32Array(buffer, byteOffset + places.specs, rows * 3),
+    top: new Int16Array(buffer, byteOffset + places.top, TOP_ENTRIES),
+    groups: new Int16Array(buffer, byteOffset + places.groups, groups),
+    rowFlags: bytes(places.rowFlags, rows),
+    flows: bytes(places.flows, rows),
+    sizeRule: bytes(places.sizeRule, rows),
+    widthTypes: bytes(places.widthTypes, rows),
+    immediates: bytes(places.immediates, rows * 3),
   };
 };

@@ -8,8 +8,10 @@ import { OP_BYTES } from './op.ts';
 const CHUNK_FRAMES = 64;
 
 export interface Arena {
-  /** Physical address of n ops; 0 when the arena is full and has to be reset. */
-  alloc(n: number): number;
+  /** Physical address with room for n ops, which `take` takes; 0 when the arena is full and has to be reset. */
+  room(n: number): number;
+  /** Takes n ops of the room. */
+  take(n: number): void;
   /** Frees everything. */
   reset(): void;
 }
@@ -21,7 +23,7 @@ export const createArena = (mem: PhysicalMemory, maxBytes: number): Arena => {
   let at = kept;
   let end = kept + CHUNK_FRAMES * PAGE;
   return {
-    alloc(n) {
+    room(n) {
       const bytes = n * OP_BYTES;
       if (at + bytes > end) {
         if ((chunks.length + 1) * CHUNK_FRAMES * PAGE >= maxBytes) return 0;
@@ -31,9 +33,10 @@ export const createArena = (mem: PhysicalMemory, maxBytes: number): Arena => {
         at = chunk;
         end = chunk + CHUNK_FRAMES * PAGE;
       }
-      const here = at;
-      at += bytes;
-      return here;
+      return at;
+    },
+    take(n) {
+      at += n * OP_BYTES;
     },
     reset() {
       for (const c of chunks) mem.releaseContiguous(c, CHUNK_FRAMES);

@@ -9,15 +9,24 @@ import {
   defineCore,
   importCore,
 } from '../core/core-module.ts';
+import { PLAIN_FORMS } from '../decode/form.ts';
 import type { Insn } from '../decode/insn.ts';
 import type { SemanticsTable } from '../emit.ts';
 import { cpu, WASM } from '../emit-base.ts';
-import { OFF, PSEUDO, STATUS, VECTOR } from '../layout.ts';
+import { OFF, PAGE, PSEUDO, STATUS, VECTOR } from '../layout.ts';
+import type { PhysicalMemory } from '../mmu/frames.ts';
 import { Code } from '../wasm/code.ts';
 import { callFn, i32, loadAt, type Val } from '../wasm/ir.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import { follow, InterpEmit, type Tail } from './interp-emit.ts';
 import { OP, OP_BYTES } from './op.ts';
+import {
+  definePredecoder,
+  HANDLERS_AT,
+  PREDECODER_BYTES,
+  type Predecode,
+  writePredecoderTables,
+} from './predecoder.ts';
 
 const FIRST_HANDLER = 8;
 
@@ -112,6 +121,7 @@ export const buildCoreModule = (
     keys.push(key);
     funcs.push(mb.func(['i32'], ['i32'], body));
   }
+  definePredecoder(mb, FIRST_HANDLER);
   if (funcs.length > 0) mb.element(table, FIRST_HANDLER, funcs);
   return { bytes: mb.finish(), keys };
 };
@@ -121,6 +131,11 @@ export interface Handlers {
   readonly index: (insn: Insn, exactFp: boolean) => number;
   /** Builds the handlers of those instructions that have none yet, in one module. */
   readonly ensure: (insns: readonly Insn[], exactFp: boolean) => void;
+  /**
+   * Reads up to `most` instructions at physical address `code`, guest address `ip`, into ops from `op` on, as far as
+   * they have handlers for fast arithmetic. Returns a RESULT of predecoder.ts.
+   */
+  readonly predecode: (code: number, ip: number, op: number, most: number) => number;
   /** A free place in the code table. */
   readonly slot: () => number;
 }
@@ -128,15 +143,29 @@ export interface Handlers {
 /** Keeps the map from forms to table places and builds what is missing. */
 export const createHandlers = (
   table: WebAssembly.Table,
-  memory: WebAssembly.Memory,
+  mem: PhysicalMemory,
   core: CoreExports,
   prebuilt: ArrayLike<number>,
   semantics: SemanticsTable,
   helperNumber: (name: string) => number,
 ): Handlers => {
-  const places = new Map<number, number>();
+  const { u8, u16, memory } = mem;
+  const tables = mem.allocContiguous(Math.ceil(PREDECODER_BYTES / PAGE));
+  if (tables === 0) throw new RangeError('memoryBytes is too small for the tables of the predecoder');
+  writePredecoderTables(u8, tables);
+  /** Places of forms without an immediate, in fast arithmetic, where the predecoder looks them up; 0 for none. */
+  const plain = (tables + HANDLERS_AT) >>> 1;
+  /** Those of other keys, and the few beyond 16 bits. */
+  const others = new Map<number, number>();
+  const isPlain = (key: number): boolean => (key & 1) === 0 && key < PLAIN_FORMS * 2;
+  const placeOf = (key: number): number =>
+    (isPlain(key) ? (u16[plain + (key >>> 1)] as number) : 0) || (others.get(key) ?? 0);
+  const setPlace = (key: number, place: number): void => {
+    if (isPlain(key) && place < 65536) u16[plain + (key >>> 1)] = place;
+    else others.set(key, place);
+  };
   let used = FIRST_HANDLER;
-  for (let i = 0; i < prebuilt.length; i++) places.set(prebuilt[i] as number, used++);
+  for (let i = 0; i < prebuilt.length; i++) setPlace(prebuilt[i] as number, used++);
   const slot = (): number => {
     if (used >= table.length) table.grow(Math.max(1024, table.length >> 1));
     return used++;
@@ -145,14 +174,16 @@ export const createHandlers = (
   for (const name of Object.keys(CORE_SIGNATURES)) {
     imports[name] = core[name as keyof typeof CORE_SIGNATURES] as WebAssembly.ExportValue;
   }
+  const { predecode } = core as unknown as { readonly predecode: Predecode };
   return {
-    index: (insn, exactFp) => places.get(handlerKey(insn.form, exactFp)) ?? PSEUDO.undefined,
+    index: (insn, exactFp) => placeOf(handlerKey(insn.form, exactFp)) || PSEUDO.undefined,
+    predecode: (code, ip, op, most) => predecode(code, ip, op, most, tables),
     slot,
     ensure(insns, exactFp) {
       const missing = new Map<number, Insn>();
       for (const i of insns) {
         const key = handlerKey(i.form, exactFp);
-        if (!places.has(key)) missing.set(key, i);
+        if (placeOf(key) === 0) missing.set(key, i);
       }
       if (missing.size === 0) return;
       const mb = new ModuleBuilder();
@@ -162,7 +193,7 @@ export const createHandlers = (
       for (const [key, insn] of missing) {
         const body = handlerBody(insn, exactFp, fns, tail, semantics, helperNumber);
         if (!body) {
-          places.set(key, PSEUDO.undefined);
+          setPlace(key, PSEUDO.undefined);
           continue;
         }
         mb.export(`${made.length}`, mb.func(['i32'], ['i32'], body));
@@ -175,7 +206,7 @@ export const createHandlers = (
       made.forEach((key, i) => {
         const place = slot();
         table.set(place, instance.exports[`${i}`]);
-        places.set(key, place);
+        setPlace(key, place);
       });
     },
   };
