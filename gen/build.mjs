@@ -101,8 +101,7 @@ await build({
   plugins: [prebuiltTables, lazyChildProcess],
   minifySyntax: true,
   minifyWhitespace: true,
-  define: { 'import.meta.url': 'importMetaUrl' },
-  banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
+  define: { 'import.meta.dirname': '__dirname' },
   entryPoints: ['src/cli/main.ts'],
   outfile: `${dist}/main.cjs`,
 });
@@ -110,7 +109,7 @@ const bundle = createHash('sha256')
   .update(readFileSync(`${dist}/main.cjs`))
   .digest('hex')
   .slice(0, 12);
-const licences = ['commander', 'picocolors'].map((name) => {
+const licences = ['commander'].map((name) => {
   const text = readFileSync(`${root}node_modules/${name}/LICENSE`, 'utf8');
   return `main.cjs contains ${name}:\n\n${text.trim()}\n`;
 });

@@ -6,9 +6,9 @@ import { EXIT, UsageError } from './options.ts';
 import { commandLine, withDoorDefault } from './program.ts';
 
 const main = async (): Promise<void> => {
-  const colors = colorsFor(process.stderr);
+  // To make a stream takes longer than to parse the command line: only when there is something to say.
   const complain = (message: string): void => {
-    process.stderr.write(`${colors.red('kanmon:')} ${message}\n`);
+    process.stderr.write(`${colorsFor(process.stderr).red('kanmon:')} ${message}\n`);
   };
   try {
     const program = commandLine(complain);

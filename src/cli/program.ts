@@ -1,6 +1,7 @@
 // The whole command line, without running it: commands, options, help.
 
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { colorsFor } from './colors.ts';
 import { addRun } from './run.ts';
@@ -9,9 +10,9 @@ import { addTrace } from './trace.ts';
 
 /** From package.json, which is one folder up from dist/ and two from src/cli/. */
 const version = (): string => {
-  for (const up of ['../package.json', '../../package.json']) {
+  for (const up of ['..', '../..']) {
     try {
-      const parsed: unknown = JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8'));
+      const parsed: unknown = JSON.parse(readFileSync(join(import.meta.dirname, up, 'package.json'), 'utf8'));
       if (typeof parsed === 'object' && parsed !== null && 'version' in parsed) return String(parsed.version);
     } catch {}
   }
@@ -47,7 +48,7 @@ Examples:
     );
   addRun(program, complain);
   addTrace(program, complain);
-  addTable(program, colorsFor(process.stdout));
+  addTable(program, () => colorsFor(process.stdout));
   for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
   return program;
 };

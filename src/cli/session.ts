@@ -11,12 +11,12 @@ import {
   createMachine,
   type Machine,
   type MachineOptions,
-  type Sink,
   type Started,
   type StartOptions,
 } from '../machine.ts';
 import { RootError } from '../ring0/fs/root.ts';
 import { EXIT, type SessionOptions, UsageError, user } from './options.ts';
+import { outputTo } from './output.ts';
 import { lendTerminal, terminalSize } from './terminal.ts';
 
 const read = (file: string): string => {
@@ -69,29 +69,6 @@ const environmentOf = (o: SessionOptions, home: string): Record<string, string> 
   ...(o.tty ? { TERM: process.env.TERM ?? 'xterm' } : {}),
   ...o.env,
 });
-
-/**
- * Writes to a stream of the host; the promise asks for a pause until it has drained. What a reader that has gone
- * away does not take is dropped.
- */
-const sinkTo =
-  (stream: NodeJS.WriteStream): Sink =>
-  (chunk) => {
-    if (stream.destroyed || stream.write(chunk)) return undefined;
-    return new Promise((go) => {
-      const done = (): void => {
-        stream.off('drain', done).off('close', done).off('error', done);
-        go();
-      };
-      stream.on('drain', done).on('close', done).on('error', done);
-    });
-  };
-
-const flushed = (stream: NodeJS.WriteStream): Promise<void> =>
-  new Promise((done) => {
-    if (stream.destroyed || stream.writableEnded) done();
-    else stream.write('', () => done());
-  });
 
 /** Passes the caller's standard input on, no faster than the program takes it. */
 const feed = (started: Started): (() => void) => {
@@ -176,15 +153,20 @@ export const runProgram = async (
   const machine = machineFor(o, argv[0] ?? '');
   watcher.attach?.(machine);
   const terminal = o.tty ? { tty: terminalSize() } : {};
+  // A reader that went away (kanmon run ... | head) ends the program as a broken pipe would.
+  const stdout = outputTo(1, () => {
+    if (typeof started !== 'number') started.kill(13);
+  });
+  const stderr = outputTo(2, () => {});
   const startOptions: StartOptions = {
     ...terminal,
     env,
     ...(o.workdir === undefined ? {} : { cwd: o.workdir }),
     ...(who === undefined ? {} : { user: who }),
-    stdout: sinkTo(process.stdout),
-    stderr: sinkTo(process.stderr),
+    stdout: stdout.sink,
+    stderr: stderr.sink,
   };
-  const started = machine.start(argv, startOptions);
+  const started: Started | number = machine.start(argv, startOptions);
   if (typeof started === 'number') {
     await machine.close();
     const { message, status } = startFailure(argv[0] ?? '', started, machine.refusal);
@@ -192,21 +174,19 @@ export const runProgram = async (
     return status;
   }
   watcher.started?.(machine, started, argv, env);
-  // A reader that went away (kanmon run ... | head) ends the program as a broken pipe would.
-  process.stdout.on('error', () => started.kill(13));
   const stopFeeding = o.interactive ? feed(started) : (): void => {};
   if (!o.interactive) started.end();
   const stopSignals = passSignals(started, o.tty === true);
   const giveBack = o.tty ? lendTerminal((size) => started.resize(size), o.interactive === true) : () => {};
   const ended = await started.ended;
-  if (o.tty) await flushed(process.stdout);
+  if (o.tty) await stdout.flushed();
   giveBack();
   stopSignals();
   stopFeeding();
   watcher.ended?.(machine);
   if (o.stats) complain(statistics(machine, performance.now() - began));
   await machine.close();
-  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  await Promise.all([stdout.flushed(), stderr.flushed()]);
   return ended.signal === null ? (ended.exitCode ?? 0) : EXIT.signal + ended.signal;
 };
 

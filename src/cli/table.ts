@@ -104,7 +104,7 @@ export const table = (
   );
 };
 
-export const addTable = (program: Command, colors: Colors): void => {
+export const addTable = (program: Command, colors: () => Colors): void => {
   program
     .command('table')
     .summary('show the system call table, or one call of it')
@@ -123,6 +123,6 @@ Examples:
   kanmon table --json | jq length`,
     )
     .action((which: string | undefined, options: TableOptions) =>
-      table(which, options, colors, (text) => process.stdout.write(text)),
+      table(which, options, colors(), (text) => process.stdout.write(text)),
     );
 };

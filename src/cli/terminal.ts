@@ -1,8 +1,6 @@
 // The caller's terminal, lent to a program: raw while the program runs, its size passed on, and given back as it
 // was whatever happens.
 
-import { spawnSync } from 'node:child_process';
-
 /** Rows and columns of our terminal, or what terminals have always had. */
 export const terminalSize = (): { rows: number; columns: number } => ({
   rows: process.stdout.rows || 24,
@@ -26,6 +24,8 @@ export const lendTerminal = (
   if (stdin.isTTY) {
     stdin.setRawMode(true);
     // Node leaves output processing on, which would change every newline that a full-screen program sends.
+    // The module takes longer to load than a small program to run.
+    const { spawnSync } = process.getBuiltinModule('node:child_process');
     spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
   }
   stdout.on('resize', onResize);

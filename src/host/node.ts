@@ -2,6 +2,7 @@
 
 import { openSync, readFileSync, readSync } from 'node:fs';
 import { totalmem } from 'node:os';
+import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { type CoreImage, unpackCore } from '../ring3/core/core-image.ts';
 import { nodeFiles } from './files.ts';
@@ -17,7 +18,7 @@ const time = performance;
 /** Reads dist/core.wasm, made by the build (gen/core.ts); null when running from sources. */
 const loadCore = (): CoreImage | null => {
   try {
-    return unpackCore(readFileSync(new URL('./core.wasm', import.meta.url)));
+    return unpackCore(readFileSync(join(import.meta.dirname, 'core.wasm')));
   } catch (e) {
     if (e instanceof Error && 'code' in e && e.code === 'ENOENT') return null;
     throw e;

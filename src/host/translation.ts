@@ -2,7 +2,7 @@
 // on in the interpreter. What it has made is fetched when the machine asks, not when the event loop comes round.
 
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { PackedBatch } from '../ring3/translate/translate.ts';
 import type { TranslationService } from '../ring3/translate/translator.ts';
 
@@ -11,7 +11,7 @@ export type Made = WebAssembly.Module | null;
 
 /** Null where there is no worker beside this file: when running from sources. */
 export const translationWorker = (): (TranslationService & { close(): void }) | null => {
-  const file = fileURLToPath(new URL('./translation-worker.cjs', import.meta.url));
+  const file = join(import.meta.dirname, 'translation-worker.cjs');
   if (!existsSync(file)) return null;
   const { Worker, MessageChannel, receiveMessageOnPort } = process.getBuiltinModule('node:worker_threads');
   type Port = InstanceType<typeof MessageChannel>['port1'];
