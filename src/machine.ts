@@ -116,7 +116,9 @@ const SLICE_MS = 10;
 export const createMachine = (host: Host, options: MachineOptions = {}): Machine => {
   let gate: Gate | null = null;
   const translations = options.tier === undefined || options.tier === 'mixed' ? host.translations() : null;
+  const memory = options.memoryBytes === undefined ? host.takeMemory?.() : null;
   const cpu = createCpu({
+    ...(memory ? { memory } : {}),
     memoryBytes: options.memoryBytes ?? host.memoryBytes,
     tier: options.tier ?? 'mixed',
     semantics,

@@ -6,9 +6,16 @@ import * as modules from 'node:module';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { constants, Script } from 'node:vm';
+import { reserveMemory } from '../host/memory.ts';
 
 /** Names the contents of main.cjs; set by gen/build.mjs. */
 declare const BUNDLE: string;
+
+const [, , command, ...rest] = process.argv;
+if ((command === 'run' || command === 'trace') && !rest.some((a) => a.startsWith('--memory')))
+  reserveMemory();
+// What is made at start lives as long as the machine: fewer, larger collections of young objects copy it less often.
+setFlagsFromString('--semi-space-growth-factor=8');
 
 const main = join(__dirname, 'main.cjs');
 /** Only the V8 that made the code takes it. */

@@ -22,4 +22,6 @@ export interface Host {
   report(text: string): void;
   /** Physical memory to give a machine by default, in bytes. */
   readonly memoryBytes: number;
+  /** Memory of that size, if it has been made ahead; it is handed out once. */
+  takeMemory?(): WebAssembly.Memory | null;
 }

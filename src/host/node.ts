@@ -1,16 +1,13 @@
 // The host that is Node.js: clocks, entropy, the event loop, and the core module from the build.
 
 import { openSync, readFileSync, readSync } from 'node:fs';
-import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { type CoreImage, unpackCore } from '../ring3/core/core-image.ts';
 import { nodeFiles } from './files.ts';
 import type { Host } from './host.ts';
+import { defaultMemoryBytes, takeReservedMemory } from './memory.ts';
 import { translationWorker } from './translation.ts';
-
-/** The most that 32-bit linear memory can hold. */
-const MAX_MEMORY = 65535 * 65536;
 
 /** The global is a getter, which costs as much as the clock itself. */
 const time = performance;
@@ -18,10 +15,15 @@ const time = performance;
 /** Reads dist/core.wasm, made by the build (gen/core.ts); null when running from sources. */
 const loadCore = (): CoreImage | null => {
   try {
-    return unpackCore(readFileSync(join(import.meta.dirname, 'core.wasm')));
+    const file = readFileSync(join(import.meta.dirname, 'core.wasm'));
+    // Each function is validated when it is compiled, which is when it is first called: most are not.
+    setFlagsFromString('--wasm-lazy-validation');
+    return unpackCore(file);
   } catch (e) {
     if (e instanceof Error && 'code' in e && e.code === 'ENOENT') return null;
     throw e;
+  } finally {
+    setFlagsFromString('--no-wasm-lazy-validation');
   }
 };
 
@@ -84,6 +86,7 @@ export const nodeHost = (): Host => {
     report(text) {
       process.stderr.write(`kanmon: ${text}\n`);
     },
-    memoryBytes: Math.min(MAX_MEMORY, Math.floor(totalmem() / 2)),
+    memoryBytes: defaultMemoryBytes(),
+    takeMemory: takeReservedMemory,
   };
 };

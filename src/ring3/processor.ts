@@ -20,6 +20,8 @@ export type { CoreImage } from './core/core-image.ts';
 export interface CpuOptions {
   /** Physical memory in bytes, at most 4 GiB - 64 KiB. */
   readonly memoryBytes: number;
+  /** Memory of that size, untouched, if there is one already. */
+  readonly memory?: WebAssembly.Memory;
   readonly tier: Tier;
   readonly hooks: CpuHooks;
   readonly semantics: SemanticsTable;
@@ -40,7 +42,7 @@ const TWO32 = 4294967296;
 
 export const createCpu = (options: CpuOptions): Cpu => {
   const { hooks } = options;
-  const mem = createFrames(options.memoryBytes);
+  const mem = createFrames(options.memoryBytes, options.memory);
   const { u8, u32, i32, u64, dv } = mem;
   const helperNames = Object.keys(options.helpers);
   const helperList = helperNames.map((n) => options.helpers[n] as HelperTable[string]);

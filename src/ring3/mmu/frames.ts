@@ -16,9 +16,13 @@ export interface PhysicalMemory extends Frames {
   onCodeWrite: (frame: number) => void;
 }
 
-export const createFrames = (bytes: number): PhysicalMemory => {
+/** Physical memory of so many bytes; `made` is used if it has that size. */
+export const createFrames = (bytes: number, made?: WebAssembly.Memory): PhysicalMemory => {
   const pages64 = Math.min(65535, Math.max(64, Math.floor(bytes / 65536)));
-  const memory = new WebAssembly.Memory({ initial: pages64, maximum: pages64 });
+  const memory =
+    made?.buffer.byteLength === pages64 * 65536
+      ? made
+      : new WebAssembly.Memory({ initial: pages64, maximum: pages64 });
   const { buffer } = memory;
   const total = (pages64 * 65536) / PAGE;
   const first = Math.ceil((FRAME_FLAGS + total) / PAGE);
