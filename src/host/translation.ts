@@ -3,6 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { MessagePort, Worker } from 'node:worker_threads';
 import type { PackedBatch } from '../ring3/translate/translate.ts';
 import type { TranslationService } from '../ring3/translate/translator.ts';
 
@@ -13,13 +14,14 @@ export type Made = WebAssembly.Module | null;
 export const translationWorker = (): (TranslationService & { close(): void }) | null => {
   const file = join(import.meta.dirname, 'translation-worker.cjs');
   if (!existsSync(file)) return null;
-  const { Worker, MessageChannel, receiveMessageOnPort } = process.getBuiltinModule('node:worker_threads');
-  type Port = InstanceType<typeof MessageChannel>['port1'];
-  let worker: InstanceType<typeof Worker> | null = null;
-  let port: Port | null = null;
+  let worker: Worker | null = null;
+  let port: MessagePort | null = null;
   let broken = false;
   const waiting: ((module: Made) => void)[] = [];
-  const open = (): Port => {
+  // Most programs end before anything is translated: the module is loaded when something is.
+  const threads = (): typeof import('node:worker_threads') => process.getBuiltinModule('node:worker_threads');
+  const open = (): MessagePort => {
+    const { Worker, MessageChannel } = threads();
     const { port1, port2 } = new MessageChannel();
     worker = new Worker(file, { workerData: port2, transferList: [port2], stdin: false });
     worker.unref();
@@ -43,6 +45,8 @@ export const translationWorker = (): (TranslationService & { close(): void }) | 
       port.postMessage(batch);
     },
     poll() {
+      if (waiting.length === 0) return;
+      const { receiveMessageOnPort } = threads();
       while (port && waiting.length > 0) {
         const got = receiveMessageOnPort(port) as { message: Made } | undefined;
         if (!got) return;

@@ -381,8 +381,17 @@ export interface Rows {
 
 /** Reads the sections of the table; the ids of rows are their places. */
 export const readRows = (sections: readonly Section[]): Rows => {
-  const texts = sections.flatMap((s) => s.rows);
-  const features = sections.flatMap((s) => s.rows.map(() => s.feature));
+  const count = sections.reduce((sum, s) => sum + s.rows.length, 0);
+  /** Text and feature of a row. */
+  const find = (id: number): readonly [text: string, feature: string | null] => {
+    let from = 0;
+    for (const s of sections) {
+      const text = s.rows[id - from];
+      if (text !== undefined) return [text, s.feature];
+      from += s.rows.length;
+    }
+    throw new RangeError(`the opcode table has no row ${id}`);
+  };
   const patterns = new Map<string, Pattern>();
   const patternOf = (operands: string, row: string): Pattern => {
     let pattern = patterns.get(operands);
@@ -392,15 +401,14 @@ export const readRows = (sections: readonly Section[]): Rows => {
     }
     return pattern;
   };
-  const rows: (TableRow | undefined)[] = texts.map(() => undefined);
+  const rows: (TableRow | undefined)[] = Array(count);
   return {
-    count: texts.length,
+    count,
     at(id) {
       let row = rows[id];
       if (row === undefined) {
-        const text = texts[id];
-        if (text === undefined) throw new RangeError(`the opcode table has no row ${id}`);
-        row = parseRow(id, text, features[id] ?? null, patternOf);
+        const [text, feature] = find(id);
+        row = parseRow(id, text, feature, patternOf);
         rows[id] = row;
       }
       return row;
