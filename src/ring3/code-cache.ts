@@ -246,6 +246,10 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   const hold = (block: Block, page: number, frame: number): void => {
     block.pages.push(page);
     block.frames.push(frame);
+    watch(block, frame);
+  };
+  /** Writes to the frame throw the block away from now on. */
+  const watch = (block: Block, frame: number): void => {
     const others = onFrame.get(frame);
     if (others) others.push(block);
     else onFrame.set(frame, [block]);
@@ -376,11 +380,15 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     const end = last + OP_BYTES;
     if (insns === 0) writePseudo(end, failed === 'too-long' ? PSEUDO.tooLong : PSEUDO.undefined, ip, 0);
     else if (flow === 0) writePseudo(end, PSEUDO.goto, addressIn(last, OP.ip), next);
+    const firstPage = Math.floor(ip / PAGE);
+    const lastPage = insns === 0 ? firstPage : Math.floor((next - 1) / PAGE);
+    const frame = frameOf(firstPage);
     const block: Block = {
       ip,
       op,
-      pages: [],
-      frames: [],
+      // An array that grows from nothing has room for 17, which of most blocks only one would be used.
+      pages: [firstPage],
+      frames: [frame],
       exactFp: exact,
       region: 0,
       valid: true,
@@ -389,10 +397,8 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       waited: false,
       pending: false,
     };
-    const firstPage = Math.floor(ip / PAGE);
-    const lastPage = insns === 0 ? firstPage : Math.floor((next - 1) / PAGE);
-    for (let p = firstPage; p <= lastPage; p++) hold(block, p, frameOf(p));
-    const frame = block.frames[0] as number;
+    watch(block, frame);
+    for (let p = firstPage + 1; p <= lastPage; p++) hold(block, p, frameOf(p));
     let map = byFrame.get(frame);
     if (!map) {
       map = new Map();
