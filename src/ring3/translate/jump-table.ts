@@ -121,6 +121,14 @@ export const jumpTable = (
     return found && { address: found.address, targets: [...new Set(found.targets)] };
   };
   const pointers = (m: MemOperand, from: number): JumpTable | null => {
+    // Without optimization the index is multiplied before, and either register may hold the table.
+    if (m.scale === 0 && m.base >= 0 && m.index >= 0 && m.segment === null) {
+      const either = [...bases(m.base, from), ...bases(m.index, from)];
+      return best(
+        either.map((b) => b + m.disp),
+        quads,
+      );
+    }
     if (m.scale !== 3 || m.index < 0 || m.segment !== null) return null;
     if (m.base < 0) return best([m.disp], quads);
     return best(

@@ -1,0 +1,175 @@
+import { describe, expect, test } from 'vitest';
+import { WASM } from '../emit-base.ts';
+import { TLB } from '../layout.ts';
+import { Code } from '../wasm/code.ts';
+import { i32, i64, local, type Val } from '../wasm/ir.ts';
+import { ModuleBuilder } from '../wasm/module.ts';
+import { GuestMemory } from './guest-memory.ts';
+import { Symbols } from './symbols.ts';
+
+const TLB_AT = 0x10000;
+const FRAME = 0x40000;
+const PAGE_5 = 0x5000;
+
+type Access = { readonly at: number; readonly store?: true };
+
+/**
+ * Does 64-bit accesses at distances from the address given, one behind the other, and says which of them took the
+ * slow path. Loads give their number times 16 there, stores fail with the status given.
+ */
+const run = (
+  accesses: readonly Access[],
+  address: number,
+  tlb: { read?: number; write?: number } = {},
+  status = 0,
+): { slow: string[]; values: bigint[]; left: bigint; memory: DataView } => {
+  const mb = new ModuleBuilder();
+  mb.importMemory('k', 'memory');
+  const loadSlow = mb.importFunc('k', 'loadSlow', ['i64', 'i32'], ['i32']);
+  const storeSlow = mb.importFunc('k', 'storeSlow', ['i64'], ['i32']);
+  const code = new Code(['i64']);
+  const base = code.param(0);
+  const table = code.local('i32');
+  const rip = code.local('i64');
+  code.set(table, i32.const(TLB_AT));
+  const memory = new GuestMemory(code, table);
+  const symbols = new Symbols();
+  const faults = code.open(0x02);
+  const results: Val[] = [];
+  accesses.forEach(({ at, store }, n) => {
+    const where = i64.add(base, i64.const(at));
+    const ctx = { block: 0, conditional: false, ip: 100 + n, rip, faults: () => faults };
+    const s = symbols.of(where, 0);
+    if (store) {
+      const value = i64.const(n);
+      const slow = (c: Code, v: Val): void => {
+        c.push(v);
+        c.invoke(storeSlow);
+      };
+      memory.store(WASM.i64Store, 8, where, s, value, slow, ctx);
+    } else {
+      const result = code.local('i64');
+      results.push(result);
+      memory.load(result, WASM.i64Load, 8, where, s, false, loadSlow, ctx);
+    }
+  });
+  for (const [n, r] of results.entries()) code.store(WASM.i64Store, i32.const(0), r, 8 * n);
+  code.set(rip, i64.const(0));
+  code.close();
+  code.return(rip);
+  code.unreachable();
+  mb.export('f', mb.func(['i64'], ['i64'], code));
+
+  const shared = new WebAssembly.Memory({ initial: 8 });
+  const view = new DataView(shared.buffer);
+  const entry = TLB_AT + (5 << TLB.entryShift);
+  view.setBigInt64(entry + TLB.readTag, BigInt(tlb.read ?? -1), true);
+  view.setBigInt64(entry + TLB.writeTag, BigInt(tlb.write ?? -1), true);
+  view.setInt32(entry + TLB.addend, FRAME - PAGE_5, true);
+  for (let i = 0; i < 512; i++) view.setBigInt64(FRAME + 8 * i, BigInt(1000 + i), true);
+  const slow: string[] = [];
+  const SLOW = 0x1000;
+  const k = {
+    memory: shared,
+    loadSlow: (at: bigint, bytes: number) => {
+      slow.push(`load ${bytes} at ${at}`);
+      view.setBigInt64(SLOW + 16 * slow.length, BigInt(slow.length * 16), true);
+      return SLOW + 16 * slow.length;
+    },
+    storeSlow: (at: bigint) => {
+      slow.push(`store at ${at}`);
+      return status;
+    },
+  };
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(mb.finish() as BufferSource), { k });
+  const left = (exports.f as (at: bigint) => bigint)(BigInt(address));
+  return { slow, values: results.map((_, n) => view.getBigInt64(8 * n, true)), left, memory: view };
+};
+
+describe('guest memory in a region', () => {
+  test('a hit goes through the TLB, a miss to the slow path', () => {
+    expect(run([{ at: 8 }], PAGE_5, { read: PAGE_5 })).toMatchObject({ slow: [], values: [1001n] });
+    expect(run([{ at: 8 }], PAGE_5)).toMatchObject({ slow: ['load 8 at 20488'], values: [16n] });
+  });
+
+  test('a page that may be read only is not written through the TLB', () => {
+    expect(run([{ at: 0, store: true }], PAGE_5, { read: PAGE_5 }).slow).toEqual(['store at 20480']);
+    const written = run([{ at: 0 }, { at: 8, store: true }], PAGE_5, { read: PAGE_5, write: PAGE_5 });
+    expect(written.slow).toEqual([]);
+    expect(written.memory.getBigInt64(FRAME + 8, true)).toBe(1n);
+  });
+
+  test('accesses behind and before the first are found with it', () => {
+    const { slow, values } = run([{ at: 16 }, { at: 0 }, { at: 128 }], PAGE_5, { read: PAGE_5 });
+    expect(slow).toEqual([]);
+    expect(values).toEqual([1002n, 1000n, 1016n]);
+  });
+
+  test('where their range crosses a page, each access goes the slow way by itself', () => {
+    const { slow } = run([{ at: 0 }, { at: 16 }], PAGE_5 + 4096 - 16, { read: PAGE_5 });
+    expect(slow).toEqual(['load 8 at 24560', 'load 8 at 24576']);
+  });
+
+  test('one that crosses a page alone does, too', () => {
+    expect(run([{ at: 0 }], PAGE_5 + 4096 - 4, { read: PAGE_5 }).slow).toEqual(['load 8 at 24572']);
+  });
+
+  test('accesses far apart are looked up by themselves', () => {
+    const { slow, values } = run([{ at: 0 }, { at: 4096 }], PAGE_5, { read: PAGE_5 });
+    expect(slow).toEqual(['load 8 at 24576']);
+    expect(values).toEqual([1000n, 16n]);
+  });
+
+  test('an access that fails leaves with the address of its instruction', () => {
+    const stores: Access[] = [
+      { at: 0, store: true },
+      { at: 8, store: true },
+    ];
+    expect(run(stores, PAGE_5, {}, 2)).toMatchObject({ slow: ['store at 20480'], left: 100n });
+    expect(run(stores, PAGE_5)).toMatchObject({ left: 0n });
+  });
+
+  test('a slow store may move pages: what was looked up for reading before is asked for again', () => {
+    const accesses: Access[] = [{ at: 0 }, { at: 8 }, { at: 1024, store: true }, { at: 16 }];
+    const { slow, values } = run(accesses, PAGE_5, { read: PAGE_5 });
+    expect(slow).toEqual(['store at 21504', 'load 8 at 20496']);
+    expect(values).toEqual([1000n, 1001n, 32n]);
+  });
+
+  test('constant addresses are looked up by constants', () => {
+    const mb = new ModuleBuilder();
+    mb.importMemory('k', 'memory');
+    const loadSlow = mb.importFunc('k', 'loadSlow', ['i64', 'i32'], ['i32']);
+    const code = new Code([]);
+    const table = code.local('i32');
+    code.set(table, i32.const(TLB_AT));
+    const result = code.local('i64');
+    const rip = local('i64', result.op);
+    const faults = code.open(0x02);
+    const where = i64.const(PAGE_5 + 24);
+    const ctx = { block: 0, conditional: false, ip: 1, rip, faults: () => faults };
+    new GuestMemory(code, table).load(
+      result,
+      WASM.i64Load,
+      8,
+      where,
+      new Symbols().of(where, 0),
+      false,
+      loadSlow,
+      ctx,
+    );
+    code.close();
+    code.return(result);
+    code.unreachable();
+    mb.export('f', mb.func([], ['i64'], code));
+    const memory = new WebAssembly.Memory({ initial: 8 });
+    const view = new DataView(memory.buffer);
+    view.setBigInt64(TLB_AT + (5 << TLB.entryShift) + TLB.readTag, BigInt(PAGE_5), true);
+    view.setInt32(TLB_AT + (5 << TLB.entryShift) + TLB.addend, FRAME - PAGE_5, true);
+    view.setBigInt64(FRAME + 24, 42n, true);
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(mb.finish() as BufferSource), {
+      k: { memory, loadSlow: () => 0 },
+    });
+    expect((exports.f as () => bigint)()).toBe(42n);
+  });
+});
