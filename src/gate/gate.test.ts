@@ -95,7 +95,7 @@ describe('the way of a call', () => {
 
   test('pending signals are worked on before going back', () => {
     const m = set([syscall('getpid', [], meta, () => 1)]);
-    (m.task.pending as unknown[]).push({ signo: 15 });
+    (m.task.pending as unknown as unknown[]).push({ signo: 15 });
     m.call(39);
     expect(m.worked).toEqual([m.task]);
   });

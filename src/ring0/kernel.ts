@@ -2,6 +2,7 @@
 // two machines in one process do not see each other.
 
 import type { Cpu } from '../ring3/cpu.ts';
+import { type KernelHeap, kernelHeap } from './heap.ts';
 import type { MemoryState } from './mm/state.ts';
 import { type FutexTable, futexTable } from './task/futex.ts';
 import { timerDequeued } from './task/itimers.ts';
@@ -10,7 +11,7 @@ import { type RunState, ready, runState } from './task/runqueue.ts';
 import { signalTask, userInfo } from './task/signals.ts';
 import { addTimer } from './task/timers.ts';
 import type { FileTable, FsContext, Process, SigInfo, Task } from './task/types.ts';
-import { copyTable, releaseTable } from './vfs/fdtable.ts';
+import { copyTable, newTable, releaseTable } from './vfs/fdtable.ts';
 import { newVfs, type Vfs } from './vfs/state.ts';
 import type { Inode, Mount } from './vfs/types.ts';
 import { type WaitQueue, waitQueue } from './wait.ts';
@@ -48,6 +49,8 @@ export interface Kernel {
   /** What all address spaces share; made on first use by mm/state.ts (memoryOf). */
   memory?: MemoryState;
   readonly limits: { readonly memoryBytes: number; readonly tasks: number };
+  /** What kernel objects take of the host's heap. */
+  readonly heap: KernelHeap;
   /** Run queue, timers, pid counter: task/runqueue.ts. */
   readonly run: RunState;
   readonly futexes: FutexTable;
@@ -83,7 +86,8 @@ export interface GatePort {
 
 export interface KernelHooks {
   /** For clone without CLONE_FILES and CLONE_FS. */
-  copyFiles(files: FileTable): FileTable;
+  /** Null when there is no memory for the copy. */
+  copyFiles(files: FileTable): FileTable | null;
   copyFs(fs: FsContext): FsContext;
   /** A task that ends drops its references. */
   releaseFiles(task: Task): void;
@@ -136,6 +140,7 @@ const noGate: GatePort = { retry: () => true, abandon: () => {} };
 export const createKernel = (options: KernelOptions): Kernel => {
   const { cpu, clock, entropy, hostname = 'kanmon', limits = {} } = options;
   const run = runState();
+  const memoryBytes = limits.memoryBytes ?? cpu.frames.total * 4096;
   return {
     cpu,
     clock,
@@ -150,7 +155,8 @@ export const createKernel = (options: KernelOptions): Kernel => {
     at: (deadline, action) => addTimer(run.timers, deadline, action),
     missing: new Map(),
     bug: bugReporter(options.report ?? ((): void => {})),
-    limits: { memoryBytes: limits.memoryBytes ?? cpu.frames.total * 4096, tasks: limits.tasks ?? 4096 },
+    limits: { memoryBytes, tasks: limits.tasks ?? 4096 },
+    heap: kernelHeap(memoryBytes),
     run,
     futexes: futexTable(),
     signalfds: waitQueue(),
@@ -161,7 +167,7 @@ export const createKernel = (options: KernelOptions): Kernel => {
       releaseFiles: (task) => {
         const { files } = task;
         // /proc may still look at the task: it has no descriptors any more.
-        task.files = { slots: [], refs: 1 };
+        task.files = newTable();
         releaseTable(files);
       },
       releaseFs: (task) => {

@@ -166,6 +166,22 @@ describe('memory that is out costs the process that took it', () => {
   });
 });
 
+test.each([
+  'pipes',
+  'high',
+  'links',
+  'files',
+  'watches',
+  'signals',
+  'timers',
+])('kernel objects without end: %s', async (kind) => {
+  const before = process.memoryUsage();
+  const r = await kanmon([program('objects'), kind], { cwd: dir }, small);
+  expect(r).toEqual({ status: '0', stdout: 'met a limit\na\nthen 0\n', stderr: '' });
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  expect(heapUsed + arrayBuffers - before.heapUsed - before.arrayBuffers).toBeLessThan(512 << 20);
+});
+
 describe.each(TIERS)('%s', (tier) => {
   test('recursion', async () => {
     const argv = [program('recursion')];

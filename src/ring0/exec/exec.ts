@@ -6,7 +6,7 @@ import type { Kernel } from '../kernel.ts';
 import { beginExec } from '../task/exec.ts';
 import { adoptContext, replaceMm } from '../task/runqueue.ts';
 import type { Task } from '../task/types.ts';
-import { closeOnExec, unshareTable } from '../vfs/fdtable.ts';
+import { tableForExec } from '../vfs/fdtable.ts';
 import { type Block, REPLACED, type Result } from '../wait.ts';
 import { type ExecRequest, type PreparedExec, prepareExec } from './prepare.ts';
 
@@ -20,8 +20,7 @@ const setWord = (context: Uint8Array, at: number, v: number): void => {
 export const commitExec = (task: Task, p: PreparedExec): void => {
   const { process, kernel } = task;
   beginExec(task);
-  unshareTable(task);
-  closeOnExec(task.files);
+  tableForExec(task);
   replaceMm(task, p.mm);
   const gained = p.cred.euid !== task.cred.euid || p.cred.egid !== task.cred.egid;
   if (gained || p.secure) {

@@ -26,7 +26,7 @@ export class OverlayFs extends MemFs {
   constructor(kernel: Kernel, lower: HostDir) {
     super(
       kernel,
-      { type: 'overlay', magic: MAGIC.overlay, firstIno: FIRST_INO },
+      { type: 'overlay', magic: MAGIC.overlay, firstIno: FIRST_INO, maxPages: 0, maxNames: 0 },
       (fs) => new OverlayDir(fs, lower, null),
     );
     vfsOf(kernel).reclaim.add(() => {
@@ -35,6 +35,9 @@ export class OverlayFs extends MemFs {
       return n;
     });
   }
+
+  /** What was changed stays: the lower folder may be shown again. */
+  override discard(): void {}
 }
 
 /** The overlay's node for something of the lower folder. */

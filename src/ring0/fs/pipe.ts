@@ -4,6 +4,7 @@
 import { EAGAIN, EBUSY, EFAULT, EINVAL, ENOTTY, ENXIO, EPERM, EPIPE } from '../../abi/errno.ts';
 import { O_ACCMODE, O_DIRECT, O_NONBLOCK, O_RDONLY, O_WRONLY } from '../../abi/fcntl.ts';
 import { S_IFIFO } from '../../abi/stat.ts';
+import { charge, type KernelHeap, uncharge } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
 import { signalTask, userInfo } from '../task/signals.ts';
 import type { Task } from '../task/types.ts';
@@ -14,6 +15,7 @@ import { type Block, block, type WaitQueue, waitQueue, wake } from '../wait.ts';
 
 /** Writes of up to this many bytes are atomic. */
 export const PIPE_BUF = 4096;
+const NOTHING = new Uint8Array(0);
 const DEFAULT_CAPACITY = 65536;
 const MAX_CAPACITY = 1 << 20;
 
@@ -48,10 +50,12 @@ export interface Pipe {
   /** Waiting for bytes or for the last writer to leave; for room or the last reader to leave. */
   readonly toRead: WaitQueue;
   readonly toWrite: WaitQueue;
+  /** Where `data` is charged; null for pipes of the machine's own. */
+  readonly heap: KernelHeap | null;
 }
 
-export const newPipe = (): Pipe => ({
-  data: new Uint8Array(PIPE_BUF),
+export const newPipe = (heap: KernelHeap | null = null): Pipe => ({
+  data: NOTHING,
   head: 0,
   used: 0,
   capacity: DEFAULT_CAPACITY,
@@ -62,13 +66,31 @@ export const newPipe = (): Pipe => ({
   writerOpens: 0,
   toRead: waitQueue(),
   toWrite: waitQueue(),
+  heap,
 });
 
-const resize = (p: Pipe, size: number): void => {
+/** False when there is no memory for it; the first page of a pipe is there always. */
+const resize = (p: Pipe, size: number): boolean => {
+  const more = size - p.data.length;
+  if (p.heap !== null && (size <= PIPE_BUF || !charge(p.heap, more))) {
+    if (size > PIPE_BUF && more > 0) return false;
+    p.heap.used += more;
+  }
   const next = new Uint8Array(size);
   peek(p, next, 0, p.used);
   p.data = next;
   p.head = 0;
+  return true;
+};
+
+/** Nobody has it open any more: what is left in it is lost. */
+const dropData = (p: Pipe): void => {
+  if (p.readers > 0 || p.writers > 0) return;
+  if (p.heap !== null) uncharge(p.heap, p.data.length);
+  p.data = NOTHING;
+  p.head = 0;
+  p.used = 0;
+  p.pieces = null;
 };
 
 const peek = (p: Pipe, into: Uint8Array, at: number, n: number): void => {
@@ -129,9 +151,14 @@ export const putBytes = (p: Pipe, from: Uint8Array, at: number, n: number, packe
   const k = Math.min(n, roomOf(p));
   if (k <= 0) return 0;
   if (p.used + k > p.data.length) {
-    let size = p.data.length;
+    let size = Math.max(p.data.length, PIPE_BUF);
     while (size < p.used + k) size *= 2;
-    resize(p, Math.min(size, p.capacity));
+    if (!resize(p, Math.min(size, p.capacity))) {
+      // Memory is short: the pipe stays as small as it is, as those of a user with very many do.
+      if (p.data.length < PIPE_BUF) resize(p, PIPE_BUF);
+      p.capacity = p.data.length;
+      return putBytes(p, from, at, n, packet);
+    }
   }
   const tail = (p.head + p.used) % p.data.length;
   if (k === 1) p.data[tail] = from[at] as number;
@@ -162,10 +189,12 @@ export const addWriter = (p: Pipe): void => {
 export const dropReader = (p: Pipe): void => {
   p.readers--;
   wake(p.toWrite);
+  dropData(p);
 };
 export const dropWriter = (p: Pipe): void => {
   p.writers--;
   wake(p.toRead);
+  dropData(p);
 };
 
 /** Bytes already written by a write that had to wait for room. */
@@ -286,7 +315,7 @@ const pipeFs = (kernel: Kernel): FileSystem & { next: number } => {
 /** The two ends of a new pipe: [read end, write end]. `flags` may have O_NONBLOCK, and O_DIRECT for packets. */
 export const makePipe = (kernel: Kernel, uid: number, gid: number, flags = 0): [OpenFile, OpenFile, Pipe] => {
   const fs = pipeFs(kernel);
-  const p = newPipe();
+  const p = newPipe(kernel.heap);
   const t = now(kernel);
   const attr: InodeAttr = {
     ino: fs.next++,
@@ -338,7 +367,7 @@ const fifos = new WeakMap<Inode, Pipe>();
 const openFifo = (task: Task, inode: Inode, flags: number): FileOps | number | Block => {
   let p = fifos.get(inode);
   if (!p) {
-    p = newPipe();
+    p = newPipe(task.kernel.heap);
     fifos.set(inode, p);
   }
   const ops = opsFor(p);

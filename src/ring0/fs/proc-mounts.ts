@@ -45,14 +45,18 @@ const rootWithin = (m: Mount): string => {
   return name === '' ? '/' : name;
 };
 
-const superOptions = (m: Mount): string => (m.fs.readonly ? 'ro' : 'rw');
+const superOptions = (m: Mount): string =>
+  [m.fs.readonly ? 'ro' : 'rw', m.fs.options ?? ''].filter((o) => o !== '').join(',');
+
+const allOptions = (m: Mount): string =>
+  [mountOptions(m), m.fs.options ?? ''].filter((o) => o !== '').join(',');
 
 /** mount(8)'s names for sources and types. */
 const source = (m: Mount): string => octal(m.source, `${SPACES}#`);
 
 export const mounts = (task: Task): string =>
   shown(task)
-    .map(({ mount: m, at }) => `${source(m)} ${octal(at, SPACES)} ${m.fs.type} ${mountOptions(m)} 0 0\n`)
+    .map(({ mount: m, at }) => `${source(m)} ${octal(at, SPACES)} ${m.fs.type} ${allOptions(m)} 0 0\n`)
     .join('');
 
 export const mountinfo = (task: Task): string =>

@@ -6,8 +6,9 @@ import { SIG_DFL, SIG_IGN } from '../../abi/signal.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../mm/types.ts';
 import { processSystemNs, processUserNs } from '../task/itimers.ts';
+import type { SigQueue } from '../task/sigqueue.ts';
 import { setOf } from '../task/sigset.ts';
-import type { Process, SigInfo, SigSet, Task } from '../task/types.ts';
+import type { Process, SigSet, Task } from '../task/types.ts';
 import type { Tty } from '../tty/types.ts';
 import { hex, kib, octal, setHex, ticks } from './proc-format.ts';
 import { mappedPages, residentOf, textPages } from './proc-memory.ts';
@@ -48,7 +49,7 @@ const stateOf = ({ task }: Subject): Letter => {
 /** The machine is process 1 to orphans, and outside (0) to the processes that it started. */
 const parentOf = (process: Process): number => process.parent?.pid ?? (process.tree === process.pid ? 0 : 1);
 
-const setOfPending = (list: readonly SigInfo[]): SigSet => setOf(...list.map((i) => i.signo));
+const setOfPending = ({ lo, hi }: SigQueue): SigSet => ({ lo: lo >>> 0, hi: hi >>> 0 });
 
 /** Ignored and caught signals. */
 const dispositions = (task: Task): { ignored: SigSet; caught: SigSet } => {

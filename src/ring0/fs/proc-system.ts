@@ -12,6 +12,7 @@ import {
   CPU_VENDOR,
   CPUINFO_FLAGS,
 } from '../../ring3/semantics/cpuid.ts';
+import { maxFiles, maxWatches } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
 import { MAX_MAPPINGS, MMAP_MIN } from '../mm/layout.ts';
 import { UTS_RELEASE, UTS_VERSION } from '../sys/info.ts';
@@ -254,8 +255,6 @@ const uuid = (kernel: Kernel): string => {
 const SYSCTLS: readonly (readonly [string, string | number])[] = [
   ['fs/aio-max-nr', 65536],
   ['fs/aio-nr', 0],
-  ['fs/epoll/max_user_watches', 3568188],
-  ['fs/file-max', '9223372036854775807'],
   ['fs/inotify/max_queued_events', 16384],
   ['fs/inotify/max_user_instances', 128],
   ['fs/inotify/max_user_watches', 524288],
@@ -373,7 +372,9 @@ export const addSystemFiles = (fs: PseudoFs): void => {
   setting('fs/dentry-state', () => '0\t0\t45\t0\t0\t0\n', 0o444);
   setting('fs/inode-nr', () => '0\t0\n', 0o444);
   setting('fs/inode-state', () => '0\t0\t0\t0\t0\t0\t0\n', 0o444);
-  setting('fs/file-nr', () => `${openFiles(kernel)}\t0\t9223372036854775807\n`, 0o444);
+  setting('fs/file-nr', () => `${openFiles(kernel)}\t0\t${maxFiles(kernel.heap)}\n`, 0o444);
+  setting('fs/file-max', () => `${maxFiles(kernel.heap)}\n`);
+  setting('fs/epoll/max_user_watches', () => `${maxWatches(kernel.heap)}\n`);
   setting('kernel/hostname', () => `${kernel.hostname.node}\n`);
   setting('kernel/domainname', () => `${kernel.hostname.domain}\n`);
   setting('kernel/threads-max', () => `${kernel.limits.tasks}\n`);

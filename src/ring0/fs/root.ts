@@ -210,7 +210,7 @@ export const buildRoot = (kernel: Kernel, options: RootOptions): BuiltRoot => {
   let fs: FileSystem;
   if (options.rootfs !== undefined) fs = overlay(options.rootfs, TRUST);
   else if (options.files !== null) fs = overlay('/', TRUST, systemView);
-  else fs = newTmpfs(kernel, { mode: 0o755 });
+  else fs = newTmpfs(kernel, { mode: 0o755, maxPages: 0, maxNames: 0 });
 
   const top = mountFs(kernel, fs, null, { source: fs.type });
   const root: Path = { mount: top, dentry: top.root };

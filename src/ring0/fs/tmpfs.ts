@@ -6,16 +6,15 @@ import { EEXIST, EINVAL, ENODATA, ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY, EXDEV } fr
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, XATTR_CREATE, XATTR_REPLACE } from '../../abi/fcntl.ts';
 import { MAGIC, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../abi/stat.ts';
 import type { Frames } from '../../ring3/cpu.ts';
+import { COST, charge, uncharge } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
-import { type PagedInode, pagedOps } from '../vfs/file.ts';
-import { Pages } from '../vfs/pagecache.ts';
+import { type PagedInode, pagedOps, releaseIfGone } from '../vfs/file.ts';
+import { type PageQuota, Pages } from '../vfs/pagecache.ts';
 import { anonymousDev, vfsOf } from '../vfs/state.ts';
 import type { DirEntry, FileOps, FileSystem, Inode, InodeAttr, StatFs, TimeSpec } from '../vfs/types.ts';
 
 export type AttrChange = Parameters<NonNullable<Inode['setattr']>>[0];
 
-/** Most names in one file system: each costs memory of the host's that frames do not count. */
-const MAX_NAMES = 400000;
 /** Most bytes of extended attributes of one inode. */
 const MAX_XATTRS = 65536;
 /** The part of memory that files leave to programs. */
@@ -33,6 +32,11 @@ export interface MemFsOptions {
   readonly gid?: number;
   /** Number of the first inode made. */
   readonly firstIno?: number;
+  /** Pages of all files, and names; 0 for no limit but the machine's. Default half of memory each, as tmpfs(5) has it. */
+  readonly maxPages?: number;
+  readonly maxNames?: number;
+  /** Options for /proc/mounts. */
+  readonly shown?: string;
 }
 
 export class MemFs implements FileSystem {
@@ -44,9 +48,13 @@ export class MemFs implements FileSystem {
   readonly magic: number;
   /** Files of O_TMPFILE that may still get a name. */
   readonly linkable = new WeakSet<MemNode>();
-  readonly #kernel: Kernel;
+  readonly options: string;
+  /** Pages of all files. */
+  readonly quota: PageQuota;
   /** Names in all directories, as far as they were made here. */
   names = 0;
+  readonly #maxNames: number;
+  readonly #kernel: Kernel;
   #nextIno: number;
   #reclaim: () => number;
 
@@ -57,6 +65,10 @@ export class MemFs implements FileSystem {
     this.dev = anonymousDev(kernel);
     this.frames = kernel.cpu.frames;
     this.#nextIno = options.firstIno ?? 1;
+    this.options = options.shown ?? '';
+    const half = Math.floor(this.frames.total / 2);
+    this.quota = { used: 0, limit: (options.maxPages ?? half) || Number.POSITIVE_INFINITY };
+    this.#maxNames = (options.maxNames ?? half) || Number.POSITIVE_INFINITY;
     const vfs = vfsOf(kernel);
     this.#reclaim = () => {
       let n = 0;
@@ -76,26 +88,59 @@ export class MemFs implements FileSystem {
   }
 
   newPages(): Pages {
-    return new Pages(this.frames, this.#reclaim, Math.floor(this.frames.total * RESERVED));
+    const { frames, quota } = this;
+    return new Pages(frames, this.#reclaim, Math.floor(frames.total * RESERVED), quota);
+  }
+
+  /** Charges a name that is about to be made, and its node; false at a limit. */
+  enter(node: MemNode): boolean {
+    // The root counts, too.
+    if (this.names + 1 >= this.#maxNames || !charge(this.#kernel.heap, costOf(node))) return false;
+    this.names++;
+    node.charged++;
+    return true;
+  }
+
+  /** A name is gone. Those of the overlay's lower folder were never charged. */
+  leave(node: MemNode): void {
+    if (node.charged === 0) return;
+    node.charged--;
+    this.names--;
+    uncharge(this.#kernel.heap, costOf(node));
+  }
+
+  /** Charges bytes of extended attributes, or gives them back. */
+  chargeXattrs(bytes: number): boolean {
+    return charge(this.#kernel.heap, bytes);
+  }
+
+  discard(): void {
+    if (this.root instanceof MemDir) this.root.discard();
   }
 
   statfs(): StatFs {
-    // As tmpfs by default: half of memory.
-    const blocks = Math.floor(this.frames.total / 2);
-    const bfree = Math.min(blocks, this.frames.free);
+    const { limit, used } = this.quota;
+    const limited = limit !== Number.POSITIVE_INFINITY;
+    const blocks = limited ? limit : Math.floor(this.frames.total / 2);
+    const bfree = limited ? limit - used : Math.min(blocks, this.frames.free);
+    const files = this.#maxNames === Number.POSITIVE_INFINITY ? 0 : this.#maxNames;
     return {
       type: this.magic,
       bsize: 4096,
       blocks,
       bfree,
       bavail: bfree,
-      files: MAX_NAMES,
-      ffree: MAX_NAMES - this.names,
+      files,
+      // The root has no name.
+      ffree: files === 0 ? 0 : files - this.names - 1,
       namelen: 255,
       flags: 0,
     };
   }
 }
+
+/** What a name costs: its node, and what a link says. */
+const costOf = (node: MemNode): number => COST.name + (node instanceof MemLink ? node.target.length : 0);
 
 export const newAttr = (fs: MemFs, mode: number, uid: number, gid: number, rdev = 0): InodeAttr => {
   const t = fs.now();
@@ -124,6 +169,9 @@ export class MemNode implements Inode {
   readonly fs: MemFs;
   protected a: InodeAttr;
   #xattrs: Map<string, Uint8Array> | null = null;
+  #xattrBytes = 0;
+  /** How many of its names are charged. */
+  charged = 0;
   holders = 0;
   writers = 0;
   locks = null;
@@ -161,6 +209,7 @@ export class MemNode implements Inode {
     this.change();
     this.a.nlink += n;
     this.a.ctime = this.fs.now();
+    if (this.a.nlink === 0) this.dropXattrs();
   }
 
   /** rmdir, or a directory replaced by rename: all its links are gone. */
@@ -168,6 +217,14 @@ export class MemNode implements Inode {
     this.change();
     this.a.nlink = 0;
     this.a.ctime = this.fs.now();
+    this.dropXattrs();
+  }
+
+  /** The last name is gone: nobody but who has it open could still ask. */
+  dropXattrs(): void {
+    this.fs.chargeXattrs(-this.#xattrBytes);
+    this.#xattrBytes = 0;
+    this.#xattrs = null;
   }
 
   getxattr(name: string): Uint8Array | number {
@@ -182,7 +239,8 @@ export class MemNode implements Inode {
     if (flags & XATTR_REPLACE && !has) return -ENODATA;
     let bytes = value.length + name.length;
     for (const [k, v] of this.#xattrs) if (k !== name) bytes += k.length + v.length;
-    if (bytes > MAX_XATTRS) return -ENOSPC;
+    if (bytes > MAX_XATTRS || !this.fs.chargeXattrs(bytes - this.#xattrBytes)) return -ENOSPC;
+    this.#xattrBytes = bytes;
     this.#xattrs.set(name, value);
     this.a.ctime = this.fs.now();
     return 0;
@@ -193,9 +251,12 @@ export class MemNode implements Inode {
   }
 
   removexattr(name: string): number {
-    if (!this.#xattrs?.has(name)) return -ENODATA;
+    const old = this.#xattrs?.get(name);
+    if (!this.#xattrs || old === undefined) return -ENODATA;
     this.change();
     this.#xattrs.delete(name);
+    this.#xattrBytes -= old.length + name.length;
+    this.fs.chargeXattrs(-old.length - name.length);
     this.a.ctime = this.fs.now();
     return 0;
   }
@@ -316,11 +377,30 @@ export class MemDir extends MemNode {
     return new MemDir(this.fs, mode, uid, gid);
   }
 
-  /** Whether a name may be made: 0, -EEXIST or -ENOSPC. */
+  /** Whether a name may be made: 0 or -EEXIST. */
   #free(name: string): number {
     const there = this.find(name);
-    if (there !== -ENOENT) return typeof there === 'number' ? there : -EEXIST;
-    return this.fs.names >= MAX_NAMES ? -ENOSPC : 0;
+    if (there === -ENOENT) return 0;
+    return typeof there === 'number' ? there : -EEXIST;
+  }
+
+  /** Enters a new node under a name; the node, or -ENOSPC. */
+  #add(name: string, node: MemNode): MemNode | number {
+    if (!this.fs.enter(node)) return -ENOSPC;
+    this.put(name, node);
+    return node;
+  }
+
+  /** Lets go of everything below: the file system is gone. */
+  discard(): void {
+    for (const node of this.entries.values()) {
+      if (node === null) continue;
+      this.fs.leave(node);
+      node.unlinkAll();
+      if (node instanceof MemDir) node.discard();
+      else releaseIfGone(node);
+    }
+    this.entries.clear();
   }
 
   create(name: string, mode: number, uid: number, gid: number, rdev: number): MemNode | number {
@@ -332,16 +412,14 @@ export class MemDir extends MemNode {
     else if (kind === S_IFREG || kind === 0)
       node = new MemFile(this.fs, newAttr(this.fs, mode | S_IFREG, uid, gid));
     else node = new MemSpecial(this.fs, newAttr(this.fs, mode, uid, gid, rdev));
-    this.put(name, node);
-    return node;
+    return this.#add(name, node);
   }
 
   symlink(name: string, target: string, uid: number, gid: number): MemNode | number {
     const taken = this.#free(name);
     if (taken !== 0) return taken;
     const node = new MemLink(this.fs, newAttr(this.fs, S_IFLNK | 0o777, uid, gid), target);
-    this.put(name, node);
-    return node;
+    return this.#add(name, node);
   }
 
   tmpfile(mode: number, uid: number, gid: number, linkable: boolean): MemNode {
@@ -356,7 +434,9 @@ export class MemDir extends MemNode {
     if (taken !== 0) return taken;
     if (!(target instanceof MemNode) || target.fs !== this.fs) return -EXDEV;
     // A deleted file cannot come back, except one made by O_TMPFILE.
-    if (target.attr().nlink === 0 && !this.fs.linkable.delete(target)) return -ENOENT;
+    if (target.attr().nlink === 0 && !this.fs.linkable.has(target)) return -ENOENT;
+    if (!this.fs.enter(target)) return -ENOSPC;
+    this.fs.linkable.delete(target);
     target.addLink(1);
     this.put(name, target);
     return 0;
@@ -366,7 +446,6 @@ export class MemDir extends MemNode {
   put(name: string, node: MemNode): void {
     this.change();
     this.entries.set(name, node);
-    this.fs.names++;
     if (node instanceof MemDir) this.a.nlink++;
     this.touch();
   }
@@ -375,7 +454,6 @@ export class MemDir extends MemNode {
   protected take(name: string, node: MemNode): void {
     this.change();
     this.drop(name);
-    this.fs.names--;
     if (node instanceof MemDir) this.a.nlink--;
     this.touch();
   }
@@ -384,6 +462,7 @@ export class MemDir extends MemNode {
     const node = this.find(name);
     if (typeof node === 'number') return node;
     this.take(name, node);
+    this.fs.leave(node);
     node.addLink(-1);
     return 0;
   }
@@ -396,6 +475,7 @@ export class MemDir extends MemNode {
     if (typeof inside === 'number') return inside;
     if (inside.length > 0) return -ENOTEMPTY;
     this.take(name, node);
+    this.fs.leave(node);
     node.unlinkAll();
     return 0;
   }
@@ -421,6 +501,7 @@ export class MemDir extends MemNode {
         if (typeof inside === 'number') return inside;
         if (inside.length > 0) return -ENOTEMPTY;
         toDir.take(toName, old);
+        this.fs.leave(old);
         if (old instanceof MemDir) old.unlinkAll();
         else old.addLink(-1);
       }
@@ -448,18 +529,39 @@ export class MemDir extends MemNode {
 
 export const newTmpfs = (kernel: Kernel, options: MemFsOptions = {}): MemFs => new MemFs(kernel, options);
 
-/** For mount(2): size= and nr_inodes= are accepted; mode=, uid= and gid= apply. */
+/** Bytes as memparse of the kernel reads them: `10`, `64k`, `1g`; NaN for anything else. */
+const bytesOf = (text: string): number => {
+  const m = /^(0x[0-9a-f]+|\d+)([kmgt]?)$/i.exec(text);
+  if (m === null) return Number.NaN;
+  return Number(m[1]) * 1024 ** ' kmgt'.indexOf((m[2] as string).toLowerCase() || ' ');
+};
+
+/** For mount(2), see tmpfs(5). */
 export const tmpfsFromOptions = (kernel: Kernel, text: string): MemFs | number => {
-  const o: { mode?: number; uid?: number; gid?: number } = {};
+  const { total } = kernel.cpu.frames;
+  const given = new Map<string, string>();
   for (const part of text.split(',')) {
     const [key = '', value = ''] = part.split('=');
-    if (key === 'mode') o.mode = Number.parseInt(value, 8);
-    else if (key === 'uid' || key === 'gid') o[key] = Number.parseInt(value, 10);
-    else if (
-      !['', 'size', 'nr_inodes', 'nr_blocks', 'huge', 'inode64', 'inode32', 'rw', 'noswap'].includes(key)
-    )
-      return -EINVAL;
+    given.set(key, value);
   }
-  for (const v of [o.mode, o.uid, o.gid]) if (v !== undefined && !(v >= 0)) return -EINVAL;
-  return newTmpfs(kernel, o);
+  const o: { -readonly [K in keyof MemFsOptions]: MemFsOptions[K] } = {};
+  const shown: string[] = [];
+  for (const [key, value] of given) {
+    let n = 0;
+    if (key === 'size' && /^\d+%$/.test(value))
+      n = o.maxPages = Math.floor((total * Number.parseInt(value, 10)) / 100);
+    else if (key === 'size') n = o.maxPages = Math.ceil(bytesOf(value) / 4096);
+    else if (key === 'nr_blocks') n = o.maxPages = bytesOf(value);
+    else if (key === 'nr_inodes') n = o.maxNames = bytesOf(value);
+    else if (key === 'mode') n = o.mode = Number.parseInt(value, 8);
+    else if (key === 'uid' || key === 'gid') n = o[key] = Number.parseInt(value, 10);
+    else if (!['', 'huge', 'inode64', 'inode32', 'rw', 'noswap'].includes(key)) return -EINVAL;
+    if (!(n >= 0)) return -EINVAL;
+  }
+  if (o.maxPages !== undefined) shown.push(`size=${o.maxPages * 4}k`);
+  if (o.maxNames !== undefined) shown.push(`nr_inodes=${o.maxNames}`);
+  if (o.mode !== undefined) shown.push(`mode=${o.mode.toString(8)}`);
+  if (o.uid) shown.push(`uid=${o.uid}`);
+  if (o.gid) shown.push(`gid=${o.gid}`);
+  return newTmpfs(kernel, { ...o, shown: shown.join(',') });
 };

@@ -43,7 +43,7 @@ const emptyLayout = (): Layout => ({
 /** A memfd may be executed by whoever has it open for writing: its description is not counted (mm/memfd.c). */
 const countsWriters = (file: OpenFile): boolean => file.inode.seals === undefined;
 
-/** Below this a fork is not counted against MAX_RECORDS, which all processes have together. */
+/** A space with fewer is not counted against MAX_RECORDS, which all processes have together. */
 const FEW_MAPPINGS = 1000;
 const MAX_RECORDS = 1_000_000;
 
@@ -152,7 +152,8 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
     const size = pageUp(length);
     if (!(size <= TASK_SIZE)) return -ENOMEM;
     if (m.pages && m.pageOffset + size / PAGE > 2 ** 52) return -EOVERFLOW;
-    if (this.list.length > MAX_MAPPINGS) return -ENOMEM;
+    if (this.list.length > MAX_MAPPINGS || (this.list.length > FEW_MAPPINGS && this.tooManyRecords()))
+      return -ENOMEM;
 
     let start = addr;
     if (fixed === 'hint') {

@@ -1,7 +1,7 @@
 // epoll(7): an interest list whose items listen on the wait queues of their files all the time, so that a wait
 // looks only at what was woken (edge-triggered) or was ready last time (level-triggered).
 
-import { EBADF, EEXIST, EFAULT, EINVAL, ELOOP, ENOENT, EPERM } from '../../abi/errno.ts';
+import { EBADF, EEXIST, EFAULT, EINVAL, ELOOP, ENOENT, ENOSPC, EPERM } from '../../abi/errno.ts';
 import { EPOLL_CLOEXEC, EPOLL_CTL, EPOLL_FLAGS, EPOLLET, EPOLLONESHOT, POLL } from '../../abi/poll.ts';
 import { TIMESPEC } from '../../abi/time.ts';
 import {
@@ -16,6 +16,7 @@ import {
   structInOrNull,
 } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
+import { COST, charge, type KernelHeap, uncharge } from '../heap.ts';
 import { anonymousFile } from '../task/anon.ts';
 import { setTemporaryMask } from '../task/signals.ts';
 import { readSet } from '../task/sigset.ts';
@@ -43,6 +44,8 @@ interface Epoll {
   /** By descriptor and description: a number may be reused while its old file lives on elsewhere. */
   readonly items: Map<number, Item[]>;
   readonly queue: WaitQueue;
+  /** Where its items are charged. */
+  readonly heap: KernelHeap;
 }
 
 interface EpollOps extends FileOps {
@@ -54,7 +57,8 @@ const epollOf = (file: OpenFile | undefined): Epoll | null =>
 const listen = (item: Item): void => {
   for (const q of eventQueues(item.file)) q.waiters.add(item);
 };
-const deafen = (item: Item): void => {
+const deafen = (ep: Epoll, item: Item): void => {
+  uncharge(ep.heap, COST.watch);
   for (const q of eventQueues(item.file)) q.waiters.delete(item);
 };
 
@@ -89,7 +93,7 @@ const liveItems = function* (ep: Epoll): Generator<Item> {
   for (const [fd, list] of ep.items) {
     const live = list.filter((i) => i.file.refs > 0);
     if (live.length !== list.length) {
-      for (const i of list) if (i.file.refs <= 0) deafen(i);
+      for (const i of list) if (i.file.refs <= 0) deafen(ep, i);
       if (live.length === 0) ep.items.delete(fd);
       else ep.items.set(fd, live);
     }
@@ -105,14 +109,14 @@ const epollOps = (ep: Epoll): EpollOps => ({
   },
   pollQueues: () => [ep.queue],
   release() {
-    for (const list of ep.items.values()) for (const item of list) deafen(item);
+    for (const list of ep.items.values()) for (const item of list) deafen(ep, item);
     ep.items.clear();
   },
 });
 
 const create = (task: Task, options: number): number => {
   if (options & ~EPOLL_CLOEXEC) return -EINVAL;
-  const ops = epollOps({ items: new Map(), queue: waitQueue() });
+  const ops = epollOps({ items: new Map(), queue: waitQueue(), heap: task.kernel.heap });
   return installOrRelease(task, anonymousFile(task.kernel, 'eventpoll', ops, O_RDWR), options !== 0);
 };
 
@@ -140,7 +144,7 @@ const control = (task: Task, epfd: number, op: number, target: number, event: nu
   const item = list.find((i) => i.file === file);
   if (op === EPOLL_CTL.EPOLL_CTL_DEL) {
     if (!item) return -ENOENT;
-    deafen(item);
+    deafen(ep, item);
     const rest = list.filter((i) => i !== item);
     if (rest.length === 0) ep.items.delete(target);
     else ep.items.set(target, rest);
@@ -152,6 +156,7 @@ const control = (task: Task, epfd: number, op: number, target: number, event: nu
   if (op === EPOLL_CTL.EPOLL_CTL_ADD) {
     if (item) return -EEXIST;
     if (nesting(file, ep, 0) > MAX_NESTING) return -ELOOP;
+    if (!charge(ep.heap, COST.watch)) return -ENOSPC;
     ep.items.set(target, [...list, newItem(ep, file, events, data)]);
   } else if (op === EPOLL_CTL.EPOLL_CTL_MOD) {
     if (!item) return -ENOENT;

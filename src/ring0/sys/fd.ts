@@ -94,7 +94,8 @@ export const closeRange = syscall(
   { returns: 'int', family: 'desc' },
   (task, first, last, how) => {
     if (how & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) || first > last) return -EINVAL;
-    if (how & CLOSE_RANGE_UNSHARE) unshareTable(task);
+    const own = how & CLOSE_RANGE_UNSHARE ? unshareTable(task) : 0;
+    if (own < 0) return own;
     return closeFds(task, first, last, (how & CLOSE_RANGE_CLOEXEC) !== 0);
   },
 );
@@ -114,7 +115,9 @@ export const dup = syscall('dup', [fd('oldfd')], { returns: 'fd', family: 'desc'
 const dupTo = (task: Task, from: number, to: number, cloexec: boolean): number => {
   const file = fileAt(task, from, true);
   if (file === undefined || to < 0 || to >= maxDescriptors(task)) return -EBADF;
-  return installAt(task, to, holdFile(file), cloexec);
+  const n = installAt(task, to, holdFile(file), cloexec);
+  if (n < 0) releaseFile(file);
+  return n;
 };
 
 export const dup2 = syscall(
@@ -316,7 +319,7 @@ export const ioctl = syscall(
 /** The mount of anonymous memory files, which is nowhere in the tree. */
 const memoryFiles = (kernel: Kernel): Mount => {
   const vfs = vfsOf(kernel);
-  vfs.memfd ??= newMount(kernel, new MemFs(kernel));
+  vfs.memfd ??= newMount(kernel, new MemFs(kernel, { maxPages: 0, maxNames: 0 }));
   return vfs.memfd;
 };
 

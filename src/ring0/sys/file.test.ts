@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { EBADF, EFAULT, EINVAL, EMFILE } from '../../abi/errno.ts';
 import { AT_FDCWD, F_DUPFD, O_APPEND, O_CLOEXEC, O_CREAT, O_RDONLY, O_RDWR } from '../../abi/fcntl.ts';
 import { S_IFREG, STAT } from '../../abi/stat.ts';
+import type { FileTable } from '../task/types.ts';
 import { call, fakeKernel, fakeTask, put, SCRATCH, SCRATCH_BYTES, text } from '../testing.ts';
 import { closeOnExec, copyTable, newTable, releaseTable } from '../vfs/fdtable.ts';
 import { mkdir } from './dir.ts';
@@ -86,7 +87,7 @@ describe('descriptors', () => {
     call(task, dup3, 0, 5, O_CLOEXEC);
     call(task, write, 0, put(task, 'abc'), 3);
     expect(call(task, lseek, 5, 0, 1)).toBe(3);
-    const child = copyTable(task.files);
+    const child = copyTable(task.files) as FileTable;
     const file = task.files.slots[0]?.file;
     expect(file?.refs).toBe(4);
     closeOnExec(child);

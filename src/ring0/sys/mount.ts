@@ -1,7 +1,7 @@
 // mount(2), umount2(2) and pivot_root(2), for who has CAP_SYS_ADMIN: bind mounts, in-memory file systems,
 // remounting and moving. The new mount API (fsopen, move_mount ...) is absent.
 
-import { EBUSY, EFAULT, EINVAL, ENODEV, ENOTDIR, EPERM } from '../../abi/errno.ts';
+import { EBUSY, EFAULT, EINVAL, ENODEV, ENOSPC, ENOTDIR, EPERM } from '../../abi/errno.ts';
 import {
   AT_FDCWD,
   MNT_DETACH,
@@ -25,7 +25,7 @@ import { syscall } from '../../gate/row.ts';
 import type { Task } from '../task/types.ts';
 import { isUnder } from '../vfs/dentry.ts';
 import { isDirectory } from '../vfs/file.ts';
-import { bindMount, mountFs, moveMount, unmount } from '../vfs/mount.ts';
+import { bindMount, MAX_MOUNTS, mountFs, moveMount, unmount } from '../vfs/mount.ts';
 import { CAP, capable } from '../vfs/perm.ts';
 import { vfsOf } from '../vfs/state.ts';
 import type { Path } from '../vfs/types.ts';
@@ -50,8 +50,7 @@ const bind = (task: Task, source: string | null, at: Path, how: number): Result 
   const from = walk(task, AT_FDCWD, source, FOLLOW);
   if (!isPath(from)) return from;
   if (isDirectory(from.dentry.inode) !== isDirectory(at.dentry.inode)) return -ENOTDIR;
-  bindMount(task.kernel, from, at, (how & MS_REC) !== 0, 0);
-  return 0;
+  return bindMount(task.kernel, from, at, (how & MS_REC) !== 0, 0);
 };
 
 export const mount = syscall(
@@ -91,6 +90,7 @@ export const mount = syscall(
     if (!isDirectory(at.dentry.inode)) return -ENOTDIR;
     const options = data === 0 ? '' : task.mm.readString(data, 4096);
     if (typeof options === 'number') return -EFAULT;
+    if (kernel.mounts.list.length >= MAX_MOUNTS) return -ENOSPC;
     const fs = maker(kernel, source ?? type, options);
     if (typeof fs === 'number') return fs;
     mountFs(kernel, fs, at, { source: source ?? type, flags: how });

@@ -1,6 +1,6 @@
 // pipe(2), pipe2(2).
 
-import { EFAULT, EINVAL, EMFILE } from '../../abi/errno.ts';
+import { EFAULT, EINVAL } from '../../abi/errno.ts';
 import { O_CLOEXEC, O_DIRECT, O_NONBLOCK, OPEN_FLAGS } from '../../abi/fcntl.ts';
 import { fdPairOut, flags } from '../../gate/codec.ts';
 import { type Row, syscall } from '../../gate/row.ts';
@@ -16,12 +16,12 @@ const open = (task: Task, fds: number, options: number): number => {
   const r = installOrRelease(task, input, cloexec);
   if (r < 0) {
     releaseFile(output);
-    return -EMFILE;
+    return r;
   }
   const w = installOrRelease(task, output, cloexec);
   if (w < 0) {
     closeFd(task, r);
-    return -EMFILE;
+    return w;
   }
   if (task.mm.writeU32(fds, r) && task.mm.writeU32(fds + 4, w)) return 0;
   closeFd(task, r);

@@ -21,7 +21,7 @@ import { exitGroup, exitTask } from '../task/exit.ts';
 import { type CloneArgs, cloneTask } from '../task/fork.ts';
 import { membersOf } from '../task/signals.ts';
 import type { Process, Task } from '../task/types.ts';
-import { copyTable, freeDescriptors, releaseTable } from '../vfs/fdtable.ts';
+import { freeDescriptors, unshareTable } from '../vfs/fdtable.ts';
 import { block, REPLACED, type Result } from '../wait.ts';
 import { openPidfd } from './process-pidfd.ts';
 
@@ -161,11 +161,8 @@ const unshare = (task: Task, what: number): number => {
   if ((what & ~(sharing | alone | CLONE_NAMESPACES)) >>> 0 !== 0) return -EINVAL;
   if ((what & CLONE_NAMESPACES) !== 0) return -EPERM;
   if ((what & alone) !== 0 && task.process.threads.size > 1) return -EINVAL;
-  if ((what & CLONE.CLONE_FILES) !== 0 && task.files.refs > 1) {
-    const own = copyTable(task.files);
-    releaseTable(task.files);
-    task.files = own;
-  }
+  const own = (what & CLONE.CLONE_FILES) !== 0 ? unshareTable(task) : 0;
+  if (own < 0) return own;
   if ((what & CLONE.CLONE_FS) !== 0 && task.fs.refs > 1) {
     task.fs.refs--;
     task.fs = { ...task.fs, refs: 1 };

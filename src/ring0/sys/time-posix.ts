@@ -1,13 +1,16 @@
 // POSIX timers (timer_create(2) and its kin): they raise signals.
 
 import { EAGAIN, EFAULT, EINVAL } from '../../abi/errno.ts';
+import { RLIMITS } from '../../abi/resource.ts';
 import { NSIG, SIG } from '../../abi/signal.ts';
 import type { StructValue } from '../../abi/struct.ts';
 import { CLOCKS, ITIMERSPEC, SIGEV, SIGEVENT, TIMER_ABSTIME, TIMER_FLAGS } from '../../abi/time.ts';
 import { choice, flags, int, intOut, structIn, structInOrNull, structOut } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
+import { COST, charge, uncharge } from '../heap.ts';
 import { deadlineOf, fromNs, isWallClock, toNs, validTime } from '../task/clock.ts';
 import { armTimer, onCpuTime, timerNow } from '../task/itimers.ts';
+import { softLimit } from '../task/rlimits.ts';
 import type { PosixTimer } from '../task/timers.ts';
 import type { Task } from '../task/types.ts';
 
@@ -23,7 +26,23 @@ const create = (
   if (!isWallClock(clock) && !onCpuTime(clock)) return -EINVAL;
   let id = 0;
   while (process.timers.has(id)) id++;
-  if (id >= MAX_TIMERS) return -EAGAIN;
+  // A timer has its signal with it from the start, which counts among the pending ones.
+  const signals = process.timers.size + process.sharedPending.length;
+  if (signals >= softLimit(process, RLIMITS.RLIMIT_SIGPENDING)) return -EAGAIN;
+  if (id >= MAX_TIMERS || !charge(task.kernel.heap, COST.timer)) return -EAGAIN;
+  const r = make(task, clock, event, idAt, id);
+  if (r !== 0) uncharge(task.kernel.heap, COST.timer);
+  return r;
+};
+
+const make = (
+  task: Task,
+  clock: number,
+  event: StructValue<typeof SIGEVENT.fields> | null,
+  idAt: number,
+  id: number,
+): number => {
+  const { process } = task;
   const notify = event?.notify ?? SIGEV.SIGEV_SIGNAL;
   const signo = event?.signo ?? SIG.SIGALRM;
   const known = [SIGEV.SIGEV_SIGNAL, SIGEV.SIGEV_NONE, SIGEV.SIGEV_THREAD_ID, SIGEV.SIGEV_THREAD] as number[];
@@ -124,6 +143,7 @@ export const rows = [
     if (timer === undefined) return -EINVAL;
     armTimer(task.process, timer, null, 0);
     task.process.timers.delete(id);
+    uncharge(task.kernel.heap, COST.timer);
     return 0;
   }),
 ];

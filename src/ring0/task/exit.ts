@@ -41,6 +41,7 @@ export const exitTask = (task: Task, status: number): void => {
   kernel.hooks.releaseFs(task);
   if (last) process.usage.peakPages = Math.max(process.usage.peakPages, task.mm.usage().peakPages);
   task.sighand.refs--;
+  task.pending.clear();
   process.threads.delete(task);
   process.userNs += task.userNs;
   process.systemNs += task.systemNs;
@@ -80,7 +81,7 @@ const exitProcess = (process: Process, status: number): void => {
   process.exiting = true;
   process.exitStatus = status;
   cancelTimers(process);
-  process.sharedPending.length = 0;
+  process.sharedPending.clear();
   if (process.pid === process.sid) kernel.hooks.hangup(process);
   // The groups of the children may become orphaned by this death, and so may the group of the process itself.
   const groups = new Set([process.pgid]);

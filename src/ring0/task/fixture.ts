@@ -136,7 +136,7 @@ export const fixture = (): Fixture => {
       const path = {} as Path;
       const task = createInitProcess(kernel, {
         mm: memory(),
-        files: { slots: [], refs: 1 },
+        files: { slots: [], refs: 1, heap: null },
         fs: { cwd: path, root: path, umask: 0, refs: 1 },
       });
       kernel.ready(task);

@@ -2,7 +2,7 @@
 
 import { CAP, CAP_DOCKER, capHas } from '../../abi/capability.ts';
 import { CLONE, CLONE_NAMESPACES, CLONE3 } from '../../abi/clone.ts';
-import { EAGAIN, EEXIST, EINVAL, EPERM } from '../../abi/errno.ts';
+import { EAGAIN, EEXIST, EINVAL, ENOMEM, EPERM } from '../../abi/errno.ts';
 import { RLIMITS } from '../../abi/resource.ts';
 import { SIG, SIG_DFL, SIG_IGN } from '../../abi/signal.ts';
 import { CONTEXT_BYTES, GPR, OFF } from '../../ring3/layout.ts';
@@ -13,6 +13,7 @@ import { intervalTimer } from './itimers.ts';
 import { defaultRlimits } from './rlimits.ts';
 import { BUDGET, ready, wakeTask } from './runqueue.ts';
 import { defaultActions } from './signals.ts';
+import { SigQueue } from './sigqueue.ts';
 import { EMPTY } from './sigset.ts';
 import type { Credentials, FileTable, FsContext, Process, SigHand, Task } from './types.ts';
 
@@ -46,7 +47,7 @@ const newProcess = (kernel: Kernel, pid: number, parent: Process | null): Omit<P
   sid: pid,
   tty: null,
   execed: false,
-  sharedPending: [],
+  sharedPending: new SigQueue(kernel.heap),
   rlimits: defaultRlimits(kernel.limits.tasks),
   state: 'running',
   exitStatus: 0,
@@ -95,7 +96,7 @@ const newTask = (kernel: Kernel, tid: number, process: Process, parts: TaskParts
     context: new Uint8Array(CONTEXT_BYTES),
     sigmask: EMPTY,
     savedSigmask: null,
-    pending: [],
+    pending: new SigQueue(kernel.heap),
     sigwait: null,
     trap: { number: 0, errorCode: 0, cr2: 0 },
     altstack: { sp: 0, size: 0, flags: 0 },
@@ -233,7 +234,14 @@ const partsFor = (parent: Task, flags: number): TaskParts | number => {
     mm = copy;
   }
   if (has(flags, CLONE.CLONE_FILES)) files.refs++;
-  else files = hooks.copyFiles(files);
+  else {
+    const copy = hooks.copyFiles(files);
+    if (copy === null) {
+      mm.release();
+      return -ENOMEM;
+    }
+    files = copy;
+  }
   if (has(flags, CLONE.CLONE_FS)) fs.refs++;
   else fs = hooks.copyFs(fs);
   if (has(flags, CLONE.CLONE_SIGHAND)) sighand.refs++;

@@ -4,6 +4,7 @@
 import { RLIMITS } from '../../abi/resource.ts';
 import { SI, SIG } from '../../abi/signal.ts';
 import { CLOCKS } from '../../abi/time.ts';
+import { COST, uncharge } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
 import { settle } from './runqueue.ts';
 import { kernelInfo, signalProcess, signalTask } from './signals.ts';
@@ -154,7 +155,7 @@ const expire = (process: Process, timer: PosixTimer, now: number): void => {
   if (timer.tid !== 0 && (target === null || target.process !== process)) return;
   const list = target === null ? process.sharedPending : target.pending;
   // Only one signal of a timer is ever queued; the rest are overruns.
-  if (list.some((i) => i.timerId === timer.id && i.code === SI.SI_TIMER)) {
+  if (list.hasTimer(timer.signo, timer.id)) {
     timer.missed += times;
     return;
   }
@@ -184,6 +185,7 @@ export const timerDequeued = (task: Task, info: SigInfo): SigInfo => {
 /** exit and (POSIX timers only) exec. */
 export const deleteTimers = (process: Process): void => {
   for (const timer of process.timers.values()) armTimer(process, timer, null, 0);
+  uncharge(process.leader.kernel.heap, process.timers.size * COST.timer);
   process.timers.clear();
 };
 export const cancelTimers = (process: Process): void => {

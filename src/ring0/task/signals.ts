@@ -61,16 +61,12 @@ export const mayKill = (sender: Task, target: Process, signo: number): boolean =
 export const deliverable = (task: Task): boolean => {
   const { pending } = task;
   const shared = task.process.sharedPending;
-  if (pending.length === 0 && shared.length === 0) return false;
-  for (const info of pending) if (!hasSignal(task.sigmask, info.signo)) return true;
-  for (const info of shared) if (!hasSignal(task.sigmask, info.signo)) return true;
-  return false;
+  return pending.passes(task.sigmask) || shared.passes(task.sigmask);
 };
 
 /** SIGKILL is pending: ends even waits that cannot be interrupted. */
 export const dying = (task: Task): boolean =>
-  task.pending.some((i) => i.signo === SIG.SIGKILL) ||
-  task.process.sharedPending.some((i) => i.signo === SIG.SIGKILL);
+  task.pending.has(SIG.SIGKILL) || task.process.sharedPending.has(SIG.SIGKILL);
 
 const wants = (task: Task, signo: number): boolean =>
   task.state !== 'dead' &&
@@ -83,9 +79,8 @@ const rouse = (task: Task, signo: number): void => {
   ready(task);
 };
 
-const removePending = (list: SigInfo[], drop: (signo: number) => boolean): void => {
-  for (let i = list.length - 1; i >= 0; i--) if (drop((list[i] as SigInfo).signo)) list.splice(i, 1);
-};
+const STOPS = [SIG.SIGSTOP, SIG.SIGTSTP, SIG.SIGTTIN, SIG.SIGTTOU] as const;
+const CONTINUES = [SIG.SIGCONT] as const;
 
 const isStop = (signo: number): boolean => signo >= SIG.SIGSTOP && signo <= SIG.SIGTTOU;
 
@@ -93,9 +88,7 @@ const isStop = (signo: number): boolean => signo >= SIG.SIGSTOP && signo <= SIG.
 const prepare = (process: Process, signo: number): void => {
   const continues = signo === SIG.SIGCONT;
   if (!continues && !isStop(signo)) return;
-  const drop = continues ? isStop : (n: number) => n === SIG.SIGCONT;
-  removePending(process.sharedPending, drop);
-  for (const t of process.threads) removePending(t.pending, drop);
+  for (const other of continues ? STOPS : CONTINUES) dropPending(process, other);
   if (continues) continueProcess(process);
 };
 
@@ -113,13 +106,14 @@ const send = (process: Process, only: Task | null, info: SigInfo): number => {
     return 0;
   }
   const list = only === null ? process.sharedPending : only.pending;
-  if (signo < SIGRTMIN && list.some((i) => i.signo === signo)) return 0;
-  if (signo >= SIGRTMIN && list.length >= queueLimit(process)) {
-    // The kernel tells senders of queued values; for the others the signal is set without its information.
-    if (info.code < 0 && info.code !== SI.SI_TKILL && info.code !== SI.SI_TIMER) return -EAGAIN;
-    if (list.some((i) => i.signo === signo)) return 0;
+  if (signo < SIGRTMIN && list.has(signo)) return 0;
+  if ((signo >= SIGRTMIN && list.length >= queueLimit(process)) || !list.push(info)) {
+    // The kernel tells senders of queued values; for the others the signal is set, its information may be lost.
+    if (signo >= SIGRTMIN && info.code < 0 && info.code !== SI.SI_TKILL && info.code !== SI.SI_TIMER)
+      return -EAGAIN;
+    if (list.has(signo)) return 0;
+    list.force(info);
   }
-  list.push(info);
   for (const t of process.threads) if (t.sigwait !== null && hasSignal(t.sigwait, signo)) rouse(t, signo);
   if (only !== null) {
     if (wants(only, signo)) rouse(only, signo);
@@ -216,8 +210,7 @@ export const forceSignal = (task: Task, info: SigInfo): void => {
         ? { lo: (lo & ~(1 << (signo - 1))) >>> 0, hi }
         : { lo, hi: (hi & ~(1 << (signo - 33))) >>> 0 };
   }
-  removePending(task.pending, (n) => n === signo);
-  task.pending.unshift(info);
+  task.pending.force(info);
   rouse(task, signo);
 };
 
@@ -283,56 +276,30 @@ export const setMask = (task: Task, set: SigSet): void => {
   task.sigmask = withoutUnblockable(set);
 };
 
-/** Takes a queued signal of `list` whose number passes, by the rule of lowest number first. */
-const takeFrom = (list: SigInfo[], pass: (signo: number) => boolean): SigInfo | null => {
-  let best = -1;
-  for (let i = 0; i < list.length; i++) {
-    const { signo, code } = list[i] as SigInfo;
-    if (!pass(signo)) continue;
-    // A fault of the thread itself comes before everything else: it belongs to the current instruction.
-    if (isFault(signo) && code > 0 && code !== SI.SI_USER) return list.splice(i, 1)[0] ?? null;
-    if (best < 0 || signo < (list[best] as SigInfo).signo) best = i;
-  }
-  return best < 0 ? null : (list.splice(best, 1)[0] ?? null);
-};
-const isFault = (signo: number): boolean =>
-  signo === SIG.SIGSEGV ||
-  signo === SIG.SIGBUS ||
-  signo === SIG.SIGILL ||
-  signo === SIG.SIGTRAP ||
-  signo === SIG.SIGFPE ||
-  signo === SIG.SIGSYS;
-
 /** Takes the next signal that the mask lets through, the thread's own before the process's. */
 export const dequeue = (task: Task): SigInfo | null => {
   if (task.pending.length === 0 && task.process.sharedPending.length === 0) return null;
-  const pass = (n: number): boolean => !hasSignal(task.sigmask, n);
-  const info = takeFrom(task.pending, pass) ?? takeFrom(task.process.sharedPending, pass);
+  const { lo, hi } = task.sigmask;
+  const set = { lo: ~lo, hi: ~hi };
+  const info = task.pending.take(set) ?? task.process.sharedPending.take(set);
   return info && task.kernel.hooks.dequeued(task, info);
 };
 
 /** Takes the next pending signal of a set, blocked or not: sigtimedwait and signalfd. */
 export const takeOf = (task: Task, set: SigSet): SigInfo | null => {
-  const pass = (n: number): boolean => hasSignal(set, n);
-  const info = takeFrom(task.pending, pass) ?? takeFrom(task.process.sharedPending, pass);
+  const info = task.pending.take(set) ?? task.process.sharedPending.take(set);
   return info && task.kernel.hooks.dequeued(task, info);
 };
 
 /** Signals pending for the thread or its process, as a set. */
 export const pendingSet = (task: Task): SigSet => {
-  let lo = 0;
-  let hi = 0;
-  for (const list of [task.pending, task.process.sharedPending]) {
-    for (const { signo } of list) {
-      if (signo <= 32) lo |= 1 << (signo - 1);
-      else hi |= 1 << (signo - 33);
-    }
-  }
-  return { lo: lo >>> 0, hi: hi >>> 0 };
+  const { pending } = task;
+  const { sharedPending } = task.process;
+  return { lo: (pending.lo | sharedPending.lo) >>> 0, hi: (pending.hi | sharedPending.hi) >>> 0 };
 };
 
 /** Drops pending signals that have become ignored (sigaction to SIG_IGN, exec). */
 export const dropPending = (process: Process, signo: number): void => {
-  removePending(process.sharedPending, (n) => n === signo);
-  for (const t of process.threads) removePending(t.pending, (n) => n === signo);
+  process.sharedPending.remove(signo);
+  for (const t of process.threads) t.pending.remove(signo);
 };

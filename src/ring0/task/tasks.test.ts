@@ -285,7 +285,7 @@ describe('processes', () => {
     f.run(3);
     expect(child.process.state).toBe('zombie');
     expect(f.kernel.processes.has(child.tid)).toBe(true);
-    expect(root.process.sharedPending.some((i) => i.signo === SIG.SIGCHLD)).toBe(false);
+    expect(root.process.sharedPending.has(SIG.SIGCHLD)).toBe(false);
     expect(child.process.exitStatus >> 8).toBe(3);
   });
 

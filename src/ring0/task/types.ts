@@ -2,10 +2,12 @@
 // say what clone(2) flag shares them. Behaviour lives beside: scheduler.ts, signals.ts, fork.ts, exit.ts.
 
 import type { Call } from '../../gate/call.ts';
+import type { KernelHeap } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../mm/types.ts';
 import type { Dentry, Mount, OpenFile, Path } from '../vfs/types.ts';
 import type { Block, Waiter, WaitQueue } from '../wait.ts';
+import type { SigQueue } from './sigqueue.ts';
 import type { IntervalTimer, PosixTimer } from './timers.ts';
 
 /** 64 signals as a bigint-free set: bit n-1 of lo (signals 1..32) or hi (33..64). */
@@ -92,6 +94,8 @@ export interface Descriptor {
 export interface FileTable {
   readonly slots: (Descriptor | undefined)[];
   refs: number;
+  /** Where its descriptors and slots are charged; null until it has any. */
+  heap: KernelHeap | null;
 }
 
 export interface RLimit {
@@ -117,7 +121,7 @@ export interface Process {
   tty: unknown;
   /** Has called execve since fork (setpgid's EACCES rule). */
   execed: boolean;
-  readonly sharedPending: SigInfo[];
+  readonly sharedPending: SigQueue;
   rlimits: RLimit[];
   /** 'running', or a group stop, or a zombie with its wait status. */
   state: 'running' | 'stopped' | 'zombie';
@@ -196,7 +200,7 @@ export interface Task extends Waiter {
   /** Blocked signals, and the mask to restore after sigsuspend and its kin. */
   sigmask: SigSet;
   savedSigmask: SigSet | null;
-  readonly pending: SigInfo[];
+  readonly pending: SigQueue;
   altstack: { sp: number; size: number; flags: number };
   cred: Credentials;
   comm: string;

@@ -1,8 +1,9 @@
 // Descriptor tables: small numbers for open file descriptions. Shared by threads, copied by fork, thinned out
 // by execve.
 
-import { EBADF, EINVAL, EMFILE } from '../../abi/errno.ts';
+import { EBADF, EINVAL, EMFILE, ENFILE, ENOMEM } from '../../abi/errno.ts';
 import { O_PATH } from '../../abi/fcntl.ts';
+import { COST, chargeDescriptors, uncharge } from '../heap.ts';
 import type { Descriptor, FileTable, Task } from '../task/types.ts';
 import { holdFile, releaseFile } from './file.ts';
 import { dropLocks } from './locks.ts';
@@ -10,13 +11,44 @@ import type { OpenFile } from './types.ts';
 
 const RLIMIT_NOFILE = 7;
 
-export const newTable = (): FileTable => ({ slots: [], refs: 1 });
+export const newTable = (): FileTable => ({ slots: [], refs: 1, heap: null });
 
-/** For fork: the same descriptions under the same numbers. */
-export const copyTable = (table: FileTable): FileTable => ({
-  slots: table.slots.map((d) => d && { file: holdFile(d.file), cloexec: d.cloexec }),
+/** What a table is charged. */
+const costOf = ({ slots }: FileTable): number => {
+  let n = slots.length * COST.slot;
+  for (const d of slots) if (d !== undefined) n += COST.descriptor;
+  return n;
+};
+
+/** For fork: the same descriptions under the same numbers; null when there is no memory for it. */
+export const copyTable = (table: FileTable): FileTable | null => {
+  if (table.heap !== null && !chargeDescriptors(table.heap, costOf(table))) return null;
+  return duplicate(table);
+};
+
+const duplicate = ({ slots, heap }: FileTable): FileTable => ({
+  slots: slots.map((d) => d && { file: holdFile(d.file), cloexec: d.cloexec }),
   refs: 1,
+  heap,
 });
+
+/** Makes room for a number, and charges one more descriptor; false when there is no memory for it. */
+const grow = (task: Task, fd: number, more: number): boolean => {
+  const { files } = task;
+  const { slots } = files;
+  files.heap ??= task.kernel.heap;
+  const added = Math.max(0, fd + 1 - slots.length);
+  if (!chargeDescriptors(files.heap, added * COST.slot + more * COST.descriptor)) return false;
+  // No holes in the array: it stays a plain list.
+  for (let i = 0; i < added; i++) slots.push(undefined);
+  return true;
+};
+
+/** Takes a descriptor out of its slot. */
+const vacate = (table: FileTable, fd: number): void => {
+  table.slots[fd] = undefined;
+  if (table.heap !== null) uncharge(table.heap, COST.descriptor);
+};
 
 const drop = (table: FileTable, d: Descriptor): void => {
   if (d.file.inode.locks) dropLocks(d.file.inode, table);
@@ -30,40 +62,54 @@ export const releaseTable = (table: FileTable): void => {
   for (let fd = 0; fd < table.slots.length; fd++) {
     const d = table.slots[fd];
     if (d === undefined) continue;
-    table.slots[fd] = undefined;
+    vacate(table, fd);
     drop(table, d);
   }
+  if (table.heap !== null) uncharge(table.heap, table.slots.length * COST.slot);
   table.slots.length = 0;
 };
 
-/** execve: closes what is marked FD_CLOEXEC. The table must not be shared any more (unshareTable). */
+/** Closes what is marked FD_CLOEXEC. */
 export const closeOnExec = (table: FileTable): void => {
   for (let fd = 0; fd < table.slots.length; fd++) {
     const d = table.slots[fd];
     if (d === undefined || !d.cloexec) continue;
-    table.slots[fd] = undefined;
+    vacate(table, fd);
     drop(table, d);
   }
 };
 
-/** Gives the task a table of its own (execve, unshare). */
-export const unshareTable = (task: Task): void => {
-  if (task.files.refs <= 1) return;
+/** Gives the task a table of its own (unshare, close_range); 0, or -ENOMEM. */
+export const unshareTable = (task: Task): number => {
+  if (task.files.refs <= 1) return 0;
   const own = copyTable(task.files);
+  if (own === null) return -ENOMEM;
   releaseTable(task.files);
   task.files = own;
+  return 0;
+};
+
+/** execve: closes what is marked FD_CLOEXEC in a table of the task's own, which it gets if it has none. */
+export const tableForExec = (task: Task): void => {
+  const shared = task.files;
+  if (shared.refs > 1) {
+    // It is too late to fail, and this is no more than the old program could have had.
+    if (shared.heap !== null) shared.heap.used += costOf(shared);
+    task.files = duplicate(shared);
+    releaseTable(shared);
+  }
+  closeOnExec(task.files);
 };
 
 export const maxDescriptors = (task: Task): number => task.process.rlimits[RLIMIT_NOFILE]?.soft ?? 1024;
 
-/** Puts a description at the lowest free number from `min`; takes over the caller's reference. -EMFILE. */
+/** Puts a description at the lowest free number from `min`; takes over the caller's reference. -EMFILE, -ENFILE. */
 export const installFile = (task: Task, file: OpenFile, cloexec: boolean, min = 0): number => {
   const { slots } = task.files;
   let fd = min;
   while (fd < slots.length && slots[fd] !== undefined) fd++;
   if (fd >= maxDescriptors(task)) return -EMFILE;
-  // No holes in the array: it stays a plain list.
-  while (slots.length < fd) slots.push(undefined);
+  if (!grow(task, fd, 1)) return -ENFILE;
   slots[fd] = { file, cloexec };
   return fd;
 };
@@ -86,8 +132,8 @@ export const freeDescriptors = (task: Task, n: number): boolean => {
 export const installAt = (task: Task, fd: number, file: OpenFile, cloexec: boolean): number => {
   if (fd < 0 || fd >= maxDescriptors(task)) return -EBADF;
   const { slots } = task.files;
-  while (slots.length <= fd) slots.push(undefined);
   const old = slots[fd];
+  if (!grow(task, fd, old === undefined ? 1 : 0)) return -ENFILE;
   slots[fd] = { file, cloexec };
   if (old !== undefined) drop(task.files, old);
   return fd;
@@ -103,8 +149,10 @@ export const closeFd = (task: Task, fd: number): number => {
   const { files } = task;
   const d = files.slots[fd];
   if (d === undefined) return -EBADF;
-  files.slots[fd] = undefined;
+  vacate(files, fd);
+  const { length } = files.slots;
   while (files.slots.length > 0 && files.slots[files.slots.length - 1] === undefined) files.slots.pop();
+  if (files.heap !== null) uncharge(files.heap, (length - files.slots.length) * COST.slot);
   drop(files, d);
   return 0;
 };

@@ -1,7 +1,7 @@
 // The mount table: which file system covers which dentry. A mount holds its place by `at` and the covered
 // dentry lists it in `mounted`, so that walking needs no search.
 
-import { EBUSY, EINVAL } from '../../abi/errno.ts';
+import { EBUSY, EINVAL, ENOSPC } from '../../abi/errno.ts';
 import { MS_RDONLY } from '../../abi/fcntl.ts';
 import type { Kernel } from '../kernel.ts';
 import { wake } from '../wait.ts';
@@ -9,6 +9,8 @@ import { isUnder, newDentry } from './dentry.ts';
 import { vfsOf } from './state.ts';
 import type { Dentry, FileSystem, Mount, Path } from './types.ts';
 
+/** fs.mount-max. */
+export const MAX_MOUNTS = 100_000;
 const MS_KEPT = 0x3fe0ff;
 
 export interface MountOptions {
@@ -104,12 +106,22 @@ export const unmount = (kernel: Kernel, mount: Mount, detach: boolean): number =
   for (const m of above.reverse()) unhook(kernel, m);
   unhook(kernel, mount);
   mount.fs.sync?.();
+  for (const m of [...above, mount])
+    if (!kernel.mounts.list.some((other) => other.fs === m.fs) && !inUse(kernel, m)) m.fs.discard?.();
   wake(kernel.mounts.changed);
   return 0;
 };
 
-/** A bind mount of `from` at `at`; with `recursive`, what is mounted below comes along. */
-export const bindMount = (kernel: Kernel, from: Path, at: Path, recursive: boolean, flags: number): Mount => {
+/** A bind mount of `from` at `at`; with `recursive`, what is mounted below comes along. 0, or -ENOSPC. */
+export const bindMount = (
+  kernel: Kernel,
+  from: Path,
+  at: Path,
+  recursive: boolean,
+  flags: number,
+): number => {
+  const below = recursive ? submounts(kernel, from.mount) : [];
+  if (kernel.mounts.list.length + below.length >= MAX_MOUNTS) return -ENOSPC;
   const top = newMount(kernel, from.mount.fs, {
     root: from.dentry,
     source: from.mount.source,
@@ -117,7 +129,6 @@ export const bindMount = (kernel: Kernel, from: Path, at: Path, recursive: boole
     flags: flags | (from.mount.flags ?? 0),
   });
   const copies = new Map<Mount, Mount>([[from.mount, top]]);
-  const below = recursive ? submounts(kernel, from.mount) : [];
   attachMount(kernel, top, at);
   for (const m of below) {
     const parent = m.at === null ? undefined : copies.get(m.at.mount);
@@ -132,7 +143,7 @@ export const bindMount = (kernel: Kernel, from: Path, at: Path, recursive: boole
     copies.set(m, copy);
     attachMount(kernel, copy, { mount: parent, dentry: m.at.dentry });
   }
-  return top;
+  return 0;
 };
 
 /** MS_MOVE: the mount and all below it go to another place. */

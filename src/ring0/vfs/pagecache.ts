@@ -20,6 +20,12 @@ export interface PageSource {
   read(buf: Uint8Array, at: number, n: number, pos: number): number;
 }
 
+/** How many pages the files of a file system may have together, and have. */
+export interface PageQuota {
+  used: number;
+  readonly limit: number;
+}
+
 export class Pages implements PageCache {
   readonly #frames: Frames;
   /** Frames by page index; 0 is a hole although the source has data there. */
@@ -35,16 +41,24 @@ export class Pages implements PageCache {
   readonly #reclaim: (() => number) | null;
   /** Frames that are left to programs: files may not take the last ones. */
   readonly #reserve: number;
+  /** For files without a source. */
+  readonly #quota: PageQuota | null;
   /** Called when a store through a shared mapping may have changed the file. */
   onStore: (() => void) | null = null;
   // The page used last: runs of small reads and writes stay on one page.
   #lastIndex = -1;
   #lastFrame = 0;
 
-  constructor(frames: Frames, reclaim: (() => number) | null = null, reserve = 0) {
+  constructor(
+    frames: Frames,
+    reclaim: (() => number) | null = null,
+    reserve = 0,
+    quota: PageQuota | null = null,
+  ) {
     this.#frames = frames;
     this.#reclaim = reclaim;
     this.#reserve = reserve;
+    this.#quota = quota;
   }
 
   size(): number {
@@ -78,6 +92,16 @@ export class Pages implements PageCache {
     const n = (this.#mappers.get(by) ?? 0) - 1;
     if (n > 0) this.#mappers.set(by, n);
     else this.#mappers.delete(by);
+  }
+
+  /** A frame for a page of this file alone; -ENOSPC at the limit of its file system, -ENOMEM. */
+  #allocOwn(zeroed: boolean): number {
+    const quota = this.#quota;
+    if (quota !== null && quota.used >= quota.limit) return -ENOSPC;
+    const frame = this.#alloc(zeroed);
+    if (frame === 0) return -ENOMEM;
+    if (quota !== null) quota.used++;
+    return frame;
   }
 
   #alloc(zeroed: boolean): number {
@@ -147,9 +171,8 @@ export class Pages implements PageCache {
       const bad = this.#load(index, this.#runEnd(index, index + READ_AROUND));
       return bad < 0 ? bad : (this.#map.get(index) ?? -ENOMEM);
     }
-    const fresh = this.#alloc(true);
-    if (fresh === 0) return -ENOMEM;
-    this.#map.set(index, fresh);
+    const fresh = this.#allocOwn(true);
+    if (fresh > 0) this.#map.set(index, fresh);
     return fresh;
   }
 
@@ -214,8 +237,8 @@ export class Pages implements PageCache {
       if (index !== this.#lastIndex) {
         frame = this.#map.get(index) ?? 0;
         if (frame === 0) {
-          frame = k === PAGE_SIZE ? this.#alloc(false) : this.#page(index);
-          if (frame <= 0) return done > 0 ? done : frame === 0 || frame === -ENOMEM ? -ENOSPC : frame;
+          frame = k === PAGE_SIZE ? this.#allocOwn(false) : this.#page(index);
+          if (frame < 0) return done > 0 ? done : frame === -ENOMEM ? -ENOSPC : frame;
           this.#map.set(index, frame);
         }
         this.#lastIndex = index;
@@ -406,6 +429,7 @@ export class Pages implements PageCache {
     this.#lastIndex = -1;
     const drop = (i: number, f: number): void => {
       if (f !== 0) this.#frames.release(f);
+      if (f !== 0 && this.#quota !== null) this.#quota.used--;
       this.#map.delete(i);
       this.#own?.delete(i);
     };

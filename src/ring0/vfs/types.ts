@@ -50,6 +50,10 @@ export interface FileSystem {
   readonly readonly: boolean;
   statfs(): StatFs;
   sync?(): void;
+  /** It is mounted nowhere any more: frees what nobody has open. */
+  discard?(): void;
+  /** Options that /proc/mounts shows, e.g. `size=1024k`. */
+  readonly options?: string;
 }
 
 export interface StatFs {
