@@ -27,6 +27,8 @@ beforeAll(() => {
   mkdirSync(join(work, 'rootfs/etc'), { recursive: true });
   writeFileSync(join(work, 'rootfs/etc/hello'), 'hello');
   symlinkSync('/etc/hello', join(work, 'rootfs/link'));
+  symlinkSync('.', join(work, 'here'));
+  symlinkSync('here/prog', join(work, 'alias'));
 });
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
@@ -125,6 +127,18 @@ describe('the default root', () => {
     const { read, ls } = boot({ program: join(work, 'prog') });
     expect(read(join(work, 'prog'))).toBe('#!/bin/sh\n');
     expect(ls(work)).toEqual(['prog']);
+  });
+
+  it.each(['here/prog', 'here/here/alias'])('shows a program named through links: %s', (name) => {
+    const program = join(work, name);
+    expect(boot({ program }).read(program)).toBe('#!/bin/sh\n');
+    expect(boot({ program, cwd: work }).read(program)).toBe('#!/bin/sh\n');
+  });
+
+  it('has a program already that a link of the root leads to', () => {
+    const { kernel, read } = boot({ program: '/bin/sh' });
+    expect(read('/bin/sh')).toBe(boot().read('/bin/sh'));
+    expect(kernel.mounts.list.map((m) => m.source)).not.toContain('/bin/sh');
   });
 
   it('mounts volumes, read-write or not', () => {

@@ -11,9 +11,9 @@ import { mountFs, visible } from '../vfs/mount.ts';
 import { vfsOf } from '../vfs/state.ts';
 import type { FileSystem, Inode, Path } from '../vfs/types.ts';
 import { newDevFs } from './dev.ts';
-import { HostDir, type HostFiles, HostFs, type HostFsOptions, type HostView } from './host.ts';
+import { HostDir, type HostFiles, HostFs, type HostFsOptions, HostLink, type HostView } from './host.ts';
 import { OverlayFs } from './overlay.ts';
-import { newTmpfs, tmpfsFromOptions } from './tmpfs.ts';
+import { MemLink, newTmpfs, tmpfsFromOptions } from './tmpfs.ts';
 
 export interface Volume {
   /** Host path. */
@@ -117,15 +117,41 @@ const SKELETON: readonly (readonly [string, number])[] = [
   ['/var/tmp', 0o1777],
 ];
 
-/** Finds a path from the root without a task: no permissions, no symbolic links. Null when it is not there. */
-export const findPath = (root: Path, path: string): Path | null => {
-  let at = visible(root);
+/** Symbolic links that a path may lead through (MAXSYMLINKS). */
+const MAX_LINKS = 40;
+
+/** Finds a path from the root without a task: no permissions, no magic links. Null when it is not there. */
+export const findPath = (root: Path, path: string): Path | null => follow(root, visible(root), path, 0);
+
+/** The same from any directory. */
+const follow = (root: Path, from: Path, path: string, depth: number): Path | null => {
+  let at = path.startsWith('/') ? visible(root) : from;
   for (const name of path.split('/').filter((c) => c !== '' && c !== '.')) {
+    if (name === '..') {
+      at = above(at);
+      continue;
+    }
     const d = lookup(at.dentry, name);
     if (typeof d === 'number' || 'blocked' in d) return null;
-    at = visible({ mount: at.mount, dentry: d });
+    const next = d.inode.readlink === undefined ? null : followLink(root, at, d.inode, depth);
+    if (d.inode.readlink !== undefined && next === null) return null;
+    at = next ?? visible({ mount: at.mount, dentry: d });
   }
   return at;
+};
+
+const above = (at: Path): Path => {
+  let here = at;
+  while (here.dentry === here.mount.root && here.mount.at !== null) here = here.mount.at;
+  return { mount: here.mount, dentry: here.dentry.parent ?? here.dentry };
+};
+
+/** Where a symbolic link in a directory leads; null for those that only a task can follow. */
+const followLink = (root: Path, dir: Path, inode: Inode, depth = 0): Path | null => {
+  const target =
+    inode instanceof MemLink ? inode.target : inode instanceof HostLink ? inode.readlink() : null;
+  if (typeof target !== 'string' || depth > MAX_LINKS) return null;
+  return follow(root, dir, target, depth + 1);
 };
 
 const isDirectory = (inode: Inode): boolean => {
@@ -143,7 +169,7 @@ const ensure = (root: Path, path: string, mode: number): Path | number => {
     if (typeof d === 'object' && !('blocked' in d)) {
       const link = d.inode.readlink;
       if (link !== undefined && i < names.length) {
-        const target = findLink(root, here, d.inode);
+        const target = followLink(root, here, d.inode);
         if (target === null) return -ENOENT;
         at = target;
       } else at = visible({ mount: here.mount, dentry: d });
@@ -153,25 +179,6 @@ const ensure = (root: Path, path: string, mode: number): Path | number => {
     const made = here.dentry.inode.create?.(name, last ? mode : S_IFDIR | 0o755, 0, 0, 0) ?? -ENOTDIR;
     if (!isInode(made)) return typeof made === 'number' ? made : -ENOENT;
     at = { mount: here.mount, dentry: attach(here.dentry, name, made) };
-  }
-  return at;
-};
-
-/** Symbolic links on the way to a mount point (/var/run -> /run), as far as they are plain. */
-const findLink = (root: Path, dir: Path, inode: Inode, depth = 0): Path | null => {
-  const target = (inode as { target?: unknown }).target;
-  if (typeof target !== 'string' || depth > 8) return null;
-  let at = target.startsWith('/') ? visible(root) : dir;
-  for (const name of target.split('/').filter((c) => c !== '' && c !== '.')) {
-    if (name === '..') {
-      at = { mount: at.mount, dentry: at.dentry.parent ?? at.dentry };
-      continue;
-    }
-    const d = lookup(at.dentry, name);
-    if (typeof d === 'number' || 'blocked' in d) return null;
-    const next = d.inode.readlink === undefined ? null : findLink(root, at, d.inode, depth + 1);
-    if (d.inode.readlink !== undefined && next === null) return null;
-    at = next ?? visible({ mount: at.mount, dentry: d });
   }
   return at;
 };
