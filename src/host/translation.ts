@@ -35,6 +35,9 @@ export const translationWorker = (): (TranslationService & { close(): void }) | 
     return port1;
   };
   return {
+    prepare() {
+      if (!broken) port ??= open();
+    },
     submit(batch: PackedBatch, done) {
       if (broken) {
         done(null);

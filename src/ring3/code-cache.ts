@@ -106,7 +106,7 @@ const WARM = 32;
 /** Hot blocks are translated this many at a time, or when one of them becomes urgent. */
 const BATCH = 8;
 /** Blocks inside a function wait longer: mostly a region that starts before them takes them in. */
-const INNER_FACTOR = 16;
+const INNER_FACTOR = 3;
 /** Addresses that are told apart before code is read there. */
 const HINTS = 1 << 21;
 /** Reached from within a function: a return point, or the target of a forward branch. */
@@ -477,6 +477,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   let waiting: Block[] = [];
   const request = (block: Block): void => {
     if (!waiting.includes(block)) {
+      env.translator?.prepare();
       waiting.push(block);
       if (waiting.length < BATCH) {
         rearm(block, 1 / 4);

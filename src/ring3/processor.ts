@@ -27,7 +27,7 @@ export interface CpuOptions {
   readonly semantics: SemanticsTable;
   readonly helpers: HelperTable;
   readonly core?: CoreImage;
-  /** Executions of a block before it is translated in mixed mode; 8000 by default: making a region costs that much. */
+  /** Executions of a block before it is translated in mixed mode; 2000 by default. */
   readonly threshold?: number;
   readonly translator?: (imports: Record<string, WebAssembly.ExportValue>) => Translator;
   readonly needsExactFp?: (mxcsr: number) => boolean;
@@ -207,7 +207,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
       options.tier === 'translator'
         ? 0
         : options.tier === 'mixed' && translator
-          ? (options.threshold ?? 3000)
+          ? (options.threshold ?? 2000)
           : Number.POSITIVE_INFINITY,
     translator: translator ?? null,
     place(fn) {

@@ -33,12 +33,16 @@ export interface Plan {
 export interface Translator {
   /** `exactFp`: see `Emit.exactFp`. */
   plan(entries: readonly number[], exactFp: boolean, reader: CodeReader): Plan;
+  /** There will be something to make soon. */
+  prepare(): void;
   /** Takes in what another thread has made. */
   poll(): void;
 }
 
 /** Makes modules of packed batches on another thread. */
 export interface TranslationService {
+  /** Something will be submitted soon. */
+  prepare(): void;
   submit(batch: PackedBatch, done: (module: WebAssembly.Module | null) => void): void;
   /** Calls `done` for the modules that are ready. */
   poll(): void;
@@ -110,6 +114,7 @@ export const createTranslator =
           },
         };
       },
+      prepare: () => service?.prepare(),
       poll: () => service?.poll(),
     };
   };
