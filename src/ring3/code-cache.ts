@@ -79,6 +79,8 @@ export interface CodeCacheEnv {
   readonly translator: Translator | null;
   /** A place in the code table for a region. */
   place(fn: WebAssembly.ExportValue): number;
+  /** Gives such a place back. */
+  free(place: number): void;
   /** The instruction has no meaning here: for statistics. */
   missing(insn: Insn): void;
 }
@@ -115,6 +117,8 @@ const INNER = 1;
 const HEAD = 2;
 /** How often a region is made anew because a path that it leaves by became hot. */
 const MAX_GROWTH = 4;
+/** Regions at a time: with more, all code is forgotten and made anew, so that a program cannot fill the host's memory. */
+const MAX_REGIONS = 8192;
 
 export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   const { mem, handlers } = env;
@@ -271,8 +275,26 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     return true;
   };
 
+  /** Places of regions in the code table; those replaced by larger ones may still be in some jump cache. */
+  let placed = 0;
+  let replaced: number[] = [];
+  const dropRegion = (b: Block): void => {
+    if (b.region !== 0) replaced.push(b.region);
+    b.region = 0;
+  };
+  /** Forgets what jump caches know, after which no one can reach what was dropped. */
+  const flushJumps = (): void => {
+    for (const t of env.tables()) t.flushJumps();
+    for (const place of replaced) env.free(place);
+    placed -= replaced.length;
+    replaced = [];
+  };
+
   const reset = (): void => {
-    for (const b of blocks) b.valid = false;
+    for (const b of blocks) {
+      b.valid = false;
+      dropRegion(b);
+    }
     blocks.length = 0;
     u8.fill(0, table, table + BLOCKS_BYTES);
     for (const frame of onFrame.keys()) u8[FRAME_FLAGS + frame] = 0;
@@ -280,7 +302,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     onFrame.clear();
     frontier.clear();
     arena.reset();
-    for (const t of env.tables()) t.flushJumps();
+    flushJumps();
   };
 
   /** Instructions from `ip` on, at most `most`, to the first that may go elsewhere; why there are no more, if not that. */
@@ -454,11 +476,14 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
         if (fn && block.valid) adopt(block, env.place(fn));
       }),
     );
+    if (placed > MAX_REGIONS) reset();
   };
   /** Whether all that a block or its region was made from is mapped now, without asking for pages. */
   const isHere = (b: Block): boolean => b.pages.every((page, i) => frameOf(page) === b.frames[i]);
   const adopt = (block: Block, fn: number): void => {
+    dropRegion(block);
     block.region = fn;
+    placed++;
     if (isHere(block)) enter(block.ip, fn, 0);
     publish(block);
     redirect(block);
@@ -561,10 +586,11 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
         b.valid = false;
         retract(b);
         redirect(b);
+        dropRegion(b);
         const others = byFrame.get(b.frames[0] as number);
         if (others?.get(place(b.ip, b.exactFp)) === b) others.delete(place(b.ip, b.exactFp));
       }
-      for (const t of env.tables()) t.flushJumps();
+      flushJumps();
     },
     singleStep() {
       const ip = rip();

@@ -215,6 +215,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
       table.set(place, fn);
       return place;
     },
+    free: handlers.free,
     missing: (insn) => options.missing?.(insn),
   });
   mem.onCodeWrite = (frame) => {

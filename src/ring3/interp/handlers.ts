@@ -138,6 +138,8 @@ export interface Handlers {
   readonly predecode: (code: number, ip: number, op: number, most: number) => number;
   /** A free place in the code table. */
   readonly slot: () => number;
+  /** Gives such a place back. */
+  readonly free: (place: number) => void;
 }
 
 /** Keeps the map from forms to table places and builds what is missing. */
@@ -166,7 +168,10 @@ export const createHandlers = (
   };
   let used = FIRST_HANDLER;
   for (let i = 0; i < prebuilt.length; i++) setPlace(prebuilt[i] as number, used++);
+  const unused: number[] = [];
   const slot = (): number => {
+    const place = unused.pop();
+    if (place !== undefined) return place;
     if (used >= table.length) table.grow(Math.max(1024, table.length >> 1));
     return used++;
   };
@@ -179,6 +184,10 @@ export const createHandlers = (
     index: (insn, exactFp) => placeOf(handlerKey(insn.form, exactFp)) || PSEUDO.undefined,
     predecode: (code, ip, op, most) => predecode(code, ip, op, most, tables),
     slot,
+    free(place) {
+      table.set(place, null);
+      unused.push(place);
+    },
     ensure(insns, exactFp) {
       const missing = new Map<number, Insn>();
       for (const i of insns) {

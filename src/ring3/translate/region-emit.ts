@@ -701,11 +701,24 @@ export class RegionEmit extends EmitBase {
   return(target: Val): void {
     this.#returnTo(target, STATUS.next);
   }
+  #calledAddress(target: Operand | Val): Val | null {
+    if (!isOperand(target)) return target;
+    return target.kind === 'rel' ? i64.const(target.target) : null;
+  }
+  /** What a stub does, in place: a fault of its load is the stub's. */
+  #throughStub(stub: Insn): Val {
+    const { insn } = this;
+    this.insn = stub;
+    const to = this.let(this.read(stub.operands[0] as Operand));
+    this.insn = insn;
+    return to;
+  }
   call(target: Operand | Val): void {
     const { code } = this;
     const { core, direct } = this.#options;
     const depth = this.#depth;
-    const to = isOperand(target) ? (target.kind === 'rel' ? i64.const(target.target) : null) : target;
+    const stub = isOperand(target) && target.kind === 'rel' ? this.#region.stubs.get(target.target) : null;
+    const to = stub ? this.#throughStub(stub) : this.#calledAddress(target);
     if (!to || !depth) throw new Error('a call goes to a rel operand or an address, from a call instruction');
     const fixed = constOf(to);
     const callee = fixed === null ? undefined : direct(Number(fixed));

@@ -27,8 +27,10 @@ export interface Region {
   /** Guest page numbers (address / 4096) that the code was read from, ascending. */
   readonly pages: readonly number[];
   readonly insns: number;
-  /** Targets of direct calls, in order of discovery. */
+  /** Targets of direct calls, in order of discovery; without stubs. */
   readonly callees: readonly number[];
+  /** The jump that a call's target consists of, by that target: stubs of a procedure linkage table. */
+  readonly stubs: ReadonlyMap<number, Insn>;
   /** Addresses where the region is left because nothing has run there yet. */
   readonly frontier: readonly number[];
 }
@@ -50,6 +52,15 @@ export const REGION_LIMITS: RegionLimits = { insns: 400, run: 2000 };
 export const directTarget = (i: Insn): number | null => {
   for (const o of i.operands) if (o.kind === 'rel') return o.target;
   return null;
+};
+
+/** The jump through a word at a fixed address that is all there is at `ip`, but for a marker before it. */
+const stubAt = (ip: number, code: GuestCode): Insn | null => {
+  let i = code.insn(ip);
+  if (i?.row.semantics === 'nop') i = code.insn(i.next);
+  const o = i?.operands[0];
+  if (i?.row.flow !== 'indirect-jump' || o?.kind !== 'mem') return null;
+  return o.base < 0 && o.index < 0 && o.segment === null ? i : null;
 };
 
 /** Where control may go inside the region after this instruction; calls and system calls come back. */
@@ -146,6 +157,7 @@ export const discover = (
   };
   const pages = new Set<number>();
   const callees = new Set<number>();
+  const stubs = new Map<number, Insn>();
   let count = 0;
   const blocks = starts.map((start, index): BasicBlock => {
     const body: Insn[] = [];
@@ -162,7 +174,11 @@ export const discover = (
     const last = body[body.length - 1] as Insn;
     if (last.row.flow === 'call') {
       const callee = directTarget(last);
-      if (callee !== null) callees.add(callee);
+      const stub = callee === null ? null : stubAt(callee, code);
+      if (callee !== null && stub) {
+        stubs.set(callee, stub);
+        for (const at of [callee, stub.next - 1]) pages.add(Math.floor(at / PAGE));
+      } else if (callee !== null) callees.add(callee);
     }
     const table = tables.get(last.ip);
     const succs = table ? [dispatchOf(table).index] : inside(successors(last));
@@ -175,6 +191,7 @@ export const discover = (
     pages: [...pages].sort((a, b) => a - b),
     insns: count,
     callees: [...callees],
+    stubs,
     frontier: [...frontier].filter((ip) => !at.has(ip)),
   };
 };

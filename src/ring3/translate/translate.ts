@@ -89,6 +89,8 @@ export interface PackedBatch {
     /** Address, address behind it, and successors of each block; -1, -1 for the dispatch block of a jump table. */
     readonly blocks: readonly (readonly [ip: number, end: number, succs: readonly number[]])[];
     readonly code: Uint8Array;
+    /** See `Region.stubs`; with the address and the bytes of each. */
+    readonly stubs: readonly (readonly [callee: number, ip: number, code: Uint8Array])[];
   }[];
 }
 
@@ -105,20 +107,30 @@ export const packBatch = (
       bytes(b.ip, b.end, code, at);
       at += b.end - b.ip;
     }
-    return { blocks: r.blocks.map((b) => [b.ip, b.end, b.succs] as const), code };
+    const stubs = [...r.stubs].map(([callee, jump]) => {
+      const code = new Uint8Array(jump.length);
+      bytes(jump.ip, jump.next, code, 0);
+      return [callee, jump.ip, code] as const;
+    });
+    return { blocks: r.blocks.map((b) => [b.ip, b.end, b.succs] as const), code, stubs };
   }),
 });
+
+const instruction = (code: Uint8Array, at: number, ip: number): Insn => {
+  const insn = decode(code, at, ip, code.length - at);
+  if ('error' in insn) throw new Error('a packed batch holds bytes that are no instruction');
+  return insn;
+};
 
 /** The batch again, as far as `emitBatch` needs it. */
 export const unpackBatch = (packed: PackedBatch): Batch =>
   new Map(
-    packed.regions.map(({ blocks, code }) => {
+    packed.regions.map(({ blocks, code, stubs }) => {
       let at = 0;
       const made = blocks.map(([ip, end, succs], index): BasicBlock => {
         const insns: Insn[] = [];
         for (let here = ip; here < end; ) {
-          const insn = decode(code, at, here, code.length - at);
-          if ('error' in insn) throw new Error('a packed batch holds bytes that are no instruction');
+          const insn = instruction(code, at, here);
           insns.push(insn);
           at += insn.length;
           here = insn.next;
@@ -133,6 +145,7 @@ export const unpackBatch = (packed: PackedBatch): Batch =>
         pages: [],
         insns: made.reduce((n, b) => n + b.insns.length, 0),
         callees: [],
+        stubs: new Map(stubs.map(([callee, at, bytes]) => [callee, instruction(bytes, 0, at)])),
         frontier: [],
       };
       return [entry, region];
