@@ -47,6 +47,8 @@ export interface Block {
   waited: boolean;
   /** Its region is being made. */
   pending: boolean;
+  /** Executions that it was given at first before it counts as hot. */
+  readonly patience: number;
 }
 
 /** Bytes of code at guest addresses, as region discovery and predecoding read them. */
@@ -103,6 +105,11 @@ const MAX_INSNS = 48;
 const ARENA_BYTES = 128 << 20;
 /** The threshold counts executions of a block of this many instructions; longer ones get there earlier. */
 const TYPICAL_INSNS = 6;
+/**
+ * Before so many regions have been made, blocks wait three times as long: the translator is not compiled itself, and
+ * takes 40 microseconds an instruction instead of 10.
+ */
+const FIRST_REGIONS = 64;
 /** Executions of a block that make it worth taking into a region. */
 const WARM = 32;
 /** Hot blocks are translated this many at a time, or when one of them becomes urgent. */
@@ -185,7 +192,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       const b = blockAt(ip, false);
       if (!b) return false;
       const left = dv.getInt32(b.op + OP.count, true);
-      return b.region !== 0 || b.pending || b.waited || countdown(b.insns, 1) - left >= WARM;
+      return b.region !== 0 || b.pending || b.waited || b.patience - left >= WARM;
     },
     translated(ip) {
       const b = find(ip, env.exactFp());
@@ -259,9 +266,9 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     else onFrame.set(frame, [block]);
     const flag = FRAME_FLAGS + frame;
     if (((u8[flag] as number) & 1) === 0) {
-      u8[flag] = (u8[flag] as number) | 1;
       // Stores must miss the TLB from now on, in every space that can write the frame.
-      for (const t of env.tables()) t.flushTlb();
+      if (((u8[flag] as number) & 2) !== 0) for (const t of env.tables()) t.flushTlb();
+      u8[flag] = (u8[flag] as number) | 1;
     }
   };
 
@@ -297,7 +304,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     }
     blocks.length = 0;
     u8.fill(0, table, table + BLOCKS_BYTES);
-    for (const frame of onFrame.keys()) u8[FRAME_FLAGS + frame] = 0;
+    for (const frame of onFrame.keys()) u8[FRAME_FLAGS + frame] = (u8[FRAME_FLAGS + frame] as number) & ~1;
     byFrame.clear();
     onFrame.clear();
     frontier.clear();
@@ -397,7 +404,8 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     const { op, insns, next, flow, failed } = stretch;
     arena.take(insns + 2);
     writePseudo(op, PSEUDO.begin, ip, 0);
-    dv.setInt32(op + OP.count, countdown(insns, 1), true);
+    const patience = countdown(insns, 1);
+    dv.setInt32(op + OP.count, patience, true);
     const last = op + insns * OP_BYTES;
     const end = last + OP_BYTES;
     if (insns === 0) writePseudo(end, failed === 'too-long' ? PSEUDO.tooLong : PSEUDO.undefined, ip, 0);
@@ -418,6 +426,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       growth: 0,
       waited: false,
       pending: false,
+      patience,
     };
     watch(block, frame);
     for (let p = firstPage + 1; p <= lastPage; p++) hold(block, p, frameOf(p));
@@ -495,7 +504,11 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   const rest = (block: Block): void => dv.setInt32(block.op + OP.count, 0x7fffffff, true);
   /** Executions until a block of n instructions has done the work of `factor` thresholds. */
   const countdown = (n: number, factor: number): number =>
-    Number.isFinite(env.threshold) ? Math.ceil((env.threshold * factor * TYPICAL_INSNS) / (n + 1)) : 0;
+    Number.isFinite(env.threshold)
+      ? Math.ceil(
+          (env.threshold * factor * (stats.regions < FIRST_REGIONS ? 3 : 1) * TYPICAL_INSNS) / (n + 1),
+        )
+      : 0;
   const rearm = (block: Block, factor: number): void =>
     dv.setInt32(block.op + OP.count, Math.max(1, countdown(block.insns, factor)), true);
   /** Blocks that wait for others to be translated with. */

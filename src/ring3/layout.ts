@@ -121,7 +121,10 @@ export const FLAG = {
 /** CF, PF, AF, ZF, SF and OF. */
 export const ARITH_FLAGS = 0x8d5;
 
-/** One byte a physical frame, bit 0: code of it has been predecoded or translated. */
+/**
+ * One byte a physical frame. Bit 0: code of it has been predecoded or translated. Bit 1: some page table has mapped it
+ * for writing since it was allocated.
+ */
 export const FRAME_FLAGS = 0x10000;
 
 /**

@@ -110,6 +110,7 @@ export const createFrames = (bytes: number, made?: WebAssembly.Memory): Physical
       if (n > 0) return;
       if (n < 0) throw new Error(`frame ${frame} released too often`);
       if (((u8[FRAME_FLAGS + frame] as number) & 1) !== 0) this.onCodeWrite(frame);
+      u8[FRAME_FLAGS + frame] = 0;
       freeList.push(frame);
       inUse--;
     },

@@ -90,6 +90,8 @@ export const createPageTable = (
       const entry = (frame * PAGE + access) >>> 0;
       if (old === entry) return true;
       u32[i] = entry;
+      if ((access & PTE.write) !== 0)
+        mem.u8[FRAME_FLAGS + frame] = (mem.u8[FRAME_FLAGS + frame] as number) | 2;
       // What was not there is in no cache.
       if (old === 0) return true;
       forget(page);
