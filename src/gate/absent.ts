@@ -45,20 +45,14 @@ export const ABSENT: Readonly<Record<string, Absence>> = {
     'system',
     'kexec_load kexec_file_load init_module finit_module delete_module reboot swapon swapoff acct iopl ioperm settimeofday clock_settime adjtimex clock_adjtime syslog perf_event_open vhangup quotactl quotactl_fd',
   ),
-  ...each(
-    ENOSYS,
-    'no NUMA: optional in Linux',
-    'memory',
-    'mbind set_mempolicy get_mempolicy migrate_pages move_pages set_mempolicy_home_node',
-  ),
-  ...each(ENOSYS, 'no protection keys in this CPU', 'memory', 'pkey_mprotect pkey_alloc pkey_free'),
+  ...each(ENOSYS, 'no NUMA: optional in Linux', 'memory', 'set_mempolicy_home_node'),
   ...each(ENOSYS, 'no secret memory: off by default in Linux', 'memory', 'memfd_secret'),
   ...each(ENOSYS, 'no key rings: optional in Linux', 'creds', 'add_key request_key keyctl'),
   ...each(
     ENOSYS,
     'not in yet',
     'desc',
-    'io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents io_uring_setup io_uring_enter io_uring_register',
+    'io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents io_uring_setup io_uring_enter io_uring_register cachestat',
   ),
   ...each(ENOSYS, 'no file system events: optional in Linux', 'desc', 'fanotify_init fanotify_mark'),
   ...each(
@@ -77,7 +71,15 @@ export const ABSENT: Readonly<Record<string, Absence>> = {
     ENOSYS,
     'not in yet',
     'ipc',
-    'shmget shmat shmctl shmdt semget semop semctl semtimedop msgget msgsnd msgrcv msgctl mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr',
+    'shmget shmat shmctl shmdt semget semop semctl semtimedop futex_waitv futex_wake futex_wait futex_requeue msgget msgsnd msgrcv msgctl mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr',
+  ),
+  ...each(ENOSYS, 'not in yet', 'memory', 'mseal'),
+  ...each(ENOSYS, 'no shadow stacks in this CPU', 'memory', 'map_shadow_stack'),
+  ...each(
+    ENOSYS,
+    'optional in Linux, and not built into this kernel',
+    'process',
+    'lsm_get_self_attr lsm_set_self_attr lsm_list_modules',
   ),
   ...each(
     ENOSYS,
@@ -89,6 +91,6 @@ export const ABSENT: Readonly<Record<string, Absence>> = {
     ENOSYS,
     'not in yet',
     'file',
-    'name_to_handle_at open_by_handle_at open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr pivot_root chroot mount umount2',
+    'name_to_handle_at open_by_handle_at open_tree open_tree_attr move_mount fsopen fsconfig fsmount fspick mount_setattr statmount listmount setxattrat getxattrat listxattrat removexattrat file_getattr file_setattr',
   ),
 };

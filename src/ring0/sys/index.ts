@@ -13,6 +13,7 @@ import * as identity from './identity.ts';
 import * as info from './info.ts';
 import * as lock from './lock.ts';
 import * as memory from './memory.ts';
+import * as memoryPolicy from './memory-policy.ts';
 import * as memorySysv from './memory-sysv.ts';
 import * as mount from './mount.ts';
 import * as pipe from './pipe.ts';
@@ -44,6 +45,7 @@ const families: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'identity.ts': identity,
   'info.ts': info,
   'lock.ts': lock,
+  'memory-policy.ts': memoryPolicy,
   'memory-sysv.ts': memorySysv,
   'memory.ts': memory,
   'mount.ts': mount,

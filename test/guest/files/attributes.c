@@ -71,5 +71,17 @@ int main(void) {
   T(futimesat(AT_FDCWD, "rw", 0));
   T(syscall(SYS_utimensat, ap, 0, 0, 0));
 
+  // fchmodat2, by number: headers are older.
+  make("f2", "x");
+  symlink("f2", "l2");
+  T(syscall(452, AT_FDCWD, "l2", 0640, 0));
+  show("f2");
+  T(syscall(452, AT_FDCWD, "f2", 0604, AT_SYMLINK_NOFOLLOW));
+  show("f2");
+  T(syscall(452, AT_FDCWD, "l2", 0600, AT_SYMLINK_NOFOLLOW));
+  T(syscall(452, open("f2", O_PATH), "", 0611, 0x1000));
+  show("f2");
+  T(syscall(452, AT_FDCWD, "f2", 0600, 1));
+  T(syscall(452, AT_FDCWD, "none", 0600, 0));
   return finish();
 }
