@@ -55,12 +55,7 @@ export const ABSENT: Readonly<Record<string, Absence>> = {
     'io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents io_uring_setup io_uring_enter io_uring_register cachestat',
   ),
   ...each(ENOSYS, 'no file system events: optional in Linux', 'desc', 'fanotify_init fanotify_mark'),
-  ...each(
-    ENOSYS,
-    'not in yet',
-    'desc',
-    'inotify_init inotify_init1 inotify_add_watch inotify_rm_watch userfaultfd',
-  ),
+  ...each(ENOSYS, 'not in yet', 'desc', 'userfaultfd'),
   ...each(
     ENOSYS,
     'not in yet',

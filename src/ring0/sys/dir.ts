@@ -11,6 +11,7 @@ import {
   AT_SYMLINK_NOFOLLOW,
   RENAME_FLAGS,
 } from '../../abi/fcntl.ts';
+import { IN } from '../../abi/inotify.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from '../../abi/stat.ts';
 import {
   device,
@@ -31,6 +32,7 @@ import { pathName } from '../vfs/dentry.ts';
 import { fileAt } from '../vfs/fdtable.ts';
 import { isDirectory, listing } from '../vfs/file.ts';
 import { make, makeLink, makeSymlink, remove, rename as renameFile } from '../vfs/namei.ts';
+import { notifyFile } from '../vfs/notify.ts';
 import { CAP, capable, inodePermission, MAY, owns } from '../vfs/perm.ts';
 import type { DirEntry, Inode, OpenFile, Path } from '../vfs/types.ts';
 import { FOLLOW, isPath, MUST_BE_DIR, walk } from '../vfs/walk.ts';
@@ -92,6 +94,7 @@ const getEntries = (task: Task, n: number, buf: number, count: number, wide: boo
   if (at === 0 && i < entries.length + 2) return -EINVAL;
   if (!task.mm.write(buf, out, 0, at)) return -EFAULT;
   file.pos = i;
+  notifyFile(file, IN.IN_ACCESS);
   return at;
 };
 

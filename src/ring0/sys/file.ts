@@ -54,6 +54,7 @@ import {
   SEEK_WHENCE,
   SYNC_RANGE_FLAGS,
 } from '../../abi/fcntl.ts';
+import { IN } from '../../abi/inotify.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../../abi/stat.ts';
 import {
   addr,
@@ -74,6 +75,7 @@ import { syscall } from '../../gate/row.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt, installOrRelease } from '../vfs/fdtable.ts';
 import { canRead, canWrite, dropSetId, fileSizeLimit, seekTo } from '../vfs/file.ts';
+import { notifyDentry, notifyFile } from '../vfs/notify.ts';
 import { isOpenFile, open as openAt } from '../vfs/open.ts';
 import { MAX_FILE, Pages } from '../vfs/pagecache.ts';
 import { inodePermission, MAY, writableMount } from '../vfs/perm.ts';
@@ -339,7 +341,9 @@ export const truncate = syscall(
     const refused = writableMount(p.mount) || inodePermission(task, inode, MAY.write);
     if (refused !== 0) return refused;
     if ((inode.writers ?? 0) < 0) return -ETXTBSY;
-    return setSize(task, inode, length);
+    const r = setSize(task, inode, length);
+    if (r === 0) notifyDentry(p.dentry, IN.IN_MODIFY);
+    return r;
   },
 );
 
@@ -355,7 +359,10 @@ export const ftruncate = syscall(
     if (file.ops.truncate) return file.ops.truncate(task, file, length);
     const attr = file.inode.attr();
     if (typeof attr === 'number') return attr;
-    return (attr.mode & S_IFMT) === S_IFREG ? setSize(task, file.inode, length) : -EINVAL;
+    if ((attr.mode & S_IFMT) !== S_IFREG) return -EINVAL;
+    const r = setSize(task, file.inode, length);
+    if (r === 0) notifyFile(file, IN.IN_MODIFY);
+    return r;
   },
 );
 
@@ -409,6 +416,7 @@ export const fallocate = syscall(
       if (backed) return -EOPNOTSUPP;
       if (seals & F_SEAL_WRITE) return -EPERM;
       const r = pages.punchBytes(offset, end);
+      if (r === 0) notifyFile(file, IN.IN_MODIFY);
       if (r < 0 || how & FALLOC_FL_PUNCH_HOLE) return r;
     }
     if (!(how & FALLOC_FL_KEEP_SIZE) && end > attr.size) {
@@ -417,6 +425,7 @@ export const fallocate = syscall(
     }
     if (backed) return 0;
     const r = pages.allocate(offset, end);
+    if (r >= 0) notifyFile(file, IN.IN_MODIFY);
     return r < 0 ? r : (inode.setattr?.({}) ?? 0);
   },
 );

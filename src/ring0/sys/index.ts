@@ -11,6 +11,7 @@ import * as file from './file.ts';
 import * as futex from './futex.ts';
 import * as identity from './identity.ts';
 import * as info from './info.ts';
+import * as inotify from './inotify.ts';
 import * as lock from './lock.ts';
 import * as memory from './memory.ts';
 import * as memoryPolicy from './memory-policy.ts';
@@ -44,6 +45,7 @@ const families: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'futex.ts': futex,
   'identity.ts': identity,
   'info.ts': info,
+  'inotify.ts': inotify,
   'lock.ts': lock,
   'memory-policy.ts': memoryPolicy,
   'memory-sysv.ts': memorySysv,

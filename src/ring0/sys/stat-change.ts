@@ -2,11 +2,13 @@
 
 import { EACCES, EBADF, EFAULT, EINVAL, EOPNOTSUPP, EPERM } from '../../abi/errno.ts';
 import { AT_EMPTY_PATH, AT_FDCWD, AT_FLAGS, AT_SYMLINK_NOFOLLOW } from '../../abi/fcntl.ts';
+import { IN } from '../../abi/inotify.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_ISGID, S_ISUID, UTIME_NOW, UTIME_OMIT } from '../../abi/stat.ts';
 import { dirfd, fd, flags, mode, path, pathOrNull, timesIn, uid } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt } from '../vfs/fdtable.ts';
+import { notifyDentry } from '../vfs/notify.ts';
 import { CAP, capable, inGroup, MAY, owns, permission, writableMount } from '../vfs/perm.ts';
 import { now } from '../vfs/state.ts';
 import type { Inode, Mount, TimeSpec } from '../vfs/types.ts';
@@ -19,10 +21,18 @@ const isTarget = (r: Found): r is Target => typeof r === 'object' && !('blocked'
 /** What a descriptor refers to; `pathToo` where O_PATH will do. */
 const byFd = (task: Task, n: number, pathToo = false): Found => {
   const file = fileAt(task, n, pathToo);
-  return file === undefined ? -EBADF : { inode: file.inode, mount: file.path?.mount ?? null };
+  return file === undefined
+    ? -EBADF
+    : { inode: file.inode, mount: file.path?.mount ?? null, path: file.path };
 };
 
 const writable = (mount: Mount | null): number => (mount === null ? 0 : writableMount(mount));
+
+/** The result of a change, and word of it to who watches. */
+const changed = (t: Target, r: Result, event: number = IN.IN_ATTRIB): Result => {
+  if (r === 0 && t.path !== null) notifyDentry(t.path.dentry, event);
+  return r;
+};
 
 const changeMode = (task: Task, t: Found, perm: number): Result => {
   if (!isTarget(t)) return t;
@@ -34,7 +44,7 @@ const changeMode = (task: Task, t: Found, perm: number): Result => {
   if (!owns(task.cred, a)) return -EPERM;
   let to = perm & 0o7777;
   if (to & S_ISGID && !inGroup(task.cred, a.gid) && !capable(task.cred, CAP.fsetid)) to &= ~S_ISGID;
-  return t.inode.setattr?.({ mode: to }) ?? -EPERM;
+  return changed(t, t.inode.setattr?.({ mode: to }) ?? -EPERM);
 };
 
 export const chmod = syscall(
@@ -90,7 +100,7 @@ const changeOwner = (task: Task, t: Found, newUid: number, newGid: number): Resu
     const group = (a.mode & (S_ISGID | 0o010)) === (S_ISGID | 0o010) ? S_ISGID : 0;
     change.mode = a.mode & ~(S_ISUID | group) & 0o7777;
   }
-  return t.inode.setattr?.(change) ?? -EPERM;
+  return changed(t, t.inode.setattr?.(change) ?? -EPERM);
 };
 
 export const chown = syscall(
@@ -143,7 +153,9 @@ const changeTimes = (task: Task, t: Found, atime: NewTime, mtime: NewTime): Resu
   const change: Parameters<NonNullable<Inode['setattr']>>[0] = { ctime: current };
   if (atime !== null) change.atime = atime === 'now' ? current : atime;
   if (mtime !== null) change.mtime = mtime === 'now' ? current : mtime;
-  return t.inode.setattr?.(change) ?? -EPERM;
+  // One time alone looks like the access that would have set it.
+  const event = atime === null ? IN.IN_MODIFY : mtime === null ? IN.IN_ACCESS : IN.IN_ATTRIB;
+  return changed(t, t.inode.setattr?.(change) ?? -EPERM, event);
 };
 
 /** Reads two struct timespec (or timeval: `unit` 1000); -EFAULT, -EINVAL. */

@@ -91,6 +91,7 @@ const giveStat = (task: Task, inode: Inode, addr: number): Result => {
 };
 
 export interface Target {
+  readonly path: Path | null;
   readonly inode: Inode;
   readonly mount: Mount | null;
 }

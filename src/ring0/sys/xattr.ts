@@ -11,11 +11,13 @@ import {
   XATTR_REPLACE,
   XATTR_SIZE_MAX,
 } from '../../abi/fcntl.ts';
+import { IN } from '../../abi/inotify.ts';
 import { S_IFDIR, S_IFMT, S_IFREG, S_ISVTX } from '../../abi/stat.ts';
 import { bytesIn, bytesOut, fd, flags, path, size, string } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt } from '../vfs/fdtable.ts';
+import { notifyDentry } from '../vfs/notify.ts';
 import { CAP, capable, inodePermission, MAY, owns, writableMount } from '../vfs/perm.ts';
 import type { Block, Result } from '../wait.ts';
 import { type Target, targetAt } from './stat.ts';
@@ -27,7 +29,9 @@ const at = (task: Task, name: string, follow: boolean): Found =>
   targetAt(task, AT_FDCWD, name, follow ? 0 : AT_SYMLINK_NOFOLLOW);
 const byFd = (task: Task, n: number): Found => {
   const file = fileAt(task, n);
-  return file === undefined ? -EBADF : { inode: file.inode, mount: file.path?.mount ?? null };
+  return file === undefined
+    ? -EBADF
+    : { inode: file.inode, mount: file.path?.mount ?? null, path: file.path };
 };
 
 /** xattr_permission of the kernel: 0 or -errno. */
@@ -50,6 +54,11 @@ const allowed = (task: Task, t: Target, name: string, write: boolean): number =>
   return inodePermission(task, t.inode, write ? MAY.write : MAY.read);
 };
 
+const changed = (t: Target, r: number): number => {
+  if (r === 0 && t.path !== null) notifyDentry(t.path.dentry, IN.IN_ATTRIB);
+  return r;
+};
+
 const set = (task: Task, t: Found, name: string, value: number, n: number, how: number): Result => {
   if (!isTarget(t)) return t;
   if (how & ~(XATTR_CREATE | XATTR_REPLACE)) return -EINVAL;
@@ -58,7 +67,7 @@ const set = (task: Task, t: Found, name: string, value: number, n: number, how: 
   if (refused !== 0) return refused;
   const bytes = task.mm.read(value, n);
   if (bytes === null) return -EFAULT;
-  return t.inode.setxattr?.(name, bytes, how) ?? -EOPNOTSUPP;
+  return changed(t, t.inode.setxattr?.(name, bytes, how) ?? -EOPNOTSUPP);
 };
 
 const get = (task: Task, t: Found, name: string, buf: number, room: number): Result => {
@@ -88,7 +97,7 @@ const drop = (task: Task, t: Found, name: string): Result => {
   if (!isTarget(t)) return t;
   const refused = allowed(task, t, name, true);
   if (refused !== 0) return refused;
-  return t.inode.removexattr?.(name) ?? -EOPNOTSUPP;
+  return changed(t, t.inode.removexattr?.(name) ?? -EOPNOTSUPP);
 };
 
 const FILE = { returns: 'int', family: 'file' } as const;

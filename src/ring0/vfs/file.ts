@@ -16,10 +16,12 @@ import {
   SEEK_HOLE,
   SEEK_SET,
 } from '../../abi/fcntl.ts';
+import { IN } from '../../abi/inotify.ts';
 import { S_IFDIR, S_IFMT, S_ISGID, S_ISUID } from '../../abi/stat.ts';
 import type { Task } from '../task/types.ts';
 import type { Block } from '../wait.ts';
 import { dropLocks } from './locks.ts';
+import { notifyFile, notifyGone } from './notify.ts';
 import type { Pages } from './pagecache.ts';
 import { CAP, capable } from './perm.ts';
 import { vfsOf } from './state.ts';
@@ -65,6 +67,7 @@ export const releaseFile = (file: OpenFile): void => {
   file.refs--;
   if (file.refs > 0) return;
   const { inode } = file;
+  notifyFile(file, canWrite(file) ? IN.IN_CLOSE_WRITE : IN.IN_CLOSE_NOWRITE);
   if (canWrite(file)) inode.writers = (inode.writers ?? 1) - 1;
   if (inode.locks) dropLocks(inode, file);
   file.ops.release?.(file);
@@ -74,9 +77,11 @@ export const releaseFile = (file: OpenFile): void => {
 
 /** Frees an inode that has neither a name nor a user any more. */
 export const releaseIfGone = (inode: Inode): void => {
-  if ((inode.holders ?? 0) > 0 || inode.release === undefined) return;
+  if ((inode.holders ?? 0) > 0 || (inode.release === undefined && inode.watches === undefined)) return;
   const attr = inode.attr();
-  if (typeof attr !== 'number' && attr.nlink === 0) inode.release();
+  if (typeof attr === 'number' || attr.nlink !== 0) return;
+  notifyGone(inode);
+  inode.release?.();
 };
 
 /** execve: nobody may write to the file from now on. -ETXTBSY while somebody has it open for writing. */

@@ -3,11 +3,13 @@
 
 import { EBUSY, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EXDEV } from '../../abi/errno.ts';
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT } from '../../abi/fcntl.ts';
+import { IN } from '../../abi/inotify.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_ISGID } from '../../abi/stat.ts';
 import type { Task } from '../task/types.ts';
 import type { Block, Result } from '../wait.ts';
 import { attach, detach, isInode, isUnder, moveDentry } from './dentry.ts';
 import { releaseIfGone } from './file.ts';
+import { notifyInode, notifyName } from './notify.ts';
 import {
   CAP,
   capable,
@@ -19,6 +21,7 @@ import {
   mayLink,
   writableMount,
 } from './perm.ts';
+import { vfsOf } from './state.ts';
 import type { Dentry, Inode, Path } from './types.ts';
 import { isPath, isWalk, type Walk, walkParent } from './walk.ts';
 
@@ -67,7 +70,9 @@ export const make = (
   const ids = creationIds(task, dir, mode & ~task.fs.umask);
   const made = dir.create?.(w.last, ids.mode, ids.uid, ids.gid, rdev) ?? -EPERM;
   if (!isInode(made)) return made;
-  return { mount: w.mount, dentry: attach(w.dentry, w.last, made) };
+  const dentry = attach(w.dentry, w.last, made);
+  notifyName(dir, w.last, made, IN.IN_CREATE);
+  return { mount: w.mount, dentry };
 };
 
 export const makeSymlink = (task: Task, target: string, dirfd: number, path: string): Result => {
@@ -79,6 +84,7 @@ export const makeSymlink = (task: Task, target: string, dirfd: number, path: str
   const made = dir.symlink?.(w.last, target, ids.uid, ids.gid) ?? -EPERM;
   if (!isInode(made)) return made;
   attach(w.dentry, w.last, made);
+  notifyName(dir, w.last, made, IN.IN_CREATE);
   return 0;
 };
 
@@ -93,8 +99,11 @@ export const makeLink = (task: Task, from: Path, dirfd: number, path: string): R
   const refused = mayLink(task, attr);
   if (refused !== 0) return refused;
   const r = w.dentry.inode.link?.(w.last, inode) ?? -EPERM;
-  if (r === 0) attach(w.dentry, w.last, inode);
-  return r;
+  if (r !== 0) return r;
+  attach(w.dentry, w.last, inode);
+  notifyInode(inode, IN.IN_ATTRIB);
+  notifyName(w.dentry.inode, w.last, inode, IN.IN_CREATE);
+  return 0;
 };
 
 /** unlink and rmdir. */
@@ -122,6 +131,8 @@ export const remove = (task: Task, dirfd: number, path: string, directory: boole
   const r = (directory ? dir.rmdir?.(w.last) : dir.unlink?.(w.last)) ?? -EPERM;
   if (r !== 0) return r;
   detach(w.dentry, w.last);
+  if (!isDir) notifyInode(victim, IN.IN_ATTRIB);
+  notifyName(dir, w.last, victim, IN.IN_DELETE);
   releaseIfGone(victim);
   return 0;
 };
@@ -192,12 +203,25 @@ export const rename = (
   if (replaced !== null && replaced.dentry.inode === dentry.inode) return 0;
   const r = from.dentry.inode.rename?.(from.last, to.dentry.inode, to.last, flags) ?? -EPERM;
   if (r !== 0) return r;
-  if (flags & RENAME_EXCHANGE && replaced !== null) swapDentries(dentry, replaced.dentry);
-  else {
+  if (flags & RENAME_EXCHANGE && replaced !== null) {
+    swapDentries(dentry, replaced.dentry);
+    notifyMove(task, from, to, dentry.inode);
+    notifyMove(task, to, from, replaced.dentry.inode);
+  } else {
     moveDentry(dentry, to.dentry, to.last);
+    notifyMove(task, from, to, dentry.inode, replaced?.dentry.inode);
     if (replaced !== null) releaseIfGone(replaced.dentry.inode);
   }
   return 0;
+};
+
+/** Both ends of a move have one cookie. */
+const notifyMove = (task: Task, from: Walk, to: Walk, moved: Inode, replaced?: Inode): void => {
+  const cookie = vfsOf(task.kernel).nextCookie++;
+  notifyName(from.dentry.inode, from.last, moved, IN.IN_MOVED_FROM, cookie);
+  notifyName(to.dentry.inode, to.last, moved, IN.IN_MOVED_TO, cookie);
+  if (replaced !== undefined) notifyInode(replaced, IN.IN_ATTRIB);
+  notifyInode(moved, IN.IN_MOVE_SELF);
 };
 
 const swapDentries = (a: Dentry, b: Dentry): void => {

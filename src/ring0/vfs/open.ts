@@ -30,6 +30,7 @@ import {
   O_TRUNC,
   O_WRONLY,
 } from '../../abi/fcntl.ts';
+import { IN } from '../../abi/inotify.ts';
 import {
   major,
   minor,
@@ -47,6 +48,7 @@ import type { Block } from '../wait.ts';
 import { attach, isInode, newDentry } from './dentry.ts';
 import { directoryOps, newFile, pathOnlyOps } from './file.ts';
 import { creationIds } from './namei.ts';
+import { notifyDentry, notifyName } from './notify.ts';
 import { inodePermission, MAY, mayCreate, owns, permission, writableMount } from './perm.ts';
 import { vfsOf } from './state.ts';
 import type { FileOps, Inode, InodeAttr, OpenFile, Path } from './types.ts';
@@ -137,7 +139,11 @@ export const openPath = (
       dropUnused(file);
       return r;
     }
+    notifyDentry(path.dentry, IN.IN_OPEN);
+    notifyDentry(path.dentry, IN.IN_MODIFY);
+    return file;
   }
+  notifyDentry(path.dentry, IN.IN_OPEN);
   return file;
 };
 
@@ -213,7 +219,9 @@ const openCreate = (
     const ids = creationIds(task, dir, S_IFREG | (mode & 0o7777 & ~task.fs.umask));
     const made = dir.create?.(w.last, ids.mode, ids.uid, ids.gid, 0) ?? -EACCES;
     if (!isInode(made)) return made;
-    return openPath(task, { mount: w.mount, dentry: attach(w.dentry, w.last, made) }, flags, true);
+    const dentry = attach(w.dentry, w.last, made);
+    notifyName(dir, w.last, made, IN.IN_CREATE);
+    return openPath(task, { mount: w.mount, dentry }, flags, true);
   }
 };
 

@@ -29,6 +29,8 @@ export interface Vfs {
   /** Minor number of the next anonymous device (st_dev of a file system without one). */
   nextDev: number;
   nextMountId: number;
+  /** Tells which two events of inotify are one move. */
+  nextCookie: number;
   /** Called when memory is short: frees clean pages of file caches, returns how many frames. */
   readonly reclaim: Set<() => number>;
   /** The one /proc, /sys and /dev/pts of the machine (fs/proc.ts, fs/sysfs.ts, tty/devpts.ts). */
@@ -37,6 +39,8 @@ export interface Vfs {
   pts?: FileSystem;
   /** Terminals by index (tty/pty.ts). */
   ptys?: Map<number, Tty>;
+  /** How many inotify instances each user has. */
+  inotify?: Map<number, number>;
   /** Where anonymous memory files live; made on first use (sys/fd.ts). */
   memfd?: Mount;
   /** Raises a signal in the calling thread (SIGXFSZ); set by signal handling. */
@@ -49,6 +53,7 @@ export const newVfs = (): Vfs => ({
   types: new Map(),
   nextDev: 1,
   nextMountId: 1,
+  nextCookie: 1,
   reclaim: new Set(),
   raise: null,
 });

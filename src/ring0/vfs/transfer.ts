@@ -3,9 +3,11 @@
 
 import { EBADF, EFAULT, EINVAL } from '../../abi/errno.ts';
 import { O_ACCMODE, O_APPEND, O_PATH, O_RDONLY, O_WRONLY } from '../../abi/fcntl.ts';
+import { IN } from '../../abi/inotify.ts';
 import type { Task } from '../task/types.ts';
 import { type Block, isBlock, type Result } from '../wait.ts';
 import { fileSizeLimit } from './file.ts';
+import { notifyFile } from './notify.ts';
 import { PAGE_SIZE } from './pagecache.ts';
 import type { OpenFile } from './types.ts';
 
@@ -35,7 +37,10 @@ export const readFile = (task: Task, file: OpenFile, addr: number, count: number
   if (phys >= 0) r = ops.read(task, file, mm.bytes(), phys, n, pos);
   else if (n === 0) r = ops.read(task, file, NOTHING, 0, 0, pos);
   else r = seekable ? readPages(task, file, addr, n, pos) : readStream(task, file, addr, n);
-  if (at < 0 && seekable && typeof r === 'number' && r > 0) file.pos = pos + r;
+  if (typeof r === 'number' && r > 0) {
+    if (at < 0 && seekable) file.pos = pos + r;
+    notifyFile(file, IN.IN_ACCESS);
+  }
   return r;
 };
 
@@ -128,7 +133,10 @@ export const writeFile = (task: Task, file: OpenFile, addr: number, count: numbe
   if (phys >= 0) r = ops.write(task, file, mm.bytes(), phys, n, pos);
   else if (n === 0) r = ops.write(task, file, NOTHING, 0, 0, pos);
   else r = pos >= 0 ? writePages(task, file, addr, n, pos) : writeStream(task, file, addr, n);
-  if (at < 0 && pos >= 0 && typeof r === 'number' && r > 0) file.pos = pos + r;
+  if (typeof r === 'number' && r > 0) {
+    if (at < 0 && pos >= 0) file.pos = pos + r;
+    notifyFile(file, IN.IN_MODIFY);
+  }
   return r;
 };
 
@@ -302,7 +310,10 @@ export const readBytes = (
   const seekable = file.ops.seekable === true;
   const pos = seekable ? (at < 0 ? file.pos : at) : -1;
   const r = file.ops.read?.(task, file, buf, from, n, pos) ?? -EINVAL;
-  if (at < 0 && seekable && typeof r === 'number' && r > 0) file.pos = pos + r;
+  if (typeof r === 'number' && r > 0) {
+    if (at < 0 && seekable) file.pos = pos + r;
+    notifyFile(file, IN.IN_ACCESS);
+  }
   return r;
 };
 
@@ -322,6 +333,9 @@ export const writeBytes = (
     if (room < 0) return room;
   }
   const r = file.ops.write?.(task, file, buf, from, room, pos) ?? -EINVAL;
-  if (at < 0 && pos >= 0 && typeof r === 'number' && r > 0) file.pos = pos + r;
+  if (typeof r === 'number' && r > 0) {
+    if (at < 0 && pos >= 0) file.pos = pos + r;
+    notifyFile(file, IN.IN_MODIFY);
+  }
   return r;
 };

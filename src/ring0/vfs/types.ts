@@ -5,6 +5,7 @@
 import type { Task } from '../task/types.ts';
 import type { Block, Result, WaitQueue } from '../wait.ts';
 import type { InodeLocks } from './locks.ts';
+import type { Watch } from './notify.ts';
 
 /** A time stamp in ns since the epoch; exact enough in a double to about 200 ns, so seconds and ns are apart. */
 export interface TimeSpec {
@@ -118,6 +119,8 @@ export interface Inode {
   holders?: number;
   /** Descriptions open for writing, or negative while it is being executed (ETXTBSY); see vfs/file.ts. */
   writers?: number;
+  /** Who watches it (vfs/notify.ts); absent while nobody does. */
+  watches?: Watch[];
   /** POSIX, OFD and flock locks; kept by vfs/locks.ts. */
   locks?: InodeLocks | null;
   /** Guards F_ADD_SEALS (memfd_create); absent: EINVAL. */
