@@ -3,6 +3,9 @@
 
 import type { Cpu } from '../ring3/cpu.ts';
 import { type KernelHeap, kernelHeap } from './heap.ts';
+import type { MessageQueue } from './ipc/messages.ts';
+import type { IpcTable } from './ipc/objects.ts';
+import type { Semaphores } from './ipc/semaphores.ts';
 import type { MemoryState } from './mm/state.ts';
 import { type FutexTable, futexTable } from './task/futex.ts';
 import { timerDequeued } from './task/itimers.ts';
@@ -54,6 +57,8 @@ export interface Kernel {
   /** Run queue, timers, pid counter: task/runqueue.ts. */
   readonly run: RunState;
   readonly futexes: FutexTable;
+  /** System V semaphores and message queues, made on first use (ipc/). */
+  readonly ipc: { semaphores: Semaphores | null; messages: IpcTable<MessageQueue> | null };
   /** Woken whenever a signal is queued for anybody: signalfd's poll. */
   readonly signalfds: WaitQueue;
   /** The inode of timerfd and its like, made on first use (task/anon.ts). */
@@ -159,6 +164,7 @@ export const createKernel = (options: KernelOptions): Kernel => {
     heap: kernelHeap(memoryBytes),
     run,
     futexes: futexTable(),
+    ipc: { semaphores: null, messages: null },
     signalfds: waitQueue(),
     gate: noGate,
     hooks: {

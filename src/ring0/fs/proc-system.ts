@@ -23,6 +23,7 @@ import { vfsOf } from '../vfs/state.ts';
 import { hex, kbLine, ticks } from './proc-format.ts';
 import { noPages, residentOf } from './proc-memory.ts';
 import type { PseudoFs, TextFile } from './proc-node.ts';
+import { sysvMemory, sysvMessages, sysvSemaphores } from './proc-sysvipc.ts';
 
 /** The clock rate that the time stamp counter shows: it counts nanoseconds. */
 const MHZ = 1000;
@@ -359,6 +360,9 @@ export const addSystemFiles = (fs: PseudoFs): void => {
   file('modules', () => '');
   file('partitions', () => 'major minor  #blocks  name\n\n');
   file('stat', () => stat(kernel, cpuTime(kernel, time)));
+  file('sysvipc/msg', () => sysvMessages(kernel));
+  file('sysvipc/sem', () => sysvSemaphores(kernel));
+  file('sysvipc/shm', () => sysvMemory(kernel));
   file('swaps', () => 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n');
   file('tty/drivers', () => TTY_DRIVERS);
   file('tty/ldiscs', () => 'n_tty       0\n');

@@ -12,18 +12,15 @@ import {
   SHM_REMAP,
   SHM_RND,
 } from '../../abi/shm.ts';
+import { mayUse, owns, SEQUENCE } from '../ipc/objects.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/types.ts';
-import { capable } from '../vfs/perm.ts';
 import { type AnonymousPages, anonymousPages } from './anonymous.ts';
 import { PAGE, pageUp } from './layout.ts';
 import { overlaps } from './mappings.ts';
 import { memoryOf } from './state.ts';
 
-const CAP_IPC_OWNER = 15;
-const CAP_SYS_ADMIN = 21;
 export const SHMMNI = 4096;
-const SEQUENCE = 32768;
 
 export interface Segment {
   readonly id: number;
@@ -58,18 +55,6 @@ export const segmentsOf = (kernel: Kernel): Segments => {
 };
 
 const seconds = (kernel: Kernel): number => kernel.clock.realtime().sec;
-
-/** May the task do what `want` (permission bits 6..0: rw for owner) asks? */
-export const mayUse = (task: Task, s: Segment, want: number): boolean => {
-  const { cred } = task;
-  const owner = cred.euid === s.uid || cred.euid === s.cuid;
-  const group = [cred.egid, ...cred.groups].some((g) => g === s.gid || g === s.cgid);
-  const bits = owner ? s.mode >> 6 : group ? s.mode >> 3 : s.mode;
-  return (want & ~bits & 7) === 0 || capable(cred, CAP_IPC_OWNER);
-};
-
-export const owns = (task: Task, s: Segment): boolean =>
-  task.cred.euid === s.uid || task.cred.euid === s.cuid || capable(task.cred, CAP_SYS_ADMIN);
 
 /** By id, or -EINVAL; -EIDRM for one that has been removed and replaced. */
 export const segmentById = (kernel: Kernel, id: number): Segment | number => {

@@ -12,6 +12,8 @@ import * as futex from './futex.ts';
 import * as identity from './identity.ts';
 import * as info from './info.ts';
 import * as inotify from './inotify.ts';
+import * as ipcMsg from './ipc-msg.ts';
+import * as ipcSem from './ipc-sem.ts';
 import * as lock from './lock.ts';
 import * as memory from './memory.ts';
 import * as memoryPolicy from './memory-policy.ts';
@@ -46,6 +48,8 @@ const families: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'identity.ts': identity,
   'info.ts': info,
   'inotify.ts': inotify,
+  'ipc-msg.ts': ipcMsg,
+  'ipc-sem.ts': ipcSem,
   'lock.ts': lock,
   'memory-policy.ts': memoryPolicy,
   'memory-sysv.ts': memorySysv,

@@ -13,13 +13,12 @@ import {
 } from '../../abi/shm.ts';
 import { addr, choice, commandArg, flags, int, size } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
+import { mayUse, owns } from '../ipc/objects.ts';
 import { PAGE, pageUp } from '../mm/layout.ts';
 import {
   attachSegment,
   detachSegment,
   getSegment,
-  mayUse,
-  owns,
   removeSegment,
   type Segment,
   SHMMNI,
