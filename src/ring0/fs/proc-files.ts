@@ -109,7 +109,7 @@ export const FILES: readonly ProcessFile[] = [
   { name: 'cpuset', mode: 0o444, text: () => '/\n' },
   { name: 'environ', mode: 0o400, guarded: true, text: environ },
   { name: 'gid_map', mode: 0o644, text: () => ID_MAP },
-  { name: 'io', mode: 0o400, guarded: true, text: () => io() },
+  { name: 'io', mode: 0o400, guarded: true, text: io },
   { name: 'limits', mode: 0o444, text: ({ process }) => limits(process) },
   { name: 'loginuid', mode: 0o644, text: () => UNSET },
   { name: 'maps', mode: 0o444, guarded: true, text: withMemory(maps) },

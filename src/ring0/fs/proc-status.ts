@@ -95,7 +95,7 @@ export const stat = (s: Subject, mayLook: boolean): string => {
     tty ? tty.foreground : -1,
     process.execed ? 0 : PF_FORKNOEXEC,
     process.usage.minorFaults,
-    0,
+    process.childMinorFaults,
     process.usage.majorFaults,
     0,
     ticks(whole ? processUserNs(process) : task.userNs),
@@ -288,10 +288,14 @@ export const limits = (process: Process): string => {
 };
 
 /** Bytes are not counted: the counters stand at zero. */
-export const io = (): string =>
-  ['rchar', 'wchar', 'syscr', 'syscw', 'read_bytes', 'write_bytes', 'cancelled_write_bytes']
-    .map((name) => `${name}: 0\n`)
-    .join('');
+/** Of the whole process; nothing is read from a block device. */
+export const io = ({ process }: Subject): string => {
+  const { bytesRead, bytesWritten, reads, writes } = process.usage;
+  return (
+    `rchar: ${bytesRead}\nwchar: ${bytesWritten}\nsyscr: ${reads}\nsyscw: ${writes}\n` +
+    'read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n'
+  );
+};
 
 export const sched = (s: Subject): string => {
   const { task, process } = s;

@@ -84,7 +84,10 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
       if (!this.state.outOfMemory()) return false;
       r = resolveFault(this, addr, access);
     }
-    if (r === 'resolved') return true;
+    if (r === 'resolved') {
+      this.count();
+      return true;
+    }
     if ('blocked' in r) this.waiting = r;
     return false;
   }
@@ -98,7 +101,15 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
   }
 
   fault(addr: number, access: Access): FaultResult {
-    return resolveFault(this, addr, access);
+    const r = resolveFault(this, addr, access);
+    if (r === 'resolved') this.count();
+    return r;
+  }
+
+  /** A fault that has found its page; none waits for a disk. */
+  private count(): void {
+    const task = this.state.current();
+    if (task !== null) task.process.usage.minorFaults++;
   }
 
   find(addr: number): Mapping | null {

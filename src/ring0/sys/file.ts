@@ -142,13 +142,29 @@ export const openat2 = syscall(
   },
 );
 
+/** Counts a call that is over, for /proc/PID/io. */
+const countRead = (task: Task, r: Result): Result => {
+  if (typeof r !== 'number') return r;
+  const { usage } = task.process;
+  usage.reads++;
+  if (r > 0) usage.bytesRead += r;
+  return r;
+};
+const countWrite = (task: Task, r: Result): Result => {
+  if (typeof r !== 'number') return r;
+  const { usage } = task.process;
+  usage.writes++;
+  if (r > 0) usage.bytesWritten += r;
+  return r;
+};
+
 export const read = syscall(
   'read',
   [fd('fd'), bytesOut('buf', 'count'), size('count')],
   { returns: 'size', family: 'desc' },
   (task, n, buf, count) => {
     const file = task.files.slots[n]?.file;
-    return file === undefined ? -EBADF : readFile(task, file, buf, count, -1);
+    return file === undefined ? -EBADF : countRead(task, readFile(task, file, buf, count, -1));
   },
 );
 
@@ -158,7 +174,7 @@ export const write = syscall(
   { returns: 'size', family: 'desc' },
   (task, n, buf, count) => {
     const file = task.files.slots[n]?.file;
-    return file === undefined ? -EBADF : writeFile(task, file, buf, count, -1);
+    return file === undefined ? -EBADF : countWrite(task, writeFile(task, file, buf, count, -1));
   },
 );
 
@@ -176,7 +192,7 @@ export const pread64 = syscall(
   { returns: 'size', family: 'desc' },
   (task, n, buf, count, at) => {
     const file = positioned(task, n, at);
-    return typeof file === 'number' ? file : readFile(task, file, buf, count, at);
+    return typeof file === 'number' ? file : countRead(task, readFile(task, file, buf, count, at));
   },
 );
 
@@ -186,7 +202,7 @@ export const pwrite64 = syscall(
   { returns: 'size', family: 'desc' },
   (task, n, buf, count, at) => {
     const file = positioned(task, n, at);
-    return typeof file === 'number' ? file : writeFile(task, file, buf, count, at);
+    return typeof file === 'number' ? file : countWrite(task, writeFile(task, file, buf, count, at));
   },
 );
 
@@ -203,7 +219,9 @@ const vectored = (
   if (!(writing ? canWrite(file) : canRead(file))) return -EBADF;
   const list = readIoVec(task, vec, count);
   if (typeof list === 'number') return list;
-  return writing ? writeVector(task, file, list, at) : readVector(task, file, list, at);
+  return writing
+    ? countWrite(task, writeVector(task, file, list, at))
+    : countRead(task, readVector(task, file, list, at));
 };
 
 export const readv = syscall(

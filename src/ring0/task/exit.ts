@@ -173,6 +173,7 @@ export const reap = (process: Process): void => {
   if (parent !== null) {
     parent.childUserNs += process.userNs + process.childUserNs;
     parent.childSystemNs += process.systemNs + process.childSystemNs;
+    parent.childMinorFaults += process.usage.minorFaults + process.childMinorFaults;
     parent.childPeakPages = Math.max(parent.childPeakPages, process.usage.peakPages, process.childPeakPages);
   }
   forget(process);

@@ -154,11 +154,17 @@ export interface Process {
     minorFaults: number;
     majorFaults: number;
     peakPages: number;
+    /** Bytes and calls of read(2), write(2) and their kin. */
+    bytesRead: number;
+    bytesWritten: number;
+    reads: number;
+    writes: number;
   };
   /** User and system time of reaped children, ns, and the largest of their peaks. */
   childUserNs: number;
   childSystemNs: number;
   childPeakPages: number;
+  childMinorFaults: number;
   /** ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF. */
   readonly itimers: readonly [IntervalTimer, IntervalTimer, IntervalTimer];
   readonly timers: Map<number, PosixTimer>;

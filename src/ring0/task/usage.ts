@@ -40,11 +40,13 @@ export const usageOfProcess = (process: Process): Usage => ({
 export const usageWithChildren = (process: Process): Usage => ({
   ...times(processUserNs(process) + process.childUserNs, processSystemNs(process) + process.childSystemNs),
   ...counters(process),
+  minflt: process.usage.minorFaults + process.childMinorFaults,
   maxrss: (Math.max(peakPages(process), process.childPeakPages) * PAGE) / KIB,
 });
 
 export const usageOfChildren = (process: Process): Usage => ({
   ...times(process.childUserNs, process.childSystemNs),
+  minflt: process.childMinorFaults,
   maxrss: (process.childPeakPages * PAGE) / KIB,
 });
 
