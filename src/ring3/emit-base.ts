@@ -503,7 +503,10 @@ export abstract class EmitBase implements Emit {
     cpu.set32(this.code, OFF.errorCode, i32.const(errorCode));
     this.exitWith(STATUS.fault, after ? 'next' : 'this');
   }
+  /** The instruction has called a helper, which may have written into code. */
+  protected helped = false;
   helper(name: string, arg: Val | number = 0, address?: Val): void {
+    this.helped = true;
     const a = typeof arg === 'number' ? i32.const(arg) : this.let(arg);
     const at = address ? this.let(address) : null;
     this.spill();

@@ -67,6 +67,7 @@ export const OFF = {
   /** i32: the STATUS with which a slow path wants generated code to exit */ status: 0x2d4,
   /** u64: instructions or blocks retired, for statistics */ retired: 0x2d8,
   /** i32: physical address of the table of blocks of all address spaces (BLOCKS) */ blocks: 0x2e0,
+  /** i32: 1 when a helper has written code: whoever called it unwinds after its instruction */ moved: 0x2e4,
   /** u8[64]: an access that crosses a page is assembled here */ bounce: 0x300,
   /** u8[4][16]: operands that `Emit.scratch` leaves for a helper, and results that helpers leave there */ scratch: 0x340,
 } as const;

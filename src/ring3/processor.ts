@@ -156,7 +156,10 @@ export const createCpu = (options: CpuOptions): Cpu => {
     helper: (number: number, arg: number): number => {
       const f = helperList[number];
       if (!f) throw new Error(`no helper number ${number}`);
-      return f(state, arg) === 0 ? 0 : (i32[at(OFF.status)] as number);
+      const { invalidations } = cache.stats;
+      const raised = f(state, arg) !== 0;
+      if (cache.stats.invalidations !== invalidations) i32[at(OFF.moved)] = 1;
+      return raised ? (i32[at(OFF.status)] as number) : 0;
     },
     gate: (): number => {
       const lo = u32[at(OFF.rip)] as number;

@@ -236,6 +236,12 @@ export class InterpEmit extends EmitBase {
 
   /** Ends the handler: on to the op behind this one. */
   finish(): Code {
+    if (this.helped) {
+      this.code.if(cpu.i32(OFF.moved), () => {
+        cpu.set32(this.code, OFF.moved, i32.const(0));
+        this.exitWith(STATUS.unwind, 'next');
+      });
+    }
     this.#tail(this.code, i32.add(this.#op, i32.const(OP_BYTES)));
     return this.code;
   }

@@ -227,14 +227,26 @@ export class RegionEmit extends EmitBase {
     b.insns.forEach((insn, k) => {
       this.insn = insn;
       this.#live = live[k] as number;
+      this.helped = false;
       const semantics = this.#options.semantics[insn.row.semantics];
       if (semantics) semantics(this, insn);
       else this.raise(VECTOR.UD);
+      if (this.helped && insn.row.flow === 'next') this.#unwindIfMoved();
       code.endScope();
     });
     const last = b.insns[b.insns.length - 1] as Insn;
     if (last.row.flow === 'next') this.#go(b.end);
     else code.unreachable();
+  }
+
+  #unwindIfMoved(): void {
+    const { code } = this;
+    code.ifUnlikely(cpu.i32(OFF.moved), () =>
+      this.#conditionally(() => {
+        cpu.set32(code, OFF.moved, i32.const(0));
+        this.#returnTo(i64.const(this.insn.next), STATUS.unwind);
+      }),
+    );
   }
 
   // Registers
