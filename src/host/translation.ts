@@ -39,13 +39,11 @@ export const translationWorker = (): (TranslationService & { close(): void }) | 
       if (!broken) port ??= open();
     },
     submit(batch: PackedBatch, done) {
-      if (broken) {
-        done(null);
-        return;
-      }
+      if (broken) return false;
       waiting.push(done);
       port ??= open();
       port.postMessage(batch);
+      return true;
     },
     poll() {
       if (waiting.length === 0) return;

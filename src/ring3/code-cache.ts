@@ -569,6 +569,8 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
         }
         block = build(ip, exact);
         if (env.threshold === 0 && block.insns > 0) translate([block]);
+        // Everything may have been forgotten on the way: then it is found missing once more.
+        if (!block.valid) return 0;
       }
       if (block.region !== 0) enter(ip, block.region, 0);
       else enter(ip, PSEUDO.begin, block.op);

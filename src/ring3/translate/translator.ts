@@ -43,7 +43,8 @@ export interface Translator {
 export interface TranslationService {
   /** Something will be submitted soon. */
   prepare(): void;
-  submit(batch: PackedBatch, done: (module: WebAssembly.Module | null) => void): void;
+  /** False when the thread is gone; then `done` is not called. It gets null for what could not be made. */
+  submit(batch: PackedBatch, done: (module: WebAssembly.Module | null) => void): boolean;
   /** Calls `done` for the modules that are ready. */
   poll(): void;
 }
@@ -102,15 +103,19 @@ export const createTranslator =
         return {
           regions,
           make(done) {
-            if (batch.size === 0) done([]);
-            else if (!service || submitted >= MAX_SUBMITTED) done(makeHere(batch, exactFp));
-            else {
-              submitted++;
+            if (batch.size === 0) {
+              done([]);
+              return;
+            }
+            const elsewhere =
+              service !== undefined &&
+              submitted < MAX_SUBMITTED &&
               service.submit(packBatch(batch, exactFp, reader.bytes), (module) => {
                 submitted--;
                 done(module && functions(module, batch.size));
               });
-            }
+            if (elsewhere) submitted++;
+            else done(makeHere(batch, exactFp));
           },
         };
       },
