@@ -36,7 +36,17 @@ const byProcess = (text: string): string[][] => {
       open.delete(pid);
     } else list.push(rest);
   }
-  return [...lines.values()];
+  return [...lines.values()].map(afterWaits);
+};
+
+/** A child that ends before its parent waits for it is told of before that call, else after it: always after, here. */
+const afterWaits = (lines: readonly string[]): string[] => {
+  const out = [...lines];
+  for (let i = 0; i + 1 < out.length; i++) {
+    const [told = '', call = ''] = out.slice(i, i + 2);
+    if (told.startsWith('--- SIGCHLD') && /^wait(4|id)\(/.test(call)) out.splice(i, 2, call, told);
+  }
+  return out;
 };
 
 const PID_RESULT = /^(getpid|gettid|set_tid_address|clone|wait4|waitid)\b/;
