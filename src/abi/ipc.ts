@@ -1,23 +1,10 @@
 // System V semaphores and message queues (semget(2), msgget(2)): commands, flags and structs of linux/ipc.h, sem.h and
 // msg.h and of asm/sembuf.h and msgbuf.h. Shared memory is in shm.ts.
 
-import { IPC_CREAT, IPC_EXCL } from './shm.ts';
+import { IPC_CREAT, IPC_EXCL, IPC_PERM } from './shm.ts';
 import { struct } from './struct.ts';
 
 export const IPC_NOWAIT = 0o4000;
-
-const PERM = {
-  key: 'i32',
-  uid: 'u32',
-  gid: 'u32',
-  cuid: 'u32',
-  cgid: 'u32',
-  mode: 'u32',
-  seq: 'u16',
-  pad: 'u16',
-  unused1: 'u64',
-  unused2: 'u64',
-} as const;
 
 export const SEMCTL = {
   IPC_RMID: 0,
@@ -45,7 +32,7 @@ export const SEMVMX = 32767;
 export const SEMMNS = SEMMNI * SEMMSL;
 
 export const SEMID_DS = struct('semid_ds', {
-  ...PERM,
+  ...IPC_PERM,
   otime: 'i64',
   unused3: 'u64',
   ctime: 'i64',
@@ -93,7 +80,7 @@ export const MSGSSZ = 16;
 export const MSGSEG = 0xffff;
 
 export const MSQID_DS = struct('msqid_ds', {
-  ...PERM,
+  ...IPC_PERM,
   stime: 'i64',
   rtime: 'i64',
   ctime: 'i64',

@@ -31,19 +31,24 @@ export const SHMCTL = {
   SHM_STAT_ANY: 15,
 } as const;
 
+/** struct ipc64_perm, with which the *id_ds of all three kinds of System V objects begin. */
+export const IPC_PERM = {
+  key: 'i32',
+  uid: 'u32',
+  gid: 'u32',
+  cuid: 'u32',
+  cgid: 'u32',
+  mode: 'u32',
+  seq: 'u16',
+  pad: 'u16',
+  unused1: 'u64',
+  unused2: 'u64',
+} as const;
+
 export const SHMID_DS = struct(
   'shmid_ds',
   {
-    key: 'i32',
-    uid: 'u32',
-    gid: 'u32',
-    cuid: 'u32',
-    cgid: 'u32',
-    mode: 'u32',
-    seq: 'u16',
-    pad: 'u16',
-    unused1: 'u64',
-    unused2: 'u64',
+    ...IPC_PERM,
     segsz: 'u64',
     atime: 'i64',
     dtime: 'i64',

@@ -497,11 +497,13 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     publish(block);
     redirect(block);
     // Whoever still knows it by its first op, another process say, asks `hot` at once.
-    dv.setInt32(block.op + OP.count, 1, true);
+    setCount(block, 1);
     stats.regions++;
   };
+  /** Executions of a block until it asks `hot`. */
+  const setCount = (block: Block, n: number): void => dv.setInt32(block.op + OP.count, n, true);
   /** Lets a block run without asking for more. */
-  const rest = (block: Block): void => dv.setInt32(block.op + OP.count, 0x7fffffff, true);
+  const rest = (block: Block): void => setCount(block, 0x7fffffff);
   /** Executions until a block of n instructions has done the work of `factor` thresholds. */
   const countdown = (n: number, factor: number): number =>
     Number.isFinite(env.threshold)
@@ -510,7 +512,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
         )
       : 0;
   const rearm = (block: Block, factor: number): void =>
-    dv.setInt32(block.op + OP.count, Math.max(1, countdown(block.insns, factor)), true);
+    setCount(block, Math.max(1, countdown(block.insns, factor)));
   /** Blocks that wait for others to be translated with. */
   let waiting: Block[] = [];
   const request = (block: Block): void => {
@@ -585,7 +587,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
         if (!block.pending) tierUp(block);
       } else if (isHere(block)) {
         enter(block.ip, block.region, 0);
-        dv.setInt32(block.op + OP.count, 1, true);
+        setCount(block, 1);
       } else rearm(block, 1);
       return STATUS.next;
     },

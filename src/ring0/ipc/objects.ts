@@ -41,6 +41,17 @@ export const mayUse = ({ cred }: Task, s: IpcPerm, want: number): boolean => {
   return (want & ~bits & 7) === 0 || capable(cred, CAP_IPC_OWNER);
 };
 
+/** What the *id_ds of every kind begin with (struct ipc64_perm). */
+export const permFields = ({ id, key, uid, gid, cuid, cgid, mode }: IpcObject) => ({
+  key,
+  uid,
+  gid,
+  cuid,
+  cgid,
+  mode,
+  seq: Math.floor(id / SEQUENCE),
+});
+
 export const owns = ({ cred }: Task, s: IpcPerm): boolean =>
   cred.euid === s.uid || cred.euid === s.cuid || capable(cred, CAP_SYS_ADMIN);
 

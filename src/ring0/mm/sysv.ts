@@ -1,7 +1,7 @@
 // System V shared memory segments (shm_overview is POSIX's; this is sysvipc(7)): kept by key and id in the
 // machine's memory state, mapped like any other shared pages, and gone with IPC_RMID and the last mapping.
 
-import { EACCES, EEXIST, EIDRM, EINVAL, ENOENT, ENOMEM, ENOSPC, EPERM } from '../../abi/errno.ts';
+import { EACCES, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, EPERM } from '../../abi/errno.ts';
 import {
   IPC_CREAT,
   IPC_EXCL,
@@ -12,7 +12,17 @@ import {
   SHM_REMAP,
   SHM_RND,
 } from '../../abi/shm.ts';
-import { mayUse, owns, SEQUENCE } from '../ipc/objects.ts';
+import {
+  byId,
+  type IpcObject,
+  type IpcTable,
+  ipcTable,
+  mayUse,
+  newPerm,
+  owns,
+  removeObject,
+  SEQUENCE,
+} from '../ipc/objects.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/types.ts';
 import { type AnonymousPages, anonymousPages } from './anonymous.ts';
@@ -22,15 +32,9 @@ import { memoryOf } from './state.ts';
 
 export const SHMMNI = 4096;
 
-export interface Segment {
-  readonly id: number;
-  readonly key: number;
+export interface Segment extends IpcObject {
   readonly size: number;
   readonly pages: AnonymousPages;
-  uid: number;
-  gid: number;
-  readonly cuid: number;
-  readonly cgid: number;
   /** Permission bits and SHM_DEST, SHM_LOCKED. */
   mode: number;
   atime: number;
@@ -40,34 +44,22 @@ export interface Segment {
   lpid: number;
 }
 
-export interface Segments {
-  /** By index: id modulo 32768. */
-  readonly slots: (Segment | undefined)[];
-  sequence: number;
-  /** Index given last; the sequence advances when indexes start over. */
-  last: number;
-}
-
-export const segmentsOf = (kernel: Kernel): Segments => {
+export const segmentsOf = (kernel: Kernel): IpcTable<Segment> => {
   const state = memoryOf(kernel);
-  state.shm ??= { slots: [], sequence: 0, last: -1 } satisfies Segments;
-  return state.shm as Segments;
+  state.shm ??= ipcTable<Segment>();
+  return state.shm as IpcTable<Segment>;
 };
 
 const seconds = (kernel: Kernel): number => kernel.clock.realtime().sec;
 
 /** By id, or -EINVAL; -EIDRM for one that has been removed and replaced. */
-export const segmentById = (kernel: Kernel, id: number): Segment | number => {
-  const s = id >= 0 ? segmentsOf(kernel).slots[id % SEQUENCE] : undefined;
-  if (!s) return -EINVAL;
-  return s.id === id ? s : -EIDRM;
-};
+export const segmentById = (kernel: Kernel, id: number): Segment | number => byId(segmentsOf(kernel), id);
 
 const destroyIfUnused = (kernel: Kernel, s: Segment): void => {
   if (!(s.mode & SHM_DEST) || s.pages.mappings() > 0) return;
-  const { slots } = segmentsOf(kernel);
-  if (slots[s.id % SEQUENCE] !== s) return;
-  slots[s.id % SEQUENCE] = undefined;
+  const all = segmentsOf(kernel);
+  if (all.slots[s.id % SEQUENCE] !== s) return;
+  removeObject(all, s);
   s.pages.drop();
 };
 
@@ -92,7 +84,6 @@ export const getSegment = (task: Task, key: number, size: number, how: number): 
   if (index >= SHMMNI) return -ENOSPC;
   if (index <= all.last) all.sequence = (all.sequence + 1) % 65536;
   all.last = index;
-  const { euid, egid } = task.cred;
   const pages = anonymousPages(memoryOf(kernel), size, () => {
     segment.dtime = seconds(kernel);
     segment.lpid = kernel.current?.process.pid ?? segment.lpid;
@@ -103,11 +94,7 @@ export const getSegment = (task: Task, key: number, size: number, how: number): 
     key,
     size,
     pages,
-    uid: euid,
-    gid: egid,
-    cuid: euid,
-    cgid: egid,
-    mode: how & 0o777,
+    ...newPerm(task, how),
     atime: 0,
     dtime: 0,
     ctime: seconds(kernel),

@@ -20,7 +20,7 @@ import {
 import { addr, choice, commandArg, flags, int, long } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { getQueue, type MessageQueue, messagesOf, receive, removeQueue, send } from '../ipc/messages.ts';
-import { byId, highest, live, mayUse, owns, SEQUENCE } from '../ipc/objects.ts';
+import { byId, highest, live, mayUse, owns, permFields } from '../ipc/objects.ts';
 import type { Task } from '../task/types.ts';
 import { CAP, capable } from '../vfs/perm.ts';
 import { type Result, wake } from '../wait.ts';
@@ -42,13 +42,7 @@ const msgrcv = (task: Task, id: number, at: number, room: number, type: number, 
 
 const report = (task: Task, q: MessageQueue, at: number): boolean =>
   MSQID_DS.write(task.mm, at, {
-    key: q.key,
-    uid: q.uid,
-    gid: q.gid,
-    cuid: q.cuid,
-    cgid: q.cgid,
-    mode: q.mode,
-    seq: Math.floor(q.id / SEQUENCE),
+    ...permFields(q),
     stime: q.stime,
     rtime: q.rtime,
     ctime: q.ctime,

@@ -16,7 +16,7 @@ import {
 import { TIMESPEC } from '../../abi/time.ts';
 import { addr, choice, commandArg, flags, int, structInOrNull, uint } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
-import { byId, highest, live, mayUse, owns, SEQUENCE } from '../ipc/objects.ts';
+import { byId, highest, live, mayUse, owns, permFields } from '../ipc/objects.ts';
 import {
   getSet,
   type Operation,
@@ -63,13 +63,7 @@ const semop = (
 
 const report = (task: Task, s: SemaphoreSet, at: number): boolean =>
   SEMID_DS.write(task.mm, at, {
-    key: s.key,
-    uid: s.uid,
-    gid: s.gid,
-    cuid: s.cuid,
-    cgid: s.cgid,
-    mode: s.mode,
-    seq: Math.floor(s.id / SEQUENCE),
+    ...permFields(s),
     otime: s.otime,
     ctime: s.ctime,
     nsems: s.values.length,

@@ -13,7 +13,7 @@ import {
 } from '../../abi/shm.ts';
 import { addr, choice, commandArg, flags, int, size } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
-import { mayUse, owns } from '../ipc/objects.ts';
+import { highest, mayUse, owns, permFields } from '../ipc/objects.ts';
 import { PAGE, pageUp } from '../mm/layout.ts';
 import {
   attachSegment,
@@ -50,13 +50,7 @@ export const shmdt = syscall(
 
 const report = (task: Task, s: Segment, at: number): boolean =>
   SHMID_DS.write(task.mm, at, {
-    key: s.key,
-    uid: s.uid,
-    gid: s.gid,
-    cuid: s.cuid,
-    cgid: s.cgid,
-    mode: s.mode,
-    seq: Math.floor(s.id / 32768),
+    ...permFields(s),
     segsz: s.size,
     atime: s.atime,
     dtime: s.dtime,
@@ -66,29 +60,20 @@ const report = (task: Task, s: Segment, at: number): boolean =>
     nattch: s.pages.mappings(),
   });
 
-/** Index of the highest segment in use, as IPC_INFO and SHM_INFO return it. */
-const highest = (task: Task): number => {
-  const { slots } = segmentsOf(task.kernel);
-  return Math.max(
-    0,
-    slots.findLastIndex((s) => s !== undefined),
-  );
-};
-
 const control = (task: Task, id: number, cmd: number, buf: number): number => {
   const { kernel } = task;
   switch (cmd) {
     case SHMCTL.IPC_INFO: {
       const all = 2 ** 52;
       const info = { shmmax: all, shmmin: 1, shmmni: SHMMNI, shmseg: SHMMNI, shmall: all };
-      return SHMINFO.write(task.mm, buf, info) ? highest(task) : -EFAULT;
+      return SHMINFO.write(task.mm, buf, info) ? highest(segmentsOf(task.kernel)) : -EFAULT;
     }
     case SHMCTL.SHM_INFO: {
       const live = segmentsOf(kernel).slots.filter((s) => s !== undefined);
       const pages = live.reduce((n, s) => n + pageUp(s.size) / PAGE, 0);
       const present = live.reduce((n, s) => n + s.pages.resident(), 0);
       const info = { used_ids: live.length, shm_tot: pages, shm_rss: present };
-      return SHM_INFO.write(task.mm, buf, info) ? highest(task) : -EFAULT;
+      return SHM_INFO.write(task.mm, buf, info) ? highest(segmentsOf(task.kernel)) : -EFAULT;
     }
     case SHMCTL.SHM_STAT:
     case SHMCTL.SHM_STAT_ANY: {

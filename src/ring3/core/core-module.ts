@@ -420,12 +420,16 @@ export const defineCore = (
     c.unreachable();
     mb.define(fn.dispatch, c);
   }
+  /** Goes on at an address; asks `dispatch` when the jump cache does not know it. */
+  const goOn = (c: Code, rip: Val): void => {
+    probe(c, rip, c.local('i32'));
+    cpu.set64(c, OFF.rip, rip);
+    c.returnCall(fn.dispatch, [i32.const(0)]);
+  };
   // jump(address)
   {
     const c = new Code(['i64', 'i32']);
-    probe(c, c.param(0), c.local('i32'));
-    cpu.set64(c, OFF.rip, c.param(0));
-    c.returnCall(fn.dispatch, [i32.const(0)]);
+    goOn(c, c.param(0));
     mb.define(fn.jump, c);
   }
   // leave(address)
@@ -438,9 +442,7 @@ export const defineCore = (
       cpu.set64(c, OFF.rip, c.param(0));
       c.return(i32.const(STATUS.budget));
     });
-    probe(c, c.param(0), c.local('i32'));
-    cpu.set64(c, OFF.rip, c.param(0));
-    c.returnCall(fn.dispatch, [i32.const(0)]);
+    goOn(c, c.param(0));
     mb.define(fn.leave, c);
   }
   // chain(op, offset of the field, address)
