@@ -199,7 +199,7 @@ const statistics = (machine: Machine, ms: number): string => {
     'statistics',
     `  time               ${(ms / 1000).toFixed(3)} s`,
     `  memory             ${used.toFixed(1)} of ${((frames.total * 4096) / 2 ** 20).toFixed(0)} MiB`,
-    `  code               ${stats.blocks} blocks read, ${stats.regions} regions translated (${stats.translatedBytes} bytes of wasm), ${stats.invalidations} thrown away`,
+    `  code               ${stats.blocks} blocks read, ${stats.regions} regions translated (${stats.translatedBytes} bytes of wasm), ${stats.invalidations} thrown away, ${stats.stumbles} stumbles`,
     `  the table          ${machine.gate.attest() ? 'as sealed' : 'TAMPERED WITH'}, sha256 ${machine.gate.table.digest}`,
     `  calls not in yet   ${calls.length === 0 ? 'none were made' : calls.join(', ')}`,
   ].join('\n');

@@ -49,6 +49,8 @@ export interface Block {
   pending: boolean;
   /** Executions that it was given at first before it counts as hot. */
   readonly patience: number;
+  /** How often its region was left because of STATUS.step. */
+  stumbles: number;
 }
 
 /** Bytes of code at guest addresses, as region discovery and predecoding read them. */
@@ -63,6 +65,8 @@ export interface CodeReader {
   ran(ip: number): boolean;
   /** Whether there is a region that starts there. */
   translated(ip: number): boolean;
+  /** Whether the region of the block there has been left often because of how memory lies. */
+  cautious(ip: number): boolean;
 }
 
 export interface CodeCacheEnv {
@@ -94,10 +98,12 @@ export interface CodeCache {
   hot(op: number): number;
   /** A frame with code is about to change. */
   invalidate(frame: number): void;
+  /** A region was left with STATUS.step. */
+  stumbled(): void;
   /** One op for the instruction at rip that leaves no trace in the caches; 0 when an exception is pending. */
   singleStep(): number;
   /** The guest address an op belongs to. */
-  readonly stats: { blocks: number; regions: number; invalidations: number };
+  readonly stats: { blocks: number; regions: number; invalidations: number; stumbles: number };
   readonly reader: CodeReader;
 }
 
@@ -124,6 +130,8 @@ const INNER = 1;
 const HEAD = 2;
 /** How often a region is made anew because a path that it leaves by became hot. */
 const MAX_GROWTH = 4;
+/** How often a region is left because of how memory lies before it is made anew, cautious. */
+const MAX_STUMBLES = 64;
 /** Regions at a time: with more, all code is forgotten and made anew, so that a program cannot fill the host's memory. */
 const MAX_REGIONS = 8192;
 
@@ -143,7 +151,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   /** By their number, which their first op holds. */
   const blocks: Block[] = [];
   const arena: Arena = createArena(mem, ARENA_BYTES);
-  const stats = { blocks: 0, regions: 0, invalidations: 0 };
+  const stats = { blocks: 0, regions: 0, invalidations: 0, stumbles: 0 };
   /** What is known of addresses before code is read there, in a table that may mistake one for another. */
   const hints = new Uint8Array(HINTS);
   const hint = (ip: number, what: number): void => {
@@ -198,6 +206,9 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       const b = find(ip, env.exactFp());
       return b !== null && (b.region !== 0 || b.pending);
     },
+    cautious(ip) {
+      return (find(ip, env.exactFp())?.stumbles ?? 0) > MAX_STUMBLES;
+    },
     bytes(ip, end, into, at) {
       for (let from = ip; from < end; ) {
         const page = Math.floor(from / PAGE);
@@ -213,8 +224,9 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     },
   };
 
-  const rip = (): number =>
-    (u32[(CPU + OFF.rip + 4) >>> 2] as number) * 4294967296 + (u32[(CPU + OFF.rip) >>> 2] as number);
+  const word64 = (off: number): number =>
+    (u32[(CPU + off + 4) >>> 2] as number) * 4294967296 + (u32[(CPU + off) >>> 2] as number);
+  const rip = (): number => word64(OFF.rip);
 
   const enter = (ip: number, fn: number, arg: number): void => {
     const at = (env.table().jump + jumpOffset(ip)) >>> 2;
@@ -427,6 +439,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       waited: false,
       pending: false,
       patience,
+      stumbles: 0,
     };
     watch(block, frame);
     for (let p = firstPage + 1; p <= lastPage; p++) hold(block, p, frameOf(p));
@@ -608,6 +621,13 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
         if (others?.get(place(b.ip, b.exactFp)) === b) others.delete(place(b.ip, b.exactFp));
       }
       flushJumps();
+    },
+    stumbled() {
+      stats.stumbles++;
+      const block = find(word64(OFF.left), env.exactFp());
+      if (!block || ++block.stumbles !== MAX_STUMBLES + 1) return;
+      if (!block.pending) translate([block]);
+      else block.stumbles--;
     },
     singleStep() {
       const ip = rip();

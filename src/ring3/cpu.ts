@@ -8,10 +8,12 @@ export interface Frames {
   readonly u32: Uint32Array;
   readonly i32: Int32Array;
   readonly dv: DataView;
-  /** A frame with one reference, contents undefined; 0 when memory is out. */
-  alloc(): number;
+  /** A frame with one reference, contents undefined, the wanted one if it is free; 0 when memory is out. */
+  alloc(wanted?: number): number;
   /** Like alloc, zeroed. */
-  allocZeroed(): number;
+  allocZeroed(wanted?: number): number;
+  /** First of n adjacent free frames that others get only when there are no more; 0 when there are no such frames. */
+  setAside(n: number): number;
   hold(frame: number): void;
   release(frame: number): void;
   refs(frame: number): number;
@@ -51,6 +53,8 @@ export interface CpuStats {
   readonly regions: number;
   readonly translatedBytes: number;
   readonly invalidations: number;
+  /** How often translated code was left because of how memory lies. */
+  readonly stumbles: number;
 }
 
 /** What the machine wires into the processor. */

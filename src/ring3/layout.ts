@@ -68,6 +68,7 @@ export const OFF = {
   /** u64: instructions or blocks retired, for statistics */ retired: 0x2d8,
   /** i32: physical address of the table of blocks of all address spaces (BLOCKS) */ blocks: 0x2e0,
   /** i32: 1 when a helper has written code: whoever called it unwinds after its instruction */ moved: 0x2e4,
+  /** u64: entry of the region that was left by an exception or STATUS.step last */ left: 0x2e8,
   /** u8[64]: an access that crosses a page is assembled here */ bounce: 0x300,
   /** u8[4][16]: operands that `Emit.scratch` leaves for a helper, and results that helpers leave there */ scratch: 0x340,
 } as const;
@@ -101,6 +102,7 @@ export const STATUS = {
   /** The gate asked to stop: the task blocked, exited, or was switched. */ gate: 4,
   /** MXCSR was loaded; rip is where to go on. */ resync: 6,
   /** A store hit a page with translated code; rip is at the storing instruction, nothing has been done yet. */ smc: 5,
+  /** Translated code cannot do the instruction at rip as memory lies; nothing of it has been done. */ step: 7,
 } as const;
 
 /** RFLAGS bits. */

@@ -292,12 +292,16 @@ export const createCpu = (options: CpuOptions): Cpu => {
     i32[at(OFF.rflagsRest)] = (next & ~ARITH_FLAGS & ~FLAG.DF) | FLAG.IF | 2;
   };
 
+  /** Does the instruction at rip by itself. */
+  const alone = (): number => {
+    const op = cache.singleStep();
+    return op === 0 ? STATUS.fault : core.runOp(op);
+  };
   /** After a store into code: forget it, and do the storing instruction by itself. */
   const selfModified = (): number => {
     const e = need().get(Math.floor(word64(OFF.cr2) / PAGE));
     if (e !== 0) mem.willWrite(Math.floor(e / 8));
-    const op = cache.singleStep();
-    return op === 0 ? STATUS.fault : core.runOp(op);
+    return alone();
   };
 
   /** The part of the CPU block that belongs to a task. */
@@ -390,6 +394,10 @@ export const createCpu = (options: CpuOptions): Cpu => {
       for (;;) {
         let s = core.run();
         if (s === STATUS.smc) s = selfModified();
+        if (s === STATUS.step) {
+          cache.stumbled();
+          s = alone();
+        }
         if (s === STATUS.resync) {
           if (chooseFp()) current?.flushJumps();
           continue;

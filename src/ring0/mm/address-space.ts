@@ -17,6 +17,7 @@ import { choose, chooseForImage, guardedStart, isFree } from './place.ts';
 import { protectRange } from './protect.ts';
 import { attach, detach, dropRange, insert, type MutableSpace, removeRange } from './ranges.ts';
 import { remapRange } from './remap.ts';
+import { FrameRuns } from './runs.ts';
 import { holdFrame, limitOf, type MemoryState, RLIMIT_DATA, releaseFrame } from './state.ts';
 import { type Access, type AddressSpace, type FaultResult, type Mapping, VM } from './types.ts';
 import { PagedMemory } from './user-memory.ts';
@@ -53,6 +54,7 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
   readonly state: MemoryState;
   readonly pageTable: PageTable;
   readonly list: Mapping[] = [];
+  readonly runs: FrameRuns;
   readonly layout: Layout;
   protected readonly frames: Frames;
   refs = 1;
@@ -68,6 +70,7 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
     super();
     this.state = state;
     this.frames = state.frames;
+    this.runs = new FrameRuns(state.frames);
     this.pageTable = pageTable;
     this.layout = layout;
   }

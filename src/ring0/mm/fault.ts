@@ -7,6 +7,7 @@ import { type PageTable, PTE } from '../../ring3/cpu.ts';
 import { isBlock } from '../wait.ts';
 import { PAGE, pageDown, STACK_GUARD, TASK_SIZE } from './layout.ts';
 import { indexAfter } from './mappings.ts';
+import type { FrameRuns } from './runs.ts';
 import {
   allocFrame,
   holdFrame,
@@ -35,6 +36,7 @@ export interface Space {
   readonly state: MemoryState;
   readonly pageTable: PageTable;
   readonly list: Mapping[];
+  readonly runs: FrameRuns;
   resident: number;
   peak: number;
 }
@@ -63,11 +65,21 @@ const install = (space: Space, page: number, frame: number, rights: number, addr
   return 'resolved';
 };
 
-/** A private copy of a frame, with one reference; 0 when memory is out. */
-const copyFrame = (state: MemoryState, frame: number): number => {
-  const copy = allocFrame(state, false);
+/** A frame for a page of its own; 0 when memory is out. */
+const frameFor = (space: Space, page: number, zeroed: boolean): number => {
+  const { state, runs, pageTable } = space;
+  return allocFrame(
+    state,
+    zeroed,
+    runs.wanted(page, (p) => pageTable.get(p) >>> 3),
+  );
+};
+
+/** A private copy of the frame that a page shows, with one reference; 0 when memory is out. */
+const copyFrame = (space: Space, page: number, frame: number): number => {
+  const copy = frameFor(space, page, false);
   if (copy === 0) return 0;
-  state.frames.u8.copyWithin(copy * PAGE, frame * PAGE, frame * PAGE + PAGE);
+  space.state.frames.u8.copyWithin(copy * PAGE, frame * PAGE, frame * PAGE + PAGE);
   return copy;
 };
 
@@ -92,7 +104,7 @@ const writePresent = (space: Space, m: Mapping, page: number, frame: number, add
     pageTable.set(page, frame, rights);
     return 'resolved';
   }
-  const copy = frame === state.zeroFrame ? allocFrame(state, true) : copyFrame(state, frame);
+  const copy = frame === state.zeroFrame ? frameFor(space, page, true) : copyFrame(space, page, frame);
   if (copy === 0) return outOfMemory(addr);
   pageTable.set(page, copy, rights);
   releaseFrame(state, frame);
@@ -135,7 +147,7 @@ const filePage = (space: Space, m: Mapping, page: number, write: boolean, addr: 
     return done;
   }
   if (write) {
-    const copy = copyFrame(state, found);
+    const copy = copyFrame(space, page, found);
     return copy === 0 ? outOfMemory(addr) : install(space, page, copy, rights, addr);
   }
   holdFrame(state, found);
@@ -198,6 +210,6 @@ export const resolveFault = (space: Space, addr: number, access: Access): FaultR
   }
   if (m.pages) return filePage(space, m, page, write, addr);
   if (!write) return install(space, page, space.state.zeroFrame, rightsOf(m.prot) & ~PTE.write, addr);
-  const fresh = allocFrame(space.state, true);
+  const fresh = frameFor(space, page, true);
   return fresh === 0 ? outOfMemory(addr) : install(space, page, fresh, rightsOf(m.prot), addr);
 };

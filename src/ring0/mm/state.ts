@@ -78,10 +78,10 @@ export const limitOf = (state: MemoryState, resource: number): number =>
   state.current()?.process.rlimits[resource]?.soft ??
   (resource === RLIMIT_STACK ? 8 * 1024 * 1024 : Number.POSITIVE_INFINITY);
 
-/** A frame with one reference, or 0 when memory is out even after reclaim. */
-export const allocFrame = (state: MemoryState, zeroed: boolean): number => {
+/** A frame with one reference, the wanted one if it is free; 0 when memory is out even after reclaim. */
+export const allocFrame = (state: MemoryState, zeroed: boolean, wanted = 0): number => {
   for (;;) {
-    const frame = zeroed ? state.frames.allocZeroed() : state.frames.alloc();
+    const frame = zeroed ? state.frames.allocZeroed(wanted) : state.frames.alloc(wanted);
     if (frame !== 0) return frame;
     let freed = 0;
     for (const reclaim of state.reclaimers) freed += reclaim();

@@ -4,6 +4,7 @@
 
 import { EFBIG, ENOMEM, ENOSPC, ENXIO } from '../../abi/errno.ts';
 import type { Frames } from '../../ring3/cpu.ts';
+import { FrameRuns } from '../mm/runs.ts';
 import type { PageCache, PageMapper } from './types.ts';
 
 export const PAGE_SIZE = 4096;
@@ -30,6 +31,8 @@ export class Pages implements PageCache {
   readonly #frames: Frames;
   /** Frames by page index; 0 is a hole although the source has data there. */
   readonly #map = new Map<number, number>();
+  readonly #runs: FrameRuns;
+  readonly #frameOf = (index: number): number => this.#map.get(index) ?? 0;
   #size = 0;
   #source: PageSource | null = null;
   /** Bytes that may still come from the source. */
@@ -56,6 +59,7 @@ export class Pages implements PageCache {
     quota: PageQuota | null = null,
   ) {
     this.#frames = frames;
+    this.#runs = new FrameRuns(frames);
     this.#reclaim = reclaim;
     this.#reserve = reserve;
     this.#quota = quota;
@@ -95,22 +99,24 @@ export class Pages implements PageCache {
   }
 
   /** A frame for a page of this file alone; -ENOSPC at the limit of its file system, -ENOMEM. */
-  #allocOwn(zeroed: boolean): number {
+  #allocOwn(index: number, zeroed: boolean): number {
     const quota = this.#quota;
     if (quota !== null && quota.used >= quota.limit) return -ENOSPC;
-    const frame = this.#alloc(zeroed);
+    const frame = this.#alloc(index, zeroed);
     if (frame === 0) return -ENOMEM;
     if (quota !== null) quota.used++;
     return frame;
   }
 
-  #alloc(zeroed: boolean): number {
+  #alloc(index: number, zeroed: boolean): number {
     const frames = this.#frames;
     if (frames.free <= this.#reserve) {
       this.#reclaim?.();
       if (frames.free <= this.#reserve) return 0;
     }
-    const f = zeroed ? frames.allocZeroed() : frames.alloc();
+    // Of files of a page or two, few pages are ever mapped.
+    const wanted = this.#size > 2 * PAGE_SIZE ? this.#runs.wanted(index, this.#frameOf) : 0;
+    const f = zeroed ? frames.allocZeroed(wanted) : frames.alloc(wanted);
     if (f !== 0 || this.#reclaim === null || this.#reclaim() === 0) return f;
     return zeroed ? frames.allocZeroed() : frames.alloc();
   }
@@ -126,7 +132,7 @@ export class Pages implements PageCache {
     const n = Math.min(to * PAGE_SIZE, this.#sourceEnd) - from * PAGE_SIZE;
     const { u8 } = this.#frames;
     if (to - from === 1) {
-      const frame = this.#alloc(false);
+      const frame = this.#alloc(from, false);
       if (frame === 0) return -ENOMEM;
       const at = frame * PAGE_SIZE;
       const got = source.read(u8, at, n, from * PAGE_SIZE);
@@ -143,7 +149,7 @@ export class Pages implements PageCache {
     if (got < 0) return got;
     for (let i = from; i < to; i++) {
       if (this.#map.has(i)) continue;
-      const frame = this.#alloc(false);
+      const frame = this.#alloc(i, false);
       // What is already there serves the caller as far as it goes.
       if (frame === 0) return i === from ? -ENOMEM : 0;
       const at = frame * PAGE_SIZE;
@@ -171,7 +177,7 @@ export class Pages implements PageCache {
       const bad = this.#load(index, this.#runEnd(index, index + READ_AROUND));
       return bad < 0 ? bad : (this.#map.get(index) ?? -ENOMEM);
     }
-    const fresh = this.#allocOwn(true);
+    const fresh = this.#allocOwn(index, true);
     if (fresh > 0) this.#map.set(index, fresh);
     return fresh;
   }
@@ -237,7 +243,7 @@ export class Pages implements PageCache {
       if (index !== this.#lastIndex) {
         frame = this.#map.get(index) ?? 0;
         if (frame === 0) {
-          frame = k === PAGE_SIZE ? this.#allocOwn(false) : this.#page(index);
+          frame = k === PAGE_SIZE ? this.#allocOwn(index, false) : this.#page(index);
           if (frame < 0) return done > 0 ? done : frame === -ENOMEM ? -ENOSPC : frame;
           this.#map.set(index, frame);
         }

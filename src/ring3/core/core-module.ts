@@ -40,6 +40,13 @@ export const CORE_SIGNATURES = {
   storeSlow: [['i64', 'i64', 'i32'], ['i32']],
   storeSlow128: [['i64', 'v128'], ['i32']],
   probeWrite: [['i64', 'i32'], ['i32']],
+  /**
+   * A range around an access that begins at an address; the other argument is length | distance from its start << 16,
+   * and RANGE_READ when the access itself only reads. Physical address of its start, behind which all of it lies, or
+   * 0 with CPU.status set.
+   */
+  readRange: [['i64', 'i32'], ['i32']],
+  writeRange: [['i64', 'i32'], ['i32']],
   helper: [['i32', 'i32'], ['i32']],
   gate: [['i32', 'i32'], ['i32']],
   flagsImage: [['i32', 'i32'], ['i32']],
@@ -64,6 +71,9 @@ export type CoreFunctions = CoreImports & Record<CoreName, number>;
 
 /** What only handlers of the interpreter call. */
 const FOR_HANDLERS: ReadonlySet<string> = new Set<CoreName>(['next', 'dispatch', 'chain', 'hot']);
+
+/** See `writeRange`. */
+export const RANGE_READ = -0x80000000;
 
 /** Declares the imports of a generated module: memory and the core functions that regions call, or all of them. */
 export const importCore = (mb: ModuleBuilder, whose: 'regions' | 'handlers'): CoreFunctions => {
@@ -206,6 +216,63 @@ export const defineCore = (
     c.return(i32.const(0));
     c.unreachable();
     mb.define(toWrite, c);
+  }
+
+  // readRange(address, shape), writeRange(address, shape)
+  for (const write of [false, true]) {
+    const c = new Code(['i64', 'i32']);
+    const at = c.param(0);
+    const bit = i32.const(write ? PTE.write : PTE.read);
+    const before = i32.and(i32.shrU(c.param(1), i32.const(16)), i32.const(0x7fff));
+    const lo = c.let(i64.sub(at, i64.extendU(before)));
+    const last = c.let(
+      i64.add(lo, i64.extendU(i32.sub(i32.and(c.param(1), i32.const(0xffff)), i32.const(1)))),
+    );
+    const reads = i32.shrU(c.param(1), i32.const(31));
+    const pte = c.local('i32');
+    const refuse = (status: number): void => {
+      cpu.set64(c, OFF.cr2, at);
+      cpu.set32(c, OFF.status, i32.const(status));
+      c.return(i32.const(0));
+    };
+    c.loop((again) => {
+      c.set(pte, callFn('i32', walk, [at]));
+      c.if(i32.eqz(i32.and(pte, bit)), () => {
+        cpu.set64(c, OFF.cr2, at);
+        if (!write) c.brIf(callFn('i32', js.fault, [i32.const(0)]), again);
+        else {
+          const access = i32.or(i32.ne(pte, i32.const(0)), i32.eqz(reads));
+          const resolved = c.let(callFn('i32', js.fault, [access]));
+          // A page that was there has moved, perhaps from under a range that is in use.
+          c.if(i32.and(i32.ne(pte, i32.const(0)), resolved), () => refuse(STATUS.unwind));
+          c.brIf(resolved, again);
+          // The write that may not be done comes later.
+          c.if(i32.and(i32.ne(pte, i32.const(0)), reads), () => refuse(STATUS.step));
+        }
+        c.return(i32.const(0));
+      });
+    });
+    if (write)
+      c.if(holdsCode(pte), () => {
+        c.if(reads, () => refuse(STATUS.step));
+        refuse(STATUS.smc);
+      });
+    c.if(i64.eq(page(lo), page(last)), () => {
+      const writable = write
+        ? i32.const(1)
+        : i32.and(i32.and(i32.shrU(pte, i32.const(1)), i32.const(1)), i32.eqz(holdsCode(pte)));
+      fill(c, at, pte, writable);
+      c.return(physical(pte, lo));
+    });
+    const second = c.let(callFn('i32', walk, [last]));
+    c.set(pte, callFn('i32', walk, [lo]));
+    c.if(i32.eqz(i32.and(i32.and(pte, second), bit)), () => refuse(STATUS.step));
+    const frame = (e: Val): Val => i32.and(e, i32.const(-4096));
+    c.if(i32.ne(i32.sub(frame(second), frame(pte)), i32.const(4096)), () => refuse(STATUS.step));
+    if (write) c.if(i32.or(holdsCode(pte), holdsCode(second)), () => refuse(STATUS.step));
+    c.return(physical(pte, lo));
+    c.unreachable();
+    mb.define(write ? fn.writeRange : fn.readRange, c);
   }
 
   // loadForWriteSlow(address, bytes)

@@ -28,12 +28,42 @@ export const createFrames = (bytes: number, made?: WebAssembly.Memory): Physical
   const first = Math.ceil((FRAME_FLAGS + total) / PAGE);
   const u8 = new Uint8Array(buffer);
   const counts = new Int32Array(total);
+  /** Frames that were given back; of those, some may have been taken again as wanted. */
   const freeList: number[] = [];
+  /** Bit 0: on that list. Bit 1: used before, so no longer zero. */
+  const marks = new Uint8Array(total);
+  const LISTED = 1;
+  const USED = 2;
+  /** First and last + 1 of stretches set aside, some of which may have been taken. */
+  const aside: [number, number][] = [];
   /** Frames in [next, top) were never used and are zero. */
   let next = first;
   let top = total;
   const chunks = new Map<number, number[]>();
   let inUse = 0;
+
+  const putBack = (frame: number): void => {
+    if (((marks[frame] as number) & LISTED) === 0) freeList.push(frame);
+    marks[frame] = LISTED | USED;
+  };
+  const recycled = (): number => {
+    for (let frame = freeList.pop(); frame !== undefined; frame = freeList.pop()) {
+      marks[frame] = (marks[frame] as number) & ~LISTED;
+      if (counts[frame] === 0) return frame;
+    }
+    return 0;
+  };
+  /** A frame of those set aside that nobody has come for. */
+  const leftOver = (): number => {
+    for (let last = aside[aside.length - 1]; last; last = aside[aside.length - 1]) {
+      while (last[0] < last[1]) {
+        const frame = last[0]++;
+        if (counts[frame] === 0 && ((marks[frame] as number) & LISTED) === 0) return frame;
+      }
+      aside.pop();
+    }
+    return 0;
+  };
 
   /** Turns the tables that nobody uses back into frames; whether there were any. */
   const splitChunks = (): boolean => {
@@ -42,7 +72,7 @@ export const createFrames = (bytes: number, made?: WebAssembly.Memory): Physical
         const start = address / PAGE;
         for (let f = start + n - 1; f >= start; f--) {
           counts[f] = 0;
-          freeList.push(f);
+          putBack(f);
         }
       }
     }
@@ -50,9 +80,9 @@ export const createFrames = (bytes: number, made?: WebAssembly.Memory): Physical
     return freeList.length > 0;
   };
 
-  /** First of n adjacent frames among those that were given back, taken off the list; 0 when there are none. */
+  /** First of n adjacent free frames; 0 when there are none. */
   const gather = (n: number): number => {
-    if (freeList.length < n) return 0;
+    if (total - first - inUse < n) return 0;
     let run = 0;
     for (let frame = first; frame < total; frame++) {
       if (frame === next && next < top) {
@@ -61,24 +91,17 @@ export const createFrames = (bytes: number, made?: WebAssembly.Memory): Physical
       }
       run = frame < total && counts[frame] === 0 ? run + 1 : 0;
       if (run < n) continue;
-      const start = frame - n + 1;
-      let kept = 0;
-      for (const f of freeList) if (f < start || f > frame) freeList[kept++] = f;
-      freeList.length = kept;
-      return start;
+      return frame - n + 1;
     }
     return 0;
   };
 
-  const take = (zero: boolean): number => {
-    if (freeList.length === 0 && next >= top) splitChunks();
-    const recycled = freeList.pop();
-    let frame: number;
-    if (recycled !== undefined) {
-      frame = recycled;
-      if (zero) u8.fill(0, frame * PAGE, frame * PAGE + PAGE);
-    } else if (next < top) frame = next++;
-    else return 0;
+  const take = (zero: boolean, wanted: number): number => {
+    let frame = wanted !== 0 && counts[wanted] === 0 ? wanted : recycled();
+    if (frame === 0) frame = next < top ? next++ : leftOver();
+    if (frame === 0 && splitChunks()) frame = recycled();
+    if (frame === 0) return 0;
+    if (zero && ((marks[frame] as number) & USED) !== 0) u8.fill(0, frame * PAGE, frame * PAGE + PAGE);
     counts[frame] = 1;
     inUse++;
     return frame;
@@ -99,8 +122,16 @@ export const createFrames = (bytes: number, made?: WebAssembly.Memory): Physical
     get free() {
       return total - first - inUse;
     },
-    alloc: () => take(false),
-    allocZeroed: () => take(true),
+    alloc: (wanted = 0) => take(false, wanted),
+    allocZeroed: (wanted = 0) => take(true, wanted),
+    setAside(n) {
+      // Tables need adjacent frames, too.
+      if (top - next < n + total / 4) return 0;
+      const start = next;
+      next += n;
+      aside.push([start, next]);
+      return start;
+    },
     hold(frame) {
       counts[frame] = (counts[frame] as number) + 1;
     },
@@ -111,7 +142,7 @@ export const createFrames = (bytes: number, made?: WebAssembly.Memory): Physical
       if (n < 0) throw new Error(`frame ${frame} released too often`);
       if (((u8[FRAME_FLAGS + frame] as number) & 1) !== 0) this.onCodeWrite(frame);
       u8[FRAME_FLAGS + frame] = 0;
-      freeList.push(frame);
+      putBack(frame);
       inUse--;
     },
     refs: (frame) => counts[frame] as number,

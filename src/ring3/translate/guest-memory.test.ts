@@ -10,29 +10,33 @@ import { Symbols } from './symbols.ts';
 const TLB_AT = 0x10000;
 const FRAME = 0x40000;
 const PAGE_5 = 0x5000;
+const SLOW = 0x50000;
 
 type Access = { readonly at: number; readonly store?: true };
 
 /**
- * Does 64-bit accesses at distances from the address given, one behind the other, and says which of them took the
- * slow path. Loads give their number times 16 there, stores fail with the status given.
+ * Does 64-bit accesses at distances from the address given, one behind the other, and says what the core was asked:
+ * for ranges, or in a cautious region for every access that misses. Ranges are found in SLOW, or not at all; slow loads
+ * give their number times 16, slow stores fail with the status given.
  */
 const run = (
   accesses: readonly Access[],
   address: number,
   tlb: { read?: number; write?: number } = {},
-  status = 0,
-): { slow: string[]; values: bigint[]; left: bigint; memory: DataView } => {
+  { cautious = false, found = true, status = 0 } = {},
+): { asked: string[]; values: bigint[]; left: bigint; memory: DataView } => {
   const mb = new ModuleBuilder();
   mb.importMemory('k', 'memory');
-  const loadSlow = mb.importFunc('k', 'loadSlow', ['i64', 'i32'], ['i32']);
+  const lookup = (name: string): number => mb.importFunc('k', name, ['i64', 'i32'], ['i32']);
+  const ranges = { readRange: lookup('readRange'), writeRange: lookup('writeRange') };
+  const loadSlow = lookup('loadSlow');
   const storeSlow = mb.importFunc('k', 'storeSlow', ['i64'], ['i32']);
   const code = new Code(['i64']);
   const base = code.param(0);
   const table = code.local('i32');
   const rip = code.local('i64');
   code.set(table, i32.const(TLB_AT));
-  const memory = new GuestMemory(code, table);
+  const memory = new GuestMemory(code, table, cautious ? null : ranges);
   const symbols = new Symbols();
   const faults = code.open(0x02);
   const results: Val[] = [];
@@ -67,73 +71,93 @@ const run = (
   view.setBigInt64(entry + TLB.writeTag, BigInt(tlb.write ?? -1), true);
   view.setInt32(entry + TLB.addend, FRAME - PAGE_5, true);
   for (let i = 0; i < 512; i++) view.setBigInt64(FRAME + 8 * i, BigInt(1000 + i), true);
-  const slow: string[] = [];
-  const SLOW = 0x1000;
+  for (let i = 0; i < 512; i++) view.setBigInt64(SLOW + 8 * i, BigInt(8 * i), true);
+  const asked: string[] = [];
+  const range =
+    (what: string) =>
+    (at: bigint, shape: number): number => {
+      const only = shape < 0 ? ', reads' : '';
+      asked.push(`${what} ${(shape >> 16) & 0x7fff} before ${at}, ${shape & 0xffff} bytes${only}`);
+      return found ? SLOW : 0;
+    };
   const k = {
     memory: shared,
+    readRange: range('read'),
+    writeRange: range('write'),
     loadSlow: (at: bigint, bytes: number) => {
-      slow.push(`load ${bytes} at ${at}`);
-      view.setBigInt64(SLOW + 16 * slow.length, BigInt(slow.length * 16), true);
-      return SLOW + 16 * slow.length;
+      asked.push(`load ${bytes} at ${at}`);
+      return SLOW + 16 * asked.length;
     },
     storeSlow: (at: bigint) => {
-      slow.push(`store at ${at}`);
+      asked.push(`store at ${at}`);
       return status;
     },
   };
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(mb.finish() as BufferSource), { k });
   const left = (exports.f as (at: bigint) => bigint)(BigInt(address));
-  return { slow, values: results.map((_, n) => view.getBigInt64(8 * n, true)), left, memory: view };
+  return { asked, values: results.map((_, n) => view.getBigInt64(8 * n, true)), left, memory: view };
 };
 
 describe('guest memory in a region', () => {
-  test('a hit goes through the TLB, a miss to the slow path', () => {
-    expect(run([{ at: 8 }], PAGE_5, { read: PAGE_5 })).toMatchObject({ slow: [], values: [1001n] });
-    expect(run([{ at: 8 }], PAGE_5)).toMatchObject({ slow: ['load 8 at 20488'], values: [16n] });
+  test('a hit goes through the TLB, a miss to the core', () => {
+    expect(run([{ at: 8 }], PAGE_5, { read: PAGE_5 })).toMatchObject({ asked: [], values: [1001n] });
+    expect(run([{ at: 8 }], PAGE_5)).toMatchObject({
+      asked: ['read 0 before 20488, 8 bytes, reads'],
+      values: [0n],
+    });
   });
 
   test('a page that may be read only is not written through the TLB', () => {
-    expect(run([{ at: 0, store: true }], PAGE_5, { read: PAGE_5 }).slow).toEqual(['store at 20480']);
+    expect(run([{ at: 0, store: true }], PAGE_5, { read: PAGE_5 }).asked).toEqual([
+      'write 0 before 20480, 8 bytes',
+    ]);
     const written = run([{ at: 0 }, { at: 8, store: true }], PAGE_5, { read: PAGE_5, write: PAGE_5 });
-    expect(written.slow).toEqual([]);
+    expect(written.asked).toEqual([]);
     expect(written.memory.getBigInt64(FRAME + 8, true)).toBe(1n);
   });
 
+  test('a load before a store asks for the right to write, and says that it only reads', () => {
+    const accesses: Access[] = [{ at: 8 }, { at: 0, store: true }];
+    expect(run(accesses, PAGE_5, { read: PAGE_5 }).asked).toEqual(['write 8 before 20488, 16 bytes, reads']);
+  });
+
   test('accesses behind and before the first are found with it', () => {
-    const { slow, values } = run([{ at: 16 }, { at: 0 }, { at: 128 }], PAGE_5, { read: PAGE_5 });
-    expect(slow).toEqual([]);
+    const { asked, values } = run([{ at: 16 }, { at: 0 }, { at: 128 }], PAGE_5, { read: PAGE_5 });
+    expect(asked).toEqual([]);
     expect(values).toEqual([1002n, 1000n, 1016n]);
   });
 
-  test('where their range crosses a page, each access goes the slow way by itself', () => {
-    const { slow } = run([{ at: 0 }, { at: 16 }], PAGE_5 + 4096 - 16, { read: PAGE_5 });
-    expect(slow).toEqual(['load 8 at 24560', 'load 8 at 24576']);
-  });
-
-  test('one that crosses a page alone does, too', () => {
-    expect(run([{ at: 0 }], PAGE_5 + 4096 - 4, { read: PAGE_5 }).slow).toEqual(['load 8 at 24572']);
+  test('a range that crosses a page is asked for once', () => {
+    const { asked, values } = run([{ at: 0 }, { at: 16 }], PAGE_5 + 4096 - 16, { read: PAGE_5 });
+    expect(asked).toEqual(['read 0 before 24560, 24 bytes, reads']);
+    expect(values).toEqual([0n, 16n]);
   });
 
   test('accesses far apart are looked up by themselves', () => {
-    const { slow, values } = run([{ at: 0 }, { at: 4096 }], PAGE_5, { read: PAGE_5 });
-    expect(slow).toEqual(['load 8 at 24576']);
-    expect(values).toEqual([1000n, 16n]);
+    const { asked, values } = run([{ at: 0 }, { at: 4096 }], PAGE_5, { read: PAGE_5 });
+    expect(asked).toEqual(['read 0 before 24576, 8 bytes, reads']);
+    expect(values).toEqual([1000n, 0n]);
   });
 
-  test('an access that fails leaves with the address of its instruction', () => {
-    const stores: Access[] = [
-      { at: 0, store: true },
-      { at: 8, store: true },
-    ];
-    expect(run(stores, PAGE_5, {}, 2)).toMatchObject({ slow: ['store at 20480'], left: 100n });
-    expect(run(stores, PAGE_5)).toMatchObject({ left: 0n });
+  test('where no range is found the region is left at the instruction', () => {
+    const loads: Access[] = [{ at: 0 }, { at: 1024 }];
+    expect(run(loads, PAGE_5, {}, { found: false }).left).toBe(100n);
+    expect(run(loads, PAGE_5 - 1024 + 4096, { read: PAGE_5 }, { found: false }).left).toBe(101n);
+    expect(run(loads, PAGE_5).left).toBe(0n);
   });
 
-  test('a slow store may move pages: what was looked up for reading before is asked for again', () => {
-    const accesses: Access[] = [{ at: 0 }, { at: 8 }, { at: 1024, store: true }, { at: 16 }];
-    const { slow, values } = run(accesses, PAGE_5, { read: PAGE_5 });
-    expect(slow).toEqual(['store at 21504', 'load 8 at 20496']);
-    expect(values).toEqual([1000n, 1001n, 32n]);
+  test('a cautious region looks every access up, and does those that miss one by one', () => {
+    const cautious = { cautious: true };
+    const { asked } = run([{ at: 0 }, { at: 16 }], PAGE_5 + 4096 - 16, { read: PAGE_5 }, cautious);
+    expect(asked).toEqual(['load 8 at 24576']);
+    expect(run([{ at: 0 }], PAGE_5 + 4096 - 4, { read: PAGE_5 }, cautious).asked).toEqual([
+      'load 8 at 24572',
+    ]);
+    const store: Access[] = [{ at: 0, store: true }];
+    expect(run(store, PAGE_5, {}, { cautious: true, status: 2 })).toMatchObject({
+      asked: ['store at 20480'],
+      left: 100n,
+    });
   });
 
   test('constant addresses are looked up by constants', () => {
@@ -148,7 +172,7 @@ describe('guest memory in a region', () => {
     const faults = code.open(0x02);
     const where = i64.const(PAGE_5 + 24);
     const ctx = { block: 0, conditional: false, ip: 1, rip, faults: () => faults };
-    new GuestMemory(code, table).load(
+    new GuestMemory(code, table, null).load(
       result,
       WASM.i64Load,
       8,

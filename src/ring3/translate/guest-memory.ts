@@ -1,9 +1,12 @@
 // Guest memory as a region reaches it. Accesses at known distances from each other (fields of a structure, slots
 // of a stack frame, the two halves of a read-modify-write) form a group: the first looks the whole range up in
-// the TLB at once, and the others reuse the physical address. How far the range goes is known only when the
-// region is done, so accesses are left as marks. Where the range crosses a page, or misses, every access of the
-// group takes the slow path by itself, which keeps faults exact.
+// the TLB at once, and the others use the physical address unchecked. How far the range goes is known only when
+// the region is done, so accesses are left as marks. A range that misses the TLB is looked up by the core, which
+// also finds the two pages of a range that crosses; where these are not neighbours in physical memory, or what
+// was looked up before may be stale, the region is left before the instruction, and the interpreter does it. A
+// region that this happens to often is made anew: cautious, with a slow path of its own for every access.
 
+import { RANGE_READ } from '../core/core-module.ts';
 import { WASM } from '../emit-base.ts';
 import { PAGE, TLB } from '../layout.ts';
 import { bytesOf, type Code, type Label } from '../wasm/code.ts';
@@ -11,13 +14,13 @@ import type { Val } from '../wasm/ir.ts';
 import type { Sym } from './symbols.ts';
 
 /** The widest range that one lookup covers: the chance that it crosses a page is range / 4096. */
-const MAX_RANGE = 256;
+const MAX_RANGE = 512;
 /** Groups that are kept in mind at a time. */
 const MAX_ACTIVE = 6;
 
 export interface Group {
   readonly root: number;
-  /** i32 local: physical address of `lo`, or 0. */
+  /** i32 local: physical address of `lo`. */
   readonly base: Val;
   /** The basic block in which it began, and whether that was in a conditional part of an instruction. */
   readonly block: number;
@@ -35,6 +38,12 @@ export interface AccessContext {
   readonly ip: number;
   readonly rip: Val;
   readonly faults: () => Label;
+}
+
+/** Of the core: how a miss of a group is looked up; see `readRange` and `writeRange` there. */
+export interface RangeLookups {
+  readonly readRange: number;
+  readonly writeRange: number;
 }
 
 const I32_EQZ = 0x45;
@@ -58,18 +67,20 @@ export class GuestMemory {
   readonly #tlb: Val;
   readonly #at: Val;
   readonly #entry: Val;
-  readonly #physical: Val;
   readonly #free: Val[] = [];
   #active: readonly Group[] = [];
   /** Groups that began in the blocks being emitted, by nesting. */
   #begun: Group[] = [];
 
-  constructor(code: Code, tlb: Val) {
+  readonly #ranges: RangeLookups | null;
+
+  /** Without `ranges` the region is cautious. */
+  constructor(code: Code, tlb: Val, ranges: RangeLookups | null) {
     this.#code = code;
     this.#tlb = tlb;
+    this.#ranges = ranges;
     this.#at = code.local('i64');
     this.#entry = code.local('i32');
-    this.#physical = code.local('i32');
   }
 
   /** Nothing that was looked up before holds any more. */
@@ -98,7 +109,7 @@ export class GuestMemory {
   /** The group for an access, and whether the access begins it. */
   #join(s: Sym, bytes: number, write: boolean, ctx: AccessContext): Group {
     const { offset } = s;
-    for (const g of this.#active) {
+    for (const g of this.#ranges ? this.#active : []) {
       if (g.root !== s.root) continue;
       const lo = Math.min(g.lo, offset);
       const hi = Math.max(g.hi, offset + bytes);
@@ -185,22 +196,34 @@ export class GuestMemory {
     c.openIf(true);
     return at;
   }
-  /** Opens the `if` of a member of a group that was not found. */
-  #missing(c: Code, g: Group): void {
-    c.push(g.base);
+  /** Leaves the region if there is a 0 on the stack, before the instruction. */
+  #leaveIfNone(c: Code, ctx: AccessContext, found: Val): void {
+    c.pop(found);
+    c.push(found);
     c.op(I32_EQZ);
-    c.openIf(true);
+    c.popBrIf(ctx.faults());
   }
-  #clear(c: Code, g: Group): void {
-    c.i32(0);
-    c.pop(g.base);
-  }
-  /** After a slow write, pages may have moved (copy on write): what was looked up for reading is stale. */
-  #forget(c: Code, others: readonly Group[]): void {
-    for (const g of others) if (g.members > 1 && !g.write) this.#clear(c, g);
+  /** Finds the range of the group by its first member at `address`. */
+  #find(
+    c: Code,
+    g: Group,
+    address: Val,
+    delta: number,
+    write: boolean,
+    ranges: RangeLookups,
+    ctx: AccessContext,
+  ): void {
+    const at = this.#lookup(c, g, address, delta, g.base);
+    c.i64(ctx.ip);
+    c.pop(ctx.rip);
+    c.push(at);
+    c.i32((write ? 0 : RANGE_READ) | (delta << 16) | (g.hi - g.lo));
+    c.invoke(g.write ? ranges.writeRange : ranges.readRange);
+    this.#leaveIfNone(c, ctx, g.base);
+    c.close();
   }
 
-  /** A load into `result`. */
+  /** A load into `result`; `slow` is what a cautious region calls on a miss. */
   load(
     result: Val,
     op: number,
@@ -211,44 +234,29 @@ export class GuestMemory {
     slow: number,
     ctx: AccessContext,
   ): void {
-    const others = this.#active;
     const group = this.#join(s, bytes, forWrite, ctx);
     const first = group.members === 1;
-    const physical = this.#physical;
+    const ranges = this.#ranges;
     const { offset } = s;
     this.#code.later((c) => {
       const delta = offset - group.lo;
-      const alone = group.members === 1;
-      let at = address;
-      if (first) at = this.#lookup(c, group, address, delta, alone ? physical : group.base);
-      else this.#missing(c, group);
-      if (first && !alone) this.#clear(c, group);
-      c.i64(ctx.ip);
-      c.pop(ctx.rip);
-      c.push(at);
-      c.i32(bytes);
-      c.invoke(slow);
-      c.pop(physical);
-      c.push(physical);
-      c.op(I32_EQZ);
-      c.popBrIf(ctx.faults());
-      if (forWrite) this.#forget(c, others);
-      if (!alone) {
-        this.#read(c, op, physical, 0, result);
-        c.else();
-        this.#read(c, op, group.base, delta, result);
-      }
-      c.close();
-      if (alone) this.#read(c, op, physical, 0, result);
+      if (!ranges) {
+        const at = this.#lookup(c, group, address, delta, group.base);
+        c.i64(ctx.ip);
+        c.pop(ctx.rip);
+        c.push(at);
+        c.i32(bytes);
+        c.invoke(slow);
+        this.#leaveIfNone(c, ctx, group.base);
+        c.close();
+      } else if (first) this.#find(c, group, address, delta, forWrite, ranges, ctx);
+      c.push(group.base);
+      c.access(op, delta);
+      c.pop(result);
     });
   }
-  #read(c: Code, op: number, base: Val, delta: number, result: Val): void {
-    c.push(base);
-    c.access(op, delta);
-    c.pop(result);
-  }
 
-  /** A store of a constant or local. `slow` leaves the status of a store on the stack. */
+  /** A store of a constant or local; in a cautious region `slow` does it on a miss, and leaves a status on the stack. */
   store(
     op: number,
     bytes: number,
@@ -258,28 +266,24 @@ export class GuestMemory {
     slow: (c: Code, at: Val) => void,
     ctx: AccessContext,
   ): void {
-    const others = this.#active;
     const group = this.#join(s, bytes, true, ctx);
     const first = group.members === 1;
+    const ranges = this.#ranges;
     const { offset } = s;
     this.#code.later((c) => {
-      const alone = group.members === 1;
-      const base = alone ? this.#physical : group.base;
       const delta = offset - group.lo;
-      let at = address;
-      if (first) at = this.#lookup(c, group, address, delta, base);
-      else this.#missing(c, group);
-      if (first && !alone) this.#clear(c, group);
-      c.i64(ctx.ip);
-      c.pop(ctx.rip);
-      slow(c, at);
-      c.popBrIf(ctx.faults());
-      this.#forget(c, others);
-      c.else();
-      c.push(base);
+      if (!ranges) {
+        const at = this.#lookup(c, group, address, delta, group.base);
+        c.i64(ctx.ip);
+        c.pop(ctx.rip);
+        slow(c, at);
+        c.popBrIf(ctx.faults());
+        c.else();
+      } else if (first) this.#find(c, group, address, delta, true, ranges, ctx);
+      c.push(group.base);
       c.push(value);
       c.access(op, delta);
-      c.close();
+      if (!ranges) c.close();
     });
   }
 }

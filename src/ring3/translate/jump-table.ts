@@ -13,6 +13,8 @@ export interface GuestCode {
   ran(ip: number): boolean;
   /** Whether there is a region that starts there. */
   translated(ip: number): boolean;
+  /** Whether a region that starts there should be cautious with memory; see guest-memory.ts. */
+  cautious(ip: number): boolean;
 }
 
 export interface JumpTable {

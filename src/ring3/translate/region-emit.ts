@@ -145,7 +145,7 @@ export class RegionEmit extends EmitBase {
     this.#rip = code.local('i64');
     this.#status = code.local('i32');
     this.#tlb = code.local('i32');
-    this.#memory = new GuestMemory(code, this.#tlb);
+    this.#memory = new GuestMemory(code, this.#tlb, region.cautious ? null : options.core);
     this.#hasLoops = s.header.includes(1);
     this.#budget = this.#hasLoops ? code.local('i32') : null;
     const calls = region.blocks.some((b) => {
@@ -217,6 +217,7 @@ export class RegionEmit extends EmitBase {
     if (this.#budget) cpu.set32(code, OFF.budget, this.#budget);
     this.#storeCc(DYNAMIC);
     cpu.set64(code, OFF.rip, this.#rip);
+    cpu.set64(code, OFF.left, i64.const(this.#region.entry));
     code.return(cpu.i32(OFF.status));
     code.unreachable();
     return code;
@@ -451,6 +452,12 @@ export class RegionEmit extends EmitBase {
     const value = v.k === 'local' ? v : this.let(v);
     const s = this.#symbols.of(address, this.#epoch);
     this.#memory.store(op, bytes, address, s, value, (c, at) => c.push(slow(at, value)), this.#access());
+  }
+
+  override probeWrite(bytes: number, address: Val): void {
+    super.probeWrite(bytes, address);
+    // The page may be another one now (copy on write).
+    this.#memory.drop();
   }
 
   // Flags

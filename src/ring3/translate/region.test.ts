@@ -47,6 +47,7 @@ const guest = (code: Map<number, Insn>) => ({
   insn: (ip: number) => code.get(ip) ?? null,
   word: () => null,
   ran: () => true,
+  cautious: () => false,
   translated: () => false,
 });
 

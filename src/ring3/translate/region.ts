@@ -33,6 +33,8 @@ export interface Region {
   readonly stubs: ReadonlyMap<number, Insn>;
   /** Addresses where the region is left because nothing has run there yet. */
   readonly frontier: readonly number[];
+  /** Whether accesses to memory each have a slow path; see guest-memory.ts. */
+  readonly cautious: boolean;
 }
 
 export interface RegionLimits {
@@ -193,5 +195,6 @@ export const discover = (
     callees: [...callees],
     stubs,
     frontier: [...frontier].filter((ip) => !at.has(ip)),
+    cautious: code.cautious(entry),
   };
 };

@@ -86,6 +86,7 @@ export const emitBatch = (regions: Batch, env: EmitEnv): Uint8Array => {
 export interface PackedBatch {
   readonly exactFp: boolean;
   readonly regions: readonly {
+    readonly cautious: boolean;
     /** Address, address behind it, and successors of each block; -1, -1 for the dispatch block of a jump table. */
     readonly blocks: readonly (readonly [ip: number, end: number, succs: readonly number[]])[];
     readonly code: Uint8Array;
@@ -112,7 +113,8 @@ export const packBatch = (
       bytes(jump.ip, jump.next, code, 0);
       return [callee, jump.ip, code] as const;
     });
-    return { blocks: r.blocks.map((b) => [b.ip, b.end, b.succs] as const), code, stubs };
+    const blocks = r.blocks.map((b) => [b.ip, b.end, b.succs] as const);
+    return { cautious: r.cautious, blocks, code, stubs };
   }),
 });
 
@@ -125,7 +127,7 @@ const instruction = (code: Uint8Array, at: number, ip: number): Insn => {
 /** The batch again, as far as `emitBatch` needs it. */
 export const unpackBatch = (packed: PackedBatch): Batch =>
   new Map(
-    packed.regions.map(({ blocks, code, stubs }) => {
+    packed.regions.map(({ cautious, blocks, code, stubs }) => {
       let at = 0;
       const made = blocks.map(([ip, end, succs], index): BasicBlock => {
         const insns: Insn[] = [];
@@ -147,6 +149,7 @@ export const unpackBatch = (packed: PackedBatch): Batch =>
         callees: [],
         stubs: new Map(stubs.map(([callee, at, bytes]) => [callee, instruction(bytes, 0, at)])),
         frontier: [],
+        cautious,
       };
       return [entry, region];
     }),
