@@ -93,12 +93,12 @@ export class GuestMemory {
   set active(groups: readonly Group[]) {
     this.#active = groups;
   }
-  /** Begins a basic block; call the result at its end, when nothing reached only through it is left to emit. */
-  enter(inherits: boolean): () => void {
+  /** Begins a basic block with groups that hold there; call the result when nothing that it dominates is left to emit. */
+  enter(holding: readonly Group[]): () => void {
     const active = this.#active;
     const begun = this.#begun;
     this.#begun = [];
-    if (!inherits) this.#active = [];
+    this.#active = holding;
     return () => {
       for (const g of this.#begun) this.#free.push(g.base);
       this.#begun = begun;

@@ -9,12 +9,13 @@ import { type CcKind, type CcState, ccOp, conditionValue, flagsImage, flagValue 
 import { ARITH_FLAGS, FLAG, OFF, STATUS, VECTOR } from '../layout.ts';
 import { Code, type Label } from '../wasm/code.ts';
 import { callFn, constOf, i32, i64, type Val, type WasmType } from '../wasm/ir.ts';
-import { type AccessContext, GuestMemory } from './guest-memory.ts';
+import { between, type Effects, guessEffects } from './between.ts';
+import { type AccessContext, type Group, GuestMemory } from './guest-memory.ts';
 import { flagLiveness } from './liveness.ts';
 import type { BasicBlock, Region } from './region.ts';
 import { EPILOGUES, type Point, RegisterFlow } from './registers.ts';
 import { ScalarLanes } from './scalars.ts';
-import { type Edges, emitStructured, type Structure, structure } from './structure.ts';
+import { type Edges, emitStructured, type Graph, type Structure, structure } from './structure.ts';
 import { Symbols } from './symbols.ts';
 
 /**
@@ -83,7 +84,7 @@ const spread = (
   return { slots: best?.slots ?? new Map(), multiplier: best?.multiplier ?? 1, shift };
 };
 
-export class RegionEmit extends EmitBase {
+class RegionEmit extends EmitBase {
   insn: Insn;
   readonly #region: Region;
   readonly #options: RegionOptions;
@@ -123,7 +124,15 @@ export class RegionEmit extends EmitBase {
   /** Estimated stack below a call made here; 0 in regions that make none. */
   readonly #depth: Val | null;
 
-  constructor(region: Region, options: RegionOptions) {
+  readonly #effects: readonly Effects[];
+  readonly #preds: Graph;
+  /** What is known at the end of each block emitted. */
+  readonly #ends = new Map<number, { readonly symbols: Symbols; readonly groups: readonly Group[] }>();
+  /** Blocks behind which nothing that was known of memory before holds. */
+  readonly #clobbering = new Set<number>();
+
+  /** `effects`: what each block does at most; see `actualEffects`. */
+  constructor(region: Region, options: RegionOptions, effects: readonly Effects[]) {
     super(new Code(['i32']), options.core, options.exactFp, options.helperNumber);
     const { code } = this;
     this.#region = region;
@@ -135,7 +144,14 @@ export class RegionEmit extends EmitBase {
     const graph = region.blocks.map((b) => b.succs);
     const s = structure(graph);
     this.#structure = s;
-    this.#flow = new RegisterFlow(graph.map((list, u) => list.filter((v) => !s.leaves(u, v))));
+    const followed = graph.map((list, u) => list.filter((v) => !s.leaves(u, v)));
+    this.#flow = new RegisterFlow(followed);
+    this.#effects = effects;
+    const preds: number[][] = graph.map(() => []);
+    followed.forEach((list, u) => {
+      for (const v of list) preds[v]?.push(u);
+    });
+    this.#preds = preds;
     this.#block = region.blocks[0] as BasicBlock;
     this.insn = this.#block.insns[0] as Insn;
     this.#ccOp = code.local('i32');
@@ -173,30 +189,35 @@ export class RegionEmit extends EmitBase {
 
     const exit = code.open(0x02);
     this.#epilogues = Array.from({ length: EPILOGUES }, () => code.open(0x02)).reverse();
+    const ends: (() => void)[] = [];
     emitStructured(this.#structure, code, {
       node: (node, edges) => {
         const back = this.#flow.enter(node);
         const before = { block: this.#block, edges: this.#edges, cc: this.#cc, symbols: this.#symbols };
         const { header: headers, merge } = this.#structure;
-        const inherits = node !== 0 && headers[node] === 0 && merge[node] === 0;
-        this.#symbols = before.symbols.fork(inherits);
-        const endMemory = this.#memory.enter(inherits);
+        const known =
+          node !== 0 && headers[node] === 0 && merge[node] === 0
+            ? { symbols: before.symbols.fork(true), groups: this.#memory.active }
+            : this.#persisting(node);
+        this.#symbols = known.symbols;
+        ends.push(this.#memory.enter(known.groups));
         this.#block = blocks[node] as BasicBlock;
         this.#edges = edges;
         if (node !== 0) {
           const header = this.#structure.header[node] === 1;
-          const known = this.#ccIn.get(node) ?? DYNAMIC;
-          this.#cc = header && known.at !== 'dead' ? DYNAMIC : known;
+          const cc = this.#ccIn.get(node) ?? DYNAMIC;
+          this.#cc = header && cc.at !== 'dead' ? DYNAMIC : cc;
         } else if (this.#structure.header[0] === 1) this.#cc = DYNAMIC;
         if (this.#block.insns.length === 0) this.#dispatch(this.#block);
         else this.#emitBlock(this.#block, live[node] as Uint16Array);
+        this.#ends.set(node, { symbols: this.#symbols, groups: this.#memory.active });
         this.#block = before.block;
         this.#edges = before.edges;
         this.#cc = before.cc;
         this.#symbols = before.symbols;
-        endMemory();
         back();
       },
+      end: () => ends.pop()?.(),
       leave: (_from, to) => this.#leaveTo(this.#addressOf(to)),
       back: (_from, to) => {
         const budget = this.#budget as Val;
@@ -221,6 +242,32 @@ export class RegionEmit extends EmitBase {
     code.return(cpu.i32(OFF.status));
     code.unreachable();
     return code;
+  }
+
+  /** What was known at the end of the block that dominates a node and holds on every way to the node. */
+  #persisting(node: number): { symbols: Symbols; groups: readonly Group[] } {
+    const end = node === 0 ? undefined : this.#ends.get(this.#structure.idom[node] as number);
+    const { written, clobbers } = between(node, this.#preds, this.#structure, this.#effects);
+    if (!end || clobbers) return { symbols: this.#symbols.fork(false), groups: [] };
+    const kept = this.#gpr.filter((local, reg) => local && ((written >>> reg) & 1) === 0);
+    return { symbols: end.symbols.only(kept.map((local) => (local as Val).op)), groups: end.groups };
+  }
+  /** What the blocks of the region do in fact, once it is emitted; null if that is no more than was said. */
+  actualEffects(): Effects[] | null {
+    const actual = this.#region.blocks.map((_, n) => {
+      const { written, syncs } = this.#flow.effects(n);
+      return { written: written & 0xffff, clobbers: syncs || this.#clobbering.has(n) };
+    });
+    const asSaid = actual.every(({ written, clobbers }, n) => {
+      const said = this.#effects[n] as Effects;
+      return (written & ~said.written) === 0 && (said.clobbers || !clobbers);
+    });
+    return asSaid ? null : actual;
+  }
+  /** Nothing that is known of memory, or of the CPU block, holds any more. */
+  #clobber(): void {
+    this.#memory.drop();
+    this.#clobbering.add(this.#block.index);
   }
 
   #emitBlock(b: BasicBlock, live: Uint16Array): void {
@@ -411,15 +458,24 @@ export class RegionEmit extends EmitBase {
     if (this.#cc.at !== 'dead') this.#cc = DYNAMIC;
     const before = this.#cc;
     this.#symbols.forgetAll();
-    this.#memory.drop();
+    this.#clobber();
     super.loop((l) => this.#conditionally(() => body(l)));
     if (this.#cc !== before) this.#cc = DYNAMIC;
     this.#symbols.forgetAll();
-    this.#memory.drop();
+    this.#clobber();
+  }
+  /** A field of the CPU block that may be part of an address has another value now. */
+  #fieldChanged(): void {
+    this.#epoch++;
+    this.#clobbering.add(this.#block.index);
+  }
+  override setRflags(v: Val, mask: number): void {
+    super.setRflags(v, mask);
+    if (mask & FLAG.DF) this.#fieldChanged();
   }
   override setField(name: Field, v: Val): void {
     super.setField(name, v);
-    this.#epoch++;
+    this.#fieldChanged();
   }
 
   // Memory
@@ -457,7 +513,7 @@ export class RegionEmit extends EmitBase {
   override probeWrite(bytes: number, address: Val): void {
     super.probeWrite(bytes, address);
     // The page may be another one now (copy on write).
-    this.#memory.drop();
+    this.#clobber();
   }
 
   // Flags
@@ -541,7 +597,7 @@ export class RegionEmit extends EmitBase {
     this.#spilled = true;
     this.#epoch++;
     this.#symbols.forgetAll();
-    this.#memory.drop();
+    this.#clobber();
     return p;
   }
   #resume(p: Point): void {
@@ -774,3 +830,11 @@ export class RegionEmit extends EmitBase {
     this.#go(this.insn.next);
   }
 }
+
+/** The wasm function of a region. */
+export const emitRegion = (region: Region, options: RegionOptions): Code => {
+  const first = new RegionEmit(region, options, guessEffects(region));
+  const code = first.emit();
+  const actual = first.actualEffects();
+  return actual ? new RegionEmit(region, options, actual).emit() : code;
+};

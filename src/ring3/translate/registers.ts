@@ -90,6 +90,17 @@ export class RegisterFlow {
     return p;
   }
 
+  /** What a block turned out to write, and whether it meets the CPU block before its end. */
+  effects(block: number): { readonly written: number; readonly syncs: boolean } {
+    let written = 0;
+    let syncs = false;
+    for (const item of this.#blocks[block] as (Stretch | Point)[]) {
+      if (item.kind === 'stretch') written |= item.may;
+      else if (item.kind === 'sync') syncs = true;
+    }
+    return { written, syncs };
+  }
+
   solve(): void {
     const n = this.#blocks.length;
     const preds: number[][] = this.#blocks.map(() => []);

@@ -134,6 +134,8 @@ export interface Edges {
 export interface StructureVisitor {
   /** Emits a node. Every path must end in exactly one `go`, a branch, or a return. */
   node(node: number, edges: Edges): void;
+  /** All that a node dominates has been emitted. */
+  end(node: number): void;
   /** Emits what happens on an edge that cannot be followed. Must not fall through. */
   leave(from: number, to: number): void;
   /** Emits what happens before each jump back to a header (budget). Falls through to the jump. */
@@ -172,6 +174,7 @@ export const emitStructured = (
       tree(m);
     }
     if (isHeader) code.close();
+    visitor.end(node);
   };
   tree(0);
 };

@@ -46,6 +46,15 @@ export class Symbols {
     if (keep) s.#locals = this.#locals.slice();
     return s;
   }
+  /** What is known of the given locals alone, to go on from independently. */
+  only(locals: readonly number[]): Symbols {
+    const s = new Symbols(this.#roots);
+    for (const local of locals) {
+      const known = this.#locals[local];
+      if (known) s.set(local, known);
+    }
+    return s;
+  }
   /** Keeps what another path knows, too. */
   meet(other: Symbols): void {
     const mine = this.#locals;

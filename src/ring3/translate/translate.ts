@@ -9,7 +9,7 @@ import type { SemanticsTable } from '../emit.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import type { GuestCode } from './jump-table.ts';
 import { type BasicBlock, discover, REGION_LIMITS, type Region, type RegionLimits } from './region.ts';
-import { RegionEmit } from './region-emit.ts';
+import { emitRegion } from './region-emit.ts';
 
 export interface BatchLimits extends RegionLimits {
   /** Regions in a batch: those asked for and their callees. */
@@ -76,7 +76,7 @@ export const emitBatch = (regions: Batch, env: EmitEnv): Uint8Array => {
   let n = 0;
   for (const [ip, region] of regions) {
     const index = functions.get(ip) as number;
-    mb.define(index, new RegionEmit(region, options).emit());
+    mb.define(index, emitRegion(region, options));
     mb.export(`${n++}`, index);
   }
   return mb.finish();
