@@ -4,7 +4,7 @@
 import type { Insn, MemOperand, Operand, RegOperand, Width } from './decode/insn.ts';
 import type { Emit, Field, FlagKind, FlagName, Loop } from './emit.ts';
 import type { CcKind } from './flags.ts';
-import { ARITH_FLAGS, CPU, FLAG, OFF, STATUS, TLB } from './layout.ts';
+import { ARITH_FLAGS, CPU, FLAG, OFF, PAGE, STATUS, TLB } from './layout.ts';
 import type { Code, Label } from './wasm/code.ts';
 import { callFn, i32, i64, loadAt, type Val, v128, type WasmType } from './wasm/ir.ts';
 
@@ -291,8 +291,7 @@ export abstract class EmitBase implements Emit {
     const { code, core } = this;
     const at = this.let(address);
     const physical = code.temp('i32');
-    const entry = this.#lookup(at, physical);
-    code.if(this.#misses(entry, forWrite ? TLB.writeTag : TLB.readTag, at, bytes), () => {
+    code.if(this.#misses(forWrite ? TLB.writeTag : TLB.readTag, at, bytes, physical), () => {
       const slow = forWrite ? core.loadForWriteSlow : core.loadSlow;
       code.set(physical, callFn('i32', slow, [at, i32.const(bytes)]));
       code.if(i32.eqz(physical), () => this.exitPending());
@@ -311,9 +310,8 @@ export abstract class EmitBase implements Emit {
     const at = this.let(address);
     const value = this.let(v);
     const physical = code.temp('i32');
-    const entry = this.#lookup(at, physical);
     code.if(
-      this.#misses(entry, TLB.writeTag, at, bytes),
+      this.#misses(TLB.writeTag, at, bytes, physical),
       () => code.if(slow(at, value), () => this.exitPending()),
       () => code.store(op, physical, value),
     );
@@ -322,22 +320,16 @@ export abstract class EmitBase implements Emit {
   protected tlbBase(): Val {
     return cpu.i32(OFF.tlb);
   }
-  /** Address of the TLB entry for `at`; sets `physical` to where a hit leads. */
-  #lookup(at: Val, physical: Val): Val {
-    const { code } = this;
+  /** Whether an access is not to be found in the TLB; sets `physical` to where a hit leads. */
+  #misses(tag: number, at: Val, bytes: number, physical: Val): Val {
     const index = i32.and(
       i32.shrU(i32.wrap(at), i32.const(12 - TLB.entryShift)),
       i32.const((TLB.entries - 1) << TLB.entryShift),
     );
     const entry = this.let(i32.add(index, this.tlbBase()));
-    code.set(physical, i32.add(i32.wrap(at), loadAt('i32', WASM.i32Load, entry, TLB.addend)));
-    return entry;
-  }
-  #misses(entry: Val, tag: number, at: Val, bytes: number): Val {
-    return i64.ne(
-      loadAt('i64', WASM.i64Load, entry, tag),
-      i64.and(i64.add(at, i64.const(bytes - 1)), i64.const(-4096)),
-    );
+    const offset = this.let(i64.sub(at, loadAt('i64', WASM.i64Load, entry, tag)));
+    this.code.set(physical, i32.add(i32.wrap(offset), loadAt('i32', WASM.i32Load, entry, TLB.frame)));
+    return i64.gtU(offset, i64.const(PAGE - bytes));
   }
   probeWrite(bytes: number, address: Val): void {
     this.code.if(callFn('i32', this.core.probeWrite, [address, i32.const(bytes)]), () => this.exitPending());

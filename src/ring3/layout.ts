@@ -131,15 +131,16 @@ export const ARITH_FLAGS = 0x8d5;
 export const FRAME_FLAGS = 0x10000;
 
 /**
- * The software TLB of an address space: direct-mapped by page number, 32 bytes an entry. A tag is the page
- * address; an access hits when `(address + bytes - 1) & ~4095` equals it, so crossing a page is a miss, too.
+ * The software TLB of an address space: direct-mapped by page number, 32 bytes an entry. A tag is the page address; an
+ * access hits when its address less the tag, unsigned, is at most 4096 less its length, so crossing a page is a
+ * miss, too. The tag of nothing is that of a page of another entry, which no access compares with this one.
  */
 export const TLB = {
   entries: 2048,
   entryShift: 5,
   /** i64 */ readTag: 0,
   /** i64 */ writeTag: 8,
-  /** i32: physical minus virtual address, modulo 2^32 */ addend: 16,
+  /** i32: physical address of the frame */ frame: 16,
 } as const;
 export const TLB_BYTES = TLB.entries << TLB.entryShift;
 

@@ -42,8 +42,8 @@ export const CORE_SIGNATURES = {
   probeWrite: [['i64', 'i32'], ['i32']],
   /**
    * A range around an access that begins at an address; the other argument is length | distance from its start << 16,
-   * and RANGE_READ when the access itself only reads. Physical address of its start, behind which all of it lies, or
-   * 0 with CPU.status set.
+   * and RANGE_READ when the access itself only reads. The complement of the physical address of its start, behind
+   * which all of it lies, or -1 with CPU.status set.
    */
   readRange: [['i64', 'i32'], ['i32']],
   writeRange: [['i64', 'i32'], ['i32']],
@@ -160,10 +160,9 @@ export const defineCore = (
     c.if(
       writable,
       () => c.store(WASM.i64Store, entry, page(at), TLB.writeTag),
-      () => c.store(WASM.i64Store, entry, i64.const(-1), TLB.writeTag),
+      () => c.store(WASM.i64Store, entry, i64.xor(page(at), i64.const(4096)), TLB.writeTag),
     );
-    const frame = i32.and(pte, i32.const(-4096));
-    c.store(WASM.i32Store, entry, i32.sub(frame, i32.and(i32.wrap(at), i32.const(-4096))), TLB.addend);
+    c.store(WASM.i32Store, entry, i32.and(pte, i32.const(-4096)), TLB.frame);
   };
   const holdsCode = (pte: Val): Val =>
     i32.and(loadAt('i32', WASM.i32Load8U, i32.shrU(pte, i32.const(12)), FRAME_FLAGS), i32.const(1));
@@ -233,7 +232,7 @@ export const defineCore = (
     const refuse = (status: number): void => {
       cpu.set64(c, OFF.cr2, at);
       cpu.set32(c, OFF.status, i32.const(status));
-      c.return(i32.const(0));
+      c.return(i32.const(-1));
     };
     c.loop((again) => {
       c.set(pte, callFn('i32', walk, [at]));
@@ -249,7 +248,7 @@ export const defineCore = (
           // The write that may not be done comes later.
           c.if(i32.and(i32.ne(pte, i32.const(0)), reads), () => refuse(STATUS.step));
         }
-        c.return(i32.const(0));
+        c.return(i32.const(-1));
       });
     });
     if (write)
@@ -262,7 +261,7 @@ export const defineCore = (
         ? i32.const(1)
         : i32.and(i32.and(i32.shrU(pte, i32.const(1)), i32.const(1)), i32.eqz(holdsCode(pte)));
       fill(c, at, pte, writable);
-      c.return(physical(pte, lo));
+      c.return(i32.xor(physical(pte, lo), i32.const(-1)));
     });
     const second = c.let(callFn('i32', walk, [last]));
     c.set(pte, callFn('i32', walk, [lo]));
@@ -270,7 +269,7 @@ export const defineCore = (
     const frame = (e: Val): Val => i32.and(e, i32.const(-4096));
     c.if(i32.ne(i32.sub(frame(second), frame(pte)), i32.const(4096)), () => refuse(STATUS.step));
     if (write) c.if(i32.or(holdsCode(pte), holdsCode(second)), () => refuse(STATUS.step));
-    c.return(physical(pte, lo));
+    c.return(i32.xor(physical(pte, lo), i32.const(-1)));
     c.unreachable();
     mb.define(write ? fn.writeRange : fn.readRange, c);
   }

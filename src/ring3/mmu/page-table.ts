@@ -23,6 +23,12 @@ const TWO32 = 4294967296;
 const ADDRESSES = 2 ** 47;
 const TABLE_FRAMES = (TLB_BYTES + JUMP_BYTES) / PAGE;
 
+/** Low half of the tag of nothing in the entry of a page. */
+const noTag = (page: number): number => (page & 1 ? 0 : PAGE);
+const EMPTY_TLB = Int32Array.from({ length: TLB_BYTES / 4 }, (_, word) =>
+  (word * 4) % 16 === 0 ? noTag((word * 4) >> TLB.entryShift) : 0,
+);
+
 /** `codeMoved` is called when an executable page appears, goes or changes its frame. */
 export const createPageTable = (
   mem: PhysicalMemory,
@@ -40,10 +46,11 @@ export const createPageTable = (
 
   const forget = (page: number): void => {
     const at = (tlb + ((page & (TLB.entries - 1)) << TLB.entryShift)) >>> 2;
-    i32[at] = -1;
-    i32[at + 1] = -1;
-    i32[at + 2] = -1;
-    i32[at + 3] = -1;
+    const none = noTag(page);
+    i32[at] = none;
+    i32[at + 1] = 0;
+    i32[at + 2] = none;
+    i32[at + 3] = 0;
   };
 
   /** Frames of the tables, to be freed. */
@@ -112,7 +119,7 @@ export const createPageTable = (
       const entry = (tlb + (((low >>> 12) & (TLB.entries - 1)) << TLB.entryShift)) >>> 2;
       const at = write ? entry + (TLB.writeTag >> 2) : entry + (TLB.readTag >> 2);
       if (u32[at] === tag && u32[at + 1] === high)
-        return (low + (u32[entry + (TLB.addend >> 2)] as number)) >>> 0;
+        return (u32[entry + (TLB.frame >> 2)] as number) + (low & (PAGE - 1));
       const i = leaf(high * 0x100000 + (low >>> 12), false);
       if (i === 0) return -1;
       const e = u32[i] as number;
@@ -121,9 +128,9 @@ export const createPageTable = (
       if (write && !writable) return -1;
       u32[entry] = tag;
       u32[entry + 1] = high;
-      u32[entry + 2] = writable ? tag : 0xffffffff;
-      u32[entry + 3] = writable ? high : 0xffffffff;
-      u32[entry + 4] = (e & -PAGE) - tag;
+      u32[entry + 2] = writable ? tag : noTag(low >>> 12);
+      u32[entry + 3] = writable ? high : 0;
+      u32[entry + 4] = e & -PAGE;
       return ((e & -PAGE) | (low & (PAGE - 1))) >>> 0;
     },
     clear(page) {
@@ -163,7 +170,7 @@ export const createPageTable = (
       i32[(jump + JUMP.ip + 4) >>> 2] = 0;
     },
     flushTlb() {
-      i32.fill(-1, tlb >>> 2, (tlb + TLB_BYTES) >>> 2);
+      i32.set(EMPTY_TLB, tlb >>> 2);
     },
     destroy() {
       if (self.destroyed) return;

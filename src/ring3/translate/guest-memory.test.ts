@@ -69,7 +69,7 @@ const run = (
   const entry = TLB_AT + (5 << TLB.entryShift);
   view.setBigInt64(entry + TLB.readTag, BigInt(tlb.read ?? -1), true);
   view.setBigInt64(entry + TLB.writeTag, BigInt(tlb.write ?? -1), true);
-  view.setInt32(entry + TLB.addend, FRAME - PAGE_5, true);
+  view.setInt32(entry + TLB.frame, FRAME, true);
   for (let i = 0; i < 512; i++) view.setBigInt64(FRAME + 8 * i, BigInt(1000 + i), true);
   for (let i = 0; i < 512; i++) view.setBigInt64(SLOW + 8 * i, BigInt(8 * i), true);
   const asked: string[] = [];
@@ -78,7 +78,7 @@ const run = (
     (at: bigint, shape: number): number => {
       const only = shape < 0 ? ', reads' : '';
       asked.push(`${what} ${(shape >> 16) & 0x7fff} before ${at}, ${shape & 0xffff} bytes${only}`);
-      return found ? SLOW : 0;
+      return found ? ~SLOW : -1;
     };
   const k = {
     memory: shared,
@@ -189,7 +189,7 @@ describe('guest memory in a region', () => {
     const memory = new WebAssembly.Memory({ initial: 8 });
     const view = new DataView(memory.buffer);
     view.setBigInt64(TLB_AT + (5 << TLB.entryShift) + TLB.readTag, BigInt(PAGE_5), true);
-    view.setInt32(TLB_AT + (5 << TLB.entryShift) + TLB.addend, FRAME - PAGE_5, true);
+    view.setInt32(TLB_AT + (5 << TLB.entryShift) + TLB.frame, FRAME, true);
     view.setBigInt64(FRAME + 24, 42n, true);
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(mb.finish() as BufferSource), {
       k: { memory, loadSlow: () => 0 },

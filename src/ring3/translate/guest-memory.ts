@@ -49,9 +49,10 @@ export interface RangeLookups {
 const I32_EQZ = 0x45;
 const I32_ADD = 0x6a;
 const I32_WRAP = 0xa7;
-const I64_NE = 0x52;
+const I32_XOR = 0x73;
+const I64_GT_U = 0x56;
 const I64_ADD = 0x7c;
-const I64_AND = 0x83;
+const I64_SUB = 0x7d;
 
 /** From an address on the stack to the place of its entry in the TLB, i32. */
 const INDEX = bytesOf((c) => {
@@ -67,6 +68,7 @@ export class GuestMemory {
   readonly #tlb: Val;
   readonly #at: Val;
   readonly #entry: Val;
+  readonly #offset: Val;
   readonly #free: Val[] = [];
   #active: readonly Group[] = [];
   /** Groups that began in the blocks being emitted, by nesting. */
@@ -81,6 +83,7 @@ export class GuestMemory {
     this.#ranges = ranges;
     this.#at = code.local('i64');
     this.#entry = code.local('i32');
+    this.#offset = code.local('i64');
   }
 
   /** Nothing that was looked up before holds any more. */
@@ -142,21 +145,12 @@ export class GuestMemory {
    * `physical` to where a hit leads. Returns the address in a form that can be used again.
    */
   #lookup(c: Code, g: Group, address: Val, delta: number, physical: Val): Val {
-    const last = g.hi - g.lo - 1 - delta;
     const tag = g.write ? TLB.writeTag : TLB.readTag;
+    const fixed = address.k === 'const' && typeof address.imm === 'number' && address.imm - delta >= 0;
     let at = address;
-    if (address.k === 'const' && typeof address.imm === 'number' && address.imm - delta >= 0) {
-      const low = address.imm - delta;
+    if (fixed) {
+      c.i32((Math.floor((Number(address.imm) - delta) / PAGE) & (TLB.entries - 1)) << TLB.entryShift);
       c.push(this.#tlb);
-      c.i32((Math.floor(low / PAGE) & (TLB.entries - 1)) << TLB.entryShift);
-      c.op(I32_ADD);
-      c.pop(this.#entry);
-      c.push(this.#entry);
-      c.access(WASM.i32Load, TLB.addend);
-      c.i32(low);
-      c.op(I32_ADD);
-      c.pop(physical);
-      c.i64(Math.floor((address.imm + last) / PAGE) * PAGE);
     } else {
       c.push(address);
       if (address.k !== 'local') {
@@ -170,29 +164,30 @@ export class GuestMemory {
       }
       c.raw(INDEX);
       c.push(this.#tlb);
-      c.op(I32_ADD);
-      c.pop(this.#entry);
-      c.push(this.#entry);
-      c.access(WASM.i32Load, TLB.addend);
+    }
+    c.op(I32_ADD);
+    c.pop(this.#entry);
+    if (fixed) c.i64(Number(address.imm) - delta);
+    else {
       c.push(at);
-      c.op(I32_WRAP);
       if (delta !== 0) {
-        c.i32(-delta);
-        c.op(I32_ADD);
-      }
-      c.op(I32_ADD);
-      c.pop(physical);
-      c.push(at);
-      if (last !== 0) {
-        c.i64(last);
+        c.i64(-delta);
         c.op(I64_ADD);
       }
-      c.i64(-PAGE);
-      c.op(I64_AND);
     }
     c.push(this.#entry);
     c.access(WASM.i64Load, tag);
-    c.op(I64_NE);
+    c.op(I64_SUB);
+    c.pop(this.#offset);
+    c.push(this.#offset);
+    c.op(I32_WRAP);
+    c.push(this.#entry);
+    c.access(WASM.i32Load, TLB.frame);
+    c.op(I32_ADD);
+    c.pop(physical);
+    c.push(this.#offset);
+    c.i64(PAGE - (g.hi - g.lo));
+    c.op(I64_GT_U);
     c.openIf(true);
     return at;
   }
@@ -219,6 +214,9 @@ export class GuestMemory {
     c.push(at);
     c.i32((write ? 0 : RANGE_READ) | (delta << 16) | (g.hi - g.lo));
     c.invoke(g.write ? ranges.writeRange : ranges.readRange);
+    // By the complement V8 knows that the upper half is clear, as it is after a hit.
+    c.i32(-1);
+    c.op(I32_XOR);
     this.#leaveIfNone(c, ctx, g.base);
     c.close();
   }
