@@ -1,11 +1,11 @@
 // Which arithmetic flags are wanted after each instruction of a region, walking backwards. A place where
 // control may leave the region (a fault, a call, the end of the budget) wants all of them, because a signal
-// frame or the interpreter will show them.
+// frame or the interpreter will show them; but not a call to code that forgets them.
 
 import type { Insn, Row } from '../decode/insn.ts';
 import { insnFlags } from '../decode/row-flags.ts';
 import { ARITH_FLAGS } from '../layout.ts';
-import type { Region } from './region.ts';
+import { directTarget, type Region } from './region.ts';
 import type { Structure } from './structure.ts';
 
 /** Integer instructions that cannot fault without a memory operand. */
@@ -50,6 +50,7 @@ export const flagLiveness = (region: Region, s: Structure): readonly Uint16Array
     // A dispatch block leaves for addresses that it does not know.
     if (!last) return ARITH_FLAGS;
     const { flow } = last.row;
+    if (flow === 'call' && region.flagless.has(directTarget(last) ?? -1)) return 0;
     if (flow !== 'next' && flow !== 'jump' && flow !== 'branch') return ARITH_FLAGS;
     const ways = flow === 'branch' ? 2 : 1;
     if (b.succs.length < ways) return ARITH_FLAGS;

@@ -801,10 +801,12 @@ class RegionEmit extends EmitBase {
 
     const left = this.#budget ?? code.temp('i32');
     code.set(left, i32.sub(this.#budget ?? cpu.i32(OFF.budget), i32.const(1)));
+    if (this.#live === 0) this.#cc = DEAD;
     const p = this.#sync();
     if (!this.#budget) cpu.set32(code, OFF.budget, left);
     // Out of budget, or too deep: go to the callee by way of the outermost dispatcher.
-    code.ifUnlikely(i32.or(i32.ltS(left, i32.const(0)), i32.gtS(depth, i32.const(STACK_LIMIT))), () => {
+    const room = i32.sub(i32.const(STACK_LIMIT), depth);
+    code.ifUnlikely(i32.ltS(i32.or(left, room), i32.const(0)), () => {
       cpu.set64(code, OFF.rip, to);
       code.return(i32.and(i32.shrS(left, i32.const(31)), i32.const(STATUS.budget)));
     });
@@ -813,7 +815,8 @@ class RegionEmit extends EmitBase {
       code.set(this.#status, callFn('i32', core.jump, [to, i32.const(0)]));
     } else code.set(this.#status, callFn('i32', callee, [depth]));
     // Came back with a reason to unwind, or to another place than the one the call left.
-    code.ifUnlikely(i32.or(this.#status, i64.ne(cpu.i64(OFF.rip), back)), () => {
+    const elsewhere = i64.xor(cpu.i64(OFF.rip), back);
+    code.ifUnlikely(i64.ne(i64.or(elsewhere, i64.extendU(this.#status)), i64.const(0)), () => {
       code.if(i32.eqz(this.#status), () => code.set(this.#status, callFn('i32', core.enter, [back, depth])));
       code.if(this.#status, () => code.return(this.#status));
     });

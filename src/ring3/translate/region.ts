@@ -3,7 +3,8 @@
 // and jump tables; other indirect jumps, returns and whatever lies beyond the limits leave the region.
 
 import type { Insn } from '../decode/insn.ts';
-import { PAGE } from '../layout.ts';
+import { insnFlags } from '../decode/row-flags.ts';
+import { ARITH_FLAGS, PAGE } from '../layout.ts';
 import { type GuestCode, type JumpTable, jumpTable } from './jump-table.ts';
 
 export interface BasicBlock {
@@ -29,6 +30,8 @@ export interface Region {
   readonly insns: number;
   /** Targets of direct calls, in order of discovery; without stubs. */
   readonly callees: readonly number[];
+  /** Targets of direct calls where every arithmetic flag is written before one is read. */
+  readonly flagless: ReadonlySet<number>;
   /** The jump that a call's target consists of, by that target: stubs of a procedure linkage table. */
   readonly stubs: ReadonlyMap<number, Insn>;
   /** Addresses where the region is left because nothing has run there yet. */
@@ -63,6 +66,32 @@ const stubAt = (ip: number, code: GuestCode): Insn | null => {
   const o = i?.operands[0];
   if (i?.row.flow !== 'indirect-jump' || o?.kind !== 'mem') return null;
   return o.base < 0 && o.index < 0 && o.segment === null ? i : null;
+};
+
+/** How far behind a call's target flags are looked for. */
+const FLAG_SCAN = 12;
+
+/** Pages of the instructions from `ip` on that write every arithmetic flag before one is read; null when they do not. */
+const forgetsFlags = (ip: number, code: GuestCode): readonly number[] | null => {
+  const pages: number[] = [];
+  let open = ARITH_FLAGS;
+  for (let n = 0, at = ip; n < FLAG_SCAN; n++) {
+    const i = code.insn(at);
+    if (!i) return null;
+    const { written, read } = insnFlags(i);
+    if (read & open) return null;
+    open &= ~written;
+    pages.push(...pagesOf(i));
+    if (open === 0) return pages;
+    if (i.row.flow !== 'next') return null;
+    at = i.next;
+  }
+  return null;
+};
+const pagesOf = (i: Insn): readonly number[] => {
+  const first = Math.floor(i.ip / PAGE);
+  const last = Math.floor((i.next - 1) / PAGE);
+  return first === last ? [first] : [first, last];
 };
 
 /** Where control may go inside the region after this instruction; calls and system calls come back. */
@@ -160,6 +189,7 @@ export const discover = (
   const pages = new Set<number>();
   const callees = new Set<number>();
   const stubs = new Map<number, Insn>();
+  const flagless = new Set<number>();
   let count = 0;
   const blocks = starts.map((start, index): BasicBlock => {
     const body: Insn[] = [];
@@ -168,7 +198,7 @@ export const discover = (
       const insn = insns.get(ip);
       if (!insn) break;
       body.push(insn);
-      for (let p = Math.floor(ip / PAGE); p <= Math.floor((insn.next - 1) / PAGE); p++) pages.add(p);
+      for (const p of pagesOf(insn)) pages.add(p);
       ip = insn.next;
       if (insn.row.flow !== 'next' || at.has(ip)) break;
     }
@@ -180,7 +210,12 @@ export const discover = (
       if (callee !== null && stub) {
         stubs.set(callee, stub);
         for (const at of [callee, stub.next - 1]) pages.add(Math.floor(at / PAGE));
-      } else if (callee !== null) callees.add(callee);
+      } else if (callee !== null && !callees.has(callee)) {
+        callees.add(callee);
+        const read = forgetsFlags(callee, code);
+        if (read) flagless.add(callee);
+        for (const p of read ?? []) pages.add(p);
+      }
     }
     const table = tables.get(last.ip);
     const succs = table ? [dispatchOf(table).index] : inside(successors(last));
@@ -193,6 +228,7 @@ export const discover = (
     pages: [...pages].sort((a, b) => a - b),
     insns: count,
     callees: [...callees],
+    flagless,
     stubs,
     frontier: [...frontier].filter((ip) => !at.has(ip)),
     cautious: code.cautious(entry),

@@ -90,6 +90,8 @@ export interface PackedBatch {
     /** Address, address behind it, and successors of each block; -1, -1 for the dispatch block of a jump table. */
     readonly blocks: readonly (readonly [ip: number, end: number, succs: readonly number[]])[];
     readonly code: Uint8Array;
+    /** See `Region.flagless`. */
+    readonly flagless: readonly number[];
     /** See `Region.stubs`; with the address and the bytes of each. */
     readonly stubs: readonly (readonly [callee: number, ip: number, code: Uint8Array])[];
   }[];
@@ -114,7 +116,7 @@ export const packBatch = (
       return [callee, jump.ip, code] as const;
     });
     const blocks = r.blocks.map((b) => [b.ip, b.end, b.succs] as const);
-    return { cautious: r.cautious, blocks, code, stubs };
+    return { cautious: r.cautious, blocks, code, flagless: [...r.flagless], stubs };
   }),
 });
 
@@ -127,7 +129,7 @@ const instruction = (code: Uint8Array, at: number, ip: number): Insn => {
 /** The batch again, as far as `emitBatch` needs it. */
 export const unpackBatch = (packed: PackedBatch): Batch =>
   new Map(
-    packed.regions.map(({ cautious, blocks, code, stubs }) => {
+    packed.regions.map(({ cautious, blocks, code, flagless, stubs }) => {
       let at = 0;
       const made = blocks.map(([ip, end, succs], index): BasicBlock => {
         const insns: Insn[] = [];
@@ -147,6 +149,7 @@ export const unpackBatch = (packed: PackedBatch): Batch =>
         pages: [],
         insns: made.reduce((n, b) => n + b.insns.length, 0),
         callees: [],
+        flagless: new Set(flagless),
         stubs: new Map(stubs.map(([callee, at, bytes]) => [callee, instruction(bytes, 0, at)])),
         frontier: [],
         cautious,
