@@ -25,9 +25,12 @@ const TABLE_FRAMES = (TLB_BYTES + JUMP_BYTES) / PAGE;
 
 /** Low half of the tag of nothing in the entry of a page. */
 const noTag = (page: number): number => (page & 1 ? 0 : PAGE);
-const EMPTY_TLB = Int32Array.from({ length: TLB_BYTES / 4 }, (_, word) =>
-  (word * 4) % 16 === 0 ? noTag((word * 4) >> TLB.entryShift) : 0,
-);
+const EMPTY_TLB = new Int32Array(TLB_BYTES / 4);
+for (let n = 0; n < TLB.entries; n++) {
+  const entry = (n << TLB.entryShift) >> 2;
+  EMPTY_TLB[entry + (TLB.readTag >> 2)] = noTag(n);
+  EMPTY_TLB[entry + (TLB.writeTag >> 2)] = noTag(n);
+}
 
 /** `codeMoved` is called when an executable page appears, goes or changes its frame. */
 export const createPageTable = (
