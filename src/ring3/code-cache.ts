@@ -65,6 +65,8 @@ export interface CodeReader {
   ran(ip: number): boolean;
   /** Whether there is a region that starts there. */
   translated(ip: number): boolean;
+  /** What a general register holds. */
+  register(reg: number): number;
   /** Whether the region of the block there has been left often because of how memory lies. */
   cautious(ip: number): boolean;
 }
@@ -206,6 +208,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       const b = find(ip, env.exactFp());
       return b !== null && (b.region !== 0 || b.pending);
     },
+    register: (reg) => word64(OFF.gpr + 8 * reg),
     cautious(ip) {
       return (find(ip, env.exactFp())?.stumbles ?? 0) > MAX_STUMBLES;
     },

@@ -23,6 +23,7 @@ const tableOf = (hex: string, words: readonly number[]): JumpTable | null => {
     word: (address) => words[(address - TABLE) / 4] ?? null,
     ran: () => true,
     cautious: () => false,
+    register: () => 0,
     translated: () => false,
   });
 };

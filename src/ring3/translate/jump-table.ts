@@ -13,6 +13,8 @@ export interface GuestCode {
   ran(ip: number): boolean;
   /** Whether there is a region that starts there. */
   translated(ip: number): boolean;
+  /** What a general register holds at the moment, near to some run of the code: a guess at what it holds there. */
+  register(reg: number): number;
   /** Whether a region that starts there should be cautious with memory; see guest-memory.ts. */
   cautious(ip: number): boolean;
 }
@@ -69,7 +71,8 @@ export const jumpTable = (
       if (c?.reg === reg) return [c.value];
       if (writes(i, reg)) break;
     }
-    const all = new Set<number>();
+    // It may have been loaded once, before the loop: what it holds now is as good as any.
+    const all = new Set<number>([code.register(reg)]);
     for (const i of known) {
       const c = constantOf(i);
       if (c?.reg === reg) all.add(c.value);

@@ -48,6 +48,7 @@ const guest = (code: Map<number, Insn>) => ({
   word: () => null,
   ran: () => true,
   cautious: () => false,
+  register: () => 0,
   translated: () => false,
 });
 
