@@ -5,37 +5,20 @@ import type { CoreFunctions } from '../core/core-module.ts';
 import type { Insn, MemOperand, Operand, RegOperand, Width } from '../decode/insn.ts';
 import type { Field, FlagKind, FlagName, SemanticsTable } from '../emit.ts';
 import { cpu, EmitBase } from '../emit-base.ts';
-import { type CcKind, type CcState, ccOp, conditionValue, flagsImage, flagValue } from '../flags.ts';
+import type { CcKind } from '../flags.ts';
 import { ARITH_FLAGS, FLAG, OFF, STATUS, VECTOR } from '../layout.ts';
 import { Code, type Label } from '../wasm/code.ts';
 import { callFn, constOf, i32, i64, type Val, type WasmType } from '../wasm/ir.ts';
 import { between, type Effects, guessEffects } from './between.ts';
 import { type AccessContext, type Group, GuestMemory } from './guest-memory.ts';
+import { type Cc, DEAD, DYNAMIC, join, LazyFlags } from './lazy-flags.ts';
 import { flagLiveness } from './liveness.ts';
 import type { BasicBlock, Region } from './region.ts';
 import { EPILOGUES, type Point, RegisterFlow } from './registers.ts';
 import { ScalarLanes } from './scalars.ts';
+import { spread } from './spread.ts';
 import { type Edges, emitStructured, type Graph, type Structure, structure } from './structure.ts';
 import { Symbols } from './symbols.ts';
-
-/**
- * What is known about the flags at a place in the code. `memory`: the CPU block has them. `known`: the cc
- * locals have them, and of what kind they are is known. `dynamic`: the ccOp local tells at run time, -1
- * meaning memory. `dead`: nobody will ask.
- */
-type Cc =
-  | { readonly at: 'memory' | 'dynamic' | 'dead' }
-  | { readonly at: 'known'; readonly kind: CcKind; readonly width: Width };
-
-const MEMORY: Cc = { at: 'memory' };
-const DYNAMIC: Cc = { at: 'dynamic' };
-const DEAD: Cc = { at: 'dead' };
-
-const join = (a: Cc, b: Cc): Cc => {
-  if (a === b || b.at === 'dead') return a;
-  if (a.at === 'dead') return b;
-  return a.at === 'known' && b.at === 'known' && a.kind === b.kind && a.width === b.width ? a : DYNAMIC;
-};
 
 /** The host stack that nested regions may take, in bytes; V8's default limit is 984 KiB. */
 export const STACK_LIMIT = 400_000;
@@ -50,39 +33,7 @@ export interface RegionOptions {
 }
 
 const isOperand = (v: Operand | Val): v is Operand => 'kind' in v;
-const wide = (v: Val): Val => (v.t === 'i64' ? v : i64.extendU(v));
 const MASK: Partial<Record<Width, number>> = { 8: 0xff, 16: 0xffff };
-
-/**
- * Spreads addresses over a table of twice to four times their number by multiplication: slot -> places in
- * `ips`. Of a few multipliers the one with the fewest collisions is taken.
- */
-const spread = (
-  ips: readonly number[],
-): { slots: Map<number, number[]>; multiplier: number; shift: number } => {
-  const shift = Math.min(31, Math.clz32(ips.length) - 1);
-  let best: { slots: Map<number, number[]>; multiplier: number } | null = null;
-  let fewest = Number.POSITIVE_INFINITY;
-  let multiplier = 0x9e3779b1;
-  for (let tries = 0; tries < 32 && fewest > 0; tries++) {
-    const slots = new Map<number, number[]>();
-    let collisions = 0;
-    ips.forEach((ip, n) => {
-      const slot = Math.imul(ip | 0, multiplier) >>> shift;
-      const there = slots.get(slot);
-      if (there) {
-        collisions += there.length;
-        there.push(n);
-      } else slots.set(slot, [n]);
-    });
-    if (collisions < fewest) {
-      fewest = collisions;
-      best = { slots, multiplier };
-    }
-    multiplier = (Math.imul(multiplier, 0x2545f491) + 0x3c6ef372) | 1;
-  }
-  return { slots: best?.slots ?? new Map(), multiplier: best?.multiplier ?? 1, shift };
-};
 
 class RegionEmit extends EmitBase {
   insn: Insn;
@@ -94,12 +45,9 @@ class RegionEmit extends EmitBase {
   readonly #xmm: (Val | undefined)[] = [];
   readonly #scalars: ScalarLanes;
 
-  readonly #ccOp: Val;
-  readonly #ccA: Val;
-  readonly #ccB: Val;
-  readonly #ccRes: Val;
-  #cc: Cc = MEMORY;
-  readonly #ccIn = new Map<number, Cc>();
+  readonly #flags: LazyFlags;
+  /** What is known of the flags where a block begins, of the ways to it that have been emitted. */
+  readonly #flagsIn = new Map<number, Cc>();
   /** Flags wanted behind the current instruction. */
   #live = ARITH_FLAGS;
 
@@ -154,10 +102,7 @@ class RegionEmit extends EmitBase {
     this.#preds = preds;
     this.#block = region.blocks[0] as BasicBlock;
     this.insn = this.#block.insns[0] as Insn;
-    this.#ccOp = code.local('i32');
-    this.#ccA = code.local('i64');
-    this.#ccB = code.local('i64');
-    this.#ccRes = code.local('i64');
+    this.#flags = new LazyFlags(code, options.core);
     this.#rip = code.local('i64');
     this.#status = code.local('i32');
     this.#tlb = code.local('i32');
@@ -177,7 +122,7 @@ class RegionEmit extends EmitBase {
     const { blocks } = this.#region;
     const live = flagLiveness(this.#region, this.#structure);
     code.set(this.#tlb, cpu.i32(OFF.tlb));
-    code.set(this.#ccOp, i32.const(-1));
+    this.#flags.begin();
     if (this.#budget) code.set(this.#budget, cpu.i32(OFF.budget));
     if (this.#depth) {
       const depth = this.#depth;
@@ -193,7 +138,12 @@ class RegionEmit extends EmitBase {
     emitStructured(this.#structure, code, {
       node: (node, edges) => {
         const back = this.#flow.enter(node);
-        const before = { block: this.#block, edges: this.#edges, cc: this.#cc, symbols: this.#symbols };
+        const before = {
+          block: this.#block,
+          edges: this.#edges,
+          cc: this.#flags.now,
+          symbols: this.#symbols,
+        };
         const { header: headers, merge } = this.#structure;
         const known =
           node !== 0 && headers[node] === 0 && merge[node] === 0
@@ -205,15 +155,15 @@ class RegionEmit extends EmitBase {
         this.#edges = edges;
         if (node !== 0) {
           const header = this.#structure.header[node] === 1;
-          const cc = this.#ccIn.get(node) ?? DYNAMIC;
-          this.#cc = header && cc.at !== 'dead' ? DYNAMIC : cc;
-        } else if (this.#structure.header[0] === 1) this.#cc = DYNAMIC;
+          const cc = this.#flagsIn.get(node) ?? DYNAMIC;
+          this.#flags.now = header && cc.at !== 'dead' ? DYNAMIC : cc;
+        } else if (this.#structure.header[0] === 1) this.#flags.now = DYNAMIC;
         if (this.#block.insns.length === 0) this.#dispatch(this.#block);
         else this.#emitBlock(this.#block, live[node] as Uint16Array);
         this.#ends.set(node, { symbols: this.#symbols, groups: this.#memory.active });
         this.#block = before.block;
         this.#edges = before.edges;
-        this.#cc = before.cc;
+        this.#flags.now = before.cc;
         this.#symbols = before.symbols;
         back();
       },
@@ -236,7 +186,7 @@ class RegionEmit extends EmitBase {
     }
     code.close();
     if (this.#budget) cpu.set32(code, OFF.budget, this.#budget);
-    this.#storeCc(DYNAMIC);
+    this.#flags.store(DYNAMIC);
     cpu.set64(code, OFF.rip, this.#rip);
     cpu.set64(code, OFF.left, i64.const(this.#region.entry));
     code.return(cpu.i32(OFF.status));
@@ -434,7 +384,7 @@ class RegionEmit extends EmitBase {
       super.if(cond, then, otherwise);
       return;
     }
-    const cc = this.#cc;
+    const cc = this.#flags.now;
     const symbols = this.#symbols;
     const groups = this.#memory.active;
     let afterThen = { cc, symbols, groups };
@@ -443,24 +393,24 @@ class RegionEmit extends EmitBase {
       cond,
       () => {
         this.#conditionally(then);
-        afterThen = { cc: this.#cc, symbols: this.#symbols, groups: this.#memory.active };
-        this.#cc = cc;
+        afterThen = { cc: this.#flags.now, symbols: this.#symbols, groups: this.#memory.active };
+        this.#flags.now = cc;
         this.#symbols = symbols;
         this.#memory.active = groups;
       },
       otherwise && (() => this.#conditionally(otherwise)),
     );
-    this.#cc = join(this.#cc, afterThen.cc);
+    this.#flags.now = join(this.#flags.now, afterThen.cc);
     this.#symbols.meet(afterThen.symbols);
     this.#memory.active = this.#memory.active.filter((g) => afterThen.groups.includes(g));
   }
   override loop(body: Parameters<EmitBase['loop']>[0]): void {
-    if (this.#cc.at !== 'dead') this.#cc = DYNAMIC;
-    const before = this.#cc;
+    if (this.#flags.now.at !== 'dead') this.#flags.now = DYNAMIC;
+    const before = this.#flags.now;
     this.#symbols.forgetAll();
     this.#clobber();
     super.loop((l) => this.#conditionally(() => body(l)));
-    if (this.#cc !== before) this.#cc = DYNAMIC;
+    if (this.#flags.now !== before) this.#flags.now = DYNAMIC;
     this.#symbols.forgetAll();
     this.#clobber();
   }
@@ -520,7 +470,7 @@ class RegionEmit extends EmitBase {
 
   override flags(kind: FlagKind, width: Width, a: Val, b: Val, result: Val): void {
     if (this.#live === 0) {
-      this.#cc = DEAD;
+      this.#flags.now = DEAD;
       return;
     }
     if ((kind === 'inc' || kind === 'dec') && (this.#live & FLAG.CF) === 0) {
@@ -530,61 +480,20 @@ class RegionEmit extends EmitBase {
     super.flags(kind, width, a, b, result);
   }
   override setFlags(values: Partial<Record<FlagName, Val>>): void {
-    if (this.#live === 0) this.#cc = DEAD;
+    if (this.#live === 0) this.#flags.now = DEAD;
     else super.setFlags(values);
   }
   protected setCc(kind: CcKind, width: Width, a: Val, b: Val, res: Val): void {
-    const { code } = this;
-    if (kind !== 'logic') code.set(this.#ccA, wide(a));
-    if (kind !== 'raw') {
-      if (kind !== 'logic') code.set(this.#ccB, wide(b));
-      code.set(this.#ccRes, wide(res));
-    }
-    code.set(this.#ccOp, i32.const(ccOp(kind, width)));
-    this.#cc = { at: 'known', kind, width };
-  }
-  #state(kind: CcKind, width: Width): CcState {
-    const narrow = width !== 64 || kind === 'raw';
-    const part = (v: Val): Val => (narrow ? i32.wrap(v) : v);
-    return { kind, width, a: part(this.#ccA), b: part(this.#ccB), res: part(this.#ccRes) };
-  }
-  /** Stores flags of the given state to the CPU block. */
-  #storeCc(cc: Cc): void {
-    const { code } = this;
-    if (cc.at === 'memory' || cc.at === 'dead') return;
-    const store = (op: Val): void => {
-      cpu.set32(code, OFF.ccOp, op);
-      if (cc.at !== 'known' || cc.kind !== 'logic') cpu.set64(code, OFF.ccA, this.#ccA);
-      if (cc.at === 'known' && cc.kind === 'raw') return;
-      if (cc.at !== 'known' || cc.kind !== 'logic') cpu.set64(code, OFF.ccB, this.#ccB);
-      cpu.set64(code, OFF.ccRes, this.#ccRes);
-    };
-    if (cc.at === 'known') store(i32.const(ccOp(cc.kind, cc.width)));
-    else code.if(i32.geS(this.#ccOp, i32.const(0)), () => store(this.#ccOp));
-  }
-  /** Puts the flags into the CPU block and goes on with them there. */
-  #flagsToMemory(): void {
-    this.#storeCc(this.#cc);
-    if (this.#cc.at !== 'memory') this.code.set(this.#ccOp, i32.const(-1));
-    this.#cc = MEMORY;
+    this.#flags.set(kind, width, a, b, res);
   }
   protected ccImage(): Val {
-    if (this.#cc.at === 'known') return flagsImage(this.#state(this.#cc.kind, this.#cc.width));
-    if (this.#cc.at === 'dead') return i32.const(0);
-    this.#flagsToMemory();
-    return callFn('i32', this.core.flagsImage, [i32.const(0), i32.const(0)]);
+    return this.#flags.image();
   }
   flag(name: FlagName): Val {
-    if (this.#cc.at === 'known') return flagValue(this.#state(this.#cc.kind, this.#cc.width), name);
-    if (this.#cc.at === 'dead') return i32.const(0);
-    const cc = { of: 0, cf: 2, zf: 4, sf: 8, pf: 10, af: -1 }[name];
-    if (cc >= 0) return this.condition(cc);
-    return i32.and(i32.shrU(this.ccImage(), i32.const(4)), i32.const(1));
+    return this.#flags.flag(name);
   }
   condition(cc: number): Val {
-    if (this.#cc.at === 'known') return conditionValue(this.#state(this.#cc.kind, this.#cc.width), cc);
-    this.#flagsToMemory();
-    return callFn('i32', this.core.condition, [i32.const(cc), i32.const(0)]);
+    return this.#flags.condition(cc);
   }
 
   // Meeting the CPU block
@@ -592,7 +501,7 @@ class RegionEmit extends EmitBase {
   #sync(): Point {
     const p = this.#flow.point('sync');
     this.code.later((c) => this.#storeAll(c, p.spill));
-    this.#flagsToMemory();
+    this.#flags.toMemory();
     if (this.#budget) cpu.set32(this.code, OFF.budget, this.#budget);
     this.#spilled = true;
     this.#epoch++;
@@ -652,7 +561,7 @@ class RegionEmit extends EmitBase {
     const { code } = this;
     const p = this.#flow.point('exit');
     code.later((c) => this.#storeAll(c, p.spill));
-    this.#storeCc(this.#cc);
+    this.#flags.store(this.#flags.now);
     if (this.#budget) cpu.set32(code, OFF.budget, this.#budget);
   }
   /** Returns to whoever called the region. */
@@ -679,7 +588,7 @@ class RegionEmit extends EmitBase {
     const { code } = this;
     const { blocks } = this.#region;
     const edges = this.#edges as Edges;
-    const cc = this.#cc;
+    const cc = this.#flags.now;
     const { slots, multiplier, shift } = spread(b.succs.map((s) => (blocks[s] as BasicBlock).ip));
     const missed = code.open(0x02);
     const used = [...slots.keys()].sort((x, y) => x - y);
@@ -695,7 +604,7 @@ class RegionEmit extends EmitBase {
       for (const n of slots.get(slot) as number[]) {
         const to = b.succs[n] as number;
         const cond = i64.eq(this.#rip, i64.const((blocks[to] as BasicBlock).ip));
-        this.#cc = cc;
+        this.#flags.now = cc;
         this.#arrive(to);
         const label = edges.label(to);
         if (label) code.brIf(cond, label);
@@ -704,7 +613,7 @@ class RegionEmit extends EmitBase {
       code.br(missed);
     }
     code.close();
-    this.#cc = cc;
+    this.#flags.now = cc;
     this.#leaveTo(this.#rip);
   }
 
@@ -714,8 +623,8 @@ class RegionEmit extends EmitBase {
     return to !== undefined && this.#block.succs.includes(to) ? to : null;
   }
   #arrive(to: number): void {
-    const known = this.#ccIn.get(to);
-    this.#ccIn.set(to, known ? join(known, this.#cc) : this.#cc);
+    const known = this.#flagsIn.get(to);
+    this.#flagsIn.set(to, known ? join(known, this.#flags.now) : this.#flags.now);
   }
   #go(ip: number): void {
     const to = this.#successor(ip);
@@ -763,12 +672,12 @@ class RegionEmit extends EmitBase {
       return true;
     };
     if (constOf(cond) === null && (way(taken, cond, next) || way(next, i32.eqz(cond), taken))) return;
-    const cc = this.#cc;
+    const cc = this.#flags.now;
     code.if(
       cond,
       () => {
         this.#go(taken);
-        this.#cc = cc;
+        this.#flags.now = cc;
       },
       () => this.#go(next),
     );
@@ -801,7 +710,7 @@ class RegionEmit extends EmitBase {
 
     const left = this.#budget ?? code.temp('i32');
     code.set(left, i32.sub(this.#budget ?? cpu.i32(OFF.budget), i32.const(1)));
-    if (this.#live === 0) this.#cc = DEAD;
+    if (this.#live === 0) this.#flags.now = DEAD;
     const p = this.#sync();
     if (!this.#budget) cpu.set32(code, OFF.budget, left);
     // Out of budget, or too deep: go to the callee by way of the outermost dispatcher.
