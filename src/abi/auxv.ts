@@ -40,9 +40,10 @@ export const HWCAP_X86_64 = 0x0788_8911;
 export const HWCAP2_X86_64 = 0;
 
 /**
- * Bytes that sigaltstack needs at least: the kernel's frame with an FXSAVE image and no AVX state
- * (MINSIGSTKSZ of asm/signal.h).
+ * Room that the kernel asks for a signal frame: the largest frame of the 32-bit ABI, the XSAVE area for x87 and SSE,
+ * what aligns them, rounded up to 16 (arch/x86/kernel/signal.c, init_sigframe_size; with AMX state, 11008 bytes of
+ * XSAVE area, Linux 6.18 says 11952).
  */
-export const MINSIGSTKSZ = 2048;
+export const MINSIGSTKSZ = 1520;
 
 export const CLOCK_TICKS = 100;

@@ -8,7 +8,7 @@ import { MXCSR_MASK, restoredMxcsr } from './semantics/simd/mxcsr.ts';
 export { MXCSR_MASK };
 
 export const writeFxsave = (u8: Uint8Array, dv: DataView, into: Uint8Array): void => {
-  const out = new DataView(into.buffer, into.byteOffset, 512);
+  const out = new DataView(into.buffer, into.byteOffset, 416);
   const fsw = dv.getUint16(CPU + OFF.fsw, true);
   const top = (fsw >> 11) & 7;
   const ftw = dv.getUint16(CPU + OFF.ftw, true);
@@ -39,7 +39,7 @@ const tagOf = (significand: bigint, signExponent: number): number => {
 };
 
 export const readFxsave = (u8: Uint8Array, dv: DataView, from: Uint8Array): void => {
-  const src = new DataView(from.buffer, from.byteOffset, 512);
+  const src = new DataView(from.buffer, from.byteOffset, 416);
   const fsw = src.getUint16(2, true);
   const top = (fsw >> 11) & 7;
   dv.setUint16(CPU + OFF.fcw, src.getUint16(0, true), true);

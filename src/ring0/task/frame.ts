@@ -14,7 +14,8 @@ import {
   USER_CS,
   USER_SS,
 } from '../../abi/signal.ts';
-import { CPU, FLAG, GPR, OFF } from '../../ring3/layout.ts';
+import { CPU, FLAG, GPR, OFF, VECTOR } from '../../ring3/layout.ts';
+import { FPSTATE_BYTES, INITIAL_FPU, restoreFpu, writeFpstate } from './fpstate.ts';
 import { leaveCriticalSection } from './rseq.ts';
 import { setMask } from './signals.ts';
 import { EMPTY, hasSignal } from './sigset.ts';
@@ -22,11 +23,8 @@ import type { SigAction, SigInfo, SigSet, Task } from './types.ts';
 
 /** The ABI lets leaf functions use this much below rsp. */
 const RED_ZONE = 128;
-/** Bytes of the FXSAVE image. */
-const FPSTATE_BYTES = 512;
-/** RFLAGS bits that a program may set through its frame. */
-const USER_FLAGS =
-  FLAG.CF | FLAG.PF | FLAG.AF | FLAG.ZF | FLAG.SF | FLAG.TF | FLAG.DF | FLAG.OF | FLAG.RF | FLAG.AC;
+/** RFLAGS bits that a program may set through its frame; RF as well, but it holds for one instruction only. */
+const USER_FLAGS = FLAG.CF | FLAG.PF | FLAG.AF | FLAG.ZF | FLAG.SF | FLAG.TF | FLAG.DF | FLAG.OF | FLAG.AC;
 
 /** SIGCHLD and SIGIO have codes 1..6; others (SI_USER, SI_QUEUE ...) carry pid, uid and value. */
 const LAST_CODE = 6;
@@ -98,18 +96,17 @@ const HALF = 2 ** 32;
 const CONTEXT = SIGFRAME.ucontext + UCONTEXT.mcontext;
 const at = (field: keyof typeof SIGCONTEXT.offsets): number => CONTEXT + SIGCONTEXT.offsets[field];
 
-/** Most bytes of a frame with the FXSAVE image and what their alignment leaves between them. */
+/** Most bytes of a frame with the floating-point state and what their alignment leaves between them. */
 const FRAME_BYTES = SIGFRAME.size + 8 + 64 + FPSTATE_BYTES;
 
 /** Where frames are put together, one a kernel; it holds nothing between two signals. */
 export interface FrameBuffer {
   readonly bytes: Uint8Array;
   readonly dv: DataView;
-  readonly fpu: Uint8Array;
 }
 export const frameBuffer = (): FrameBuffer => {
   const bytes = new Uint8Array(FRAME_BYTES);
-  return { bytes, dv: new DataView(bytes.buffer), fpu: new Uint8Array(FPSTATE_BYTES) };
+  return { bytes, dv: new DataView(bytes.buffer) };
 };
 
 const put64 = (dv: DataView, offset: number, v: number): void => {
@@ -118,15 +115,6 @@ const put64 = (dv: DataView, offset: number, v: number): void => {
 };
 const get64 = (dv: DataView, offset: number): number =>
   dv.getUint32(offset + 4, true) * HALF + dv.getUint32(offset, true);
-
-/** FXSAVE image of the state that execve gives, in which handlers start (arch/x86/kernel/signal.c, handle_signal). */
-const initialFpu: Uint8Array = (() => {
-  const image = new Uint8Array(FPSTATE_BYTES);
-  const dv = new DataView(image.buffer);
-  dv.setUint16(0, 0x37f, true);
-  dv.setUint32(24, 0x1f80, true);
-  return image;
-})();
 
 /**
  * Builds the frame for a handler and points the CPU at it. False when the stack cannot hold it, which is the
@@ -139,19 +127,24 @@ export const enterHandler = (task: Task, info: SigInfo, action: SigAction, oldMa
   leaveCriticalSection(task);
   const rsp = cpu.gpr(GPR.rsp);
   const inside = onAltStack(task, rsp);
-  const switching = (action.flags & SA.SA_ONSTACK) !== 0 && altstack.size !== 0 && !inside;
-  const top = switching ? altstack.sp + altstack.size : rsp - RED_ZONE;
+  const below = rsp - RED_ZONE;
+  const switching = (action.flags & SA.SA_ONSTACK) !== 0 && altstack.size !== 0 && !onAltStack(task, below);
+  const top = switching ? altstack.sp + altstack.size : below;
   const fpstate = alignDown(top - FPSTATE_BYTES, 64);
   const frame = alignDown(fpstate - SIGFRAME.size, 16) - 8;
   // A frame that would run off the alternate stack is a fault, not an overwrite of what lies below it.
-  if (frame <= 0 || ((inside || switching) && frame < altstack.sp)) return false;
+  if (frame <= 0 || ((inside || switching) && frame <= altstack.sp)) return false;
 
-  const { bytes, dv, fpu } = task.kernel.run.frame;
+  const { bytes, dv } = task.kernel.run.frame;
   const { u32 } = cpu.frames;
-  bytes.fill(0, 0, SIGFRAME.size);
+  // What the kernel does not write (reserved words, siginfo without SA_SIGINFO) stays what it was.
+  const length = fpstate - frame + FPSTATE_BYTES;
+  if (task.mm.readInto(frame, bytes, 0, length) < length) return false;
   const uc = SIGFRAME.ucontext;
   put64(dv, 0, action.restorer);
-  dv.setUint32(uc + UCONTEXT.flags, UC.UC_SIGCONTEXT_SS | UC.UC_STRICT_RESTORE_SS, true);
+  const strict = UC.UC_SIGCONTEXT_SS | UC.UC_STRICT_RESTORE_SS;
+  put64(dv, uc + UCONTEXT.flags, UC.UC_FP_XSTATE | strict);
+  put64(dv, uc + UCONTEXT.link, 0);
   put64(dv, uc + UCONTEXT.stack, altstack.sp);
   const ssFlags = stackFlags(task, rsp) | (altstack.flags & SS.SS_AUTODISARM);
   dv.setUint32(uc + UCONTEXT.stack + STACK_T.offsets.flags, ssFlags, true);
@@ -164,24 +157,25 @@ export const enterHandler = (task: Task, info: SigInfo, action: SigAction, oldMa
   }
   dv.setUint32(at('rip'), u32[RIP] as number, true);
   dv.setUint32(at('rip') + 4, u32[RIP + 1] as number, true);
-  dv.setUint32(at('eflags'), cpu.rflags(), true);
+  put64(dv, at('eflags'), cpu.rflags());
   dv.setUint16(at('cs'), USER_CS, true);
+  dv.setUint16(at('gs'), 0, true);
+  dv.setUint16(at('fs'), 0, true);
   dv.setUint16(at('ss'), USER_SS, true);
-  dv.setUint32(at('err'), trap.errorCode, true);
-  dv.setUint32(at('trapno'), trap.number, true);
+  put64(dv, at('err'), trap.errorCode);
+  put64(dv, at('trapno'), trap.number);
   dv.setUint32(at('oldmask'), oldMask.lo, true);
   dv.setUint32(at('oldmask') + 4, oldMask.hi, true);
   put64(dv, at('cr2'), trap.cr2);
   put64(dv, at('fpstate'), fpstate);
   dv.setUint32(uc + UCONTEXT.sigmask, oldMask.lo, true);
   dv.setUint32(uc + UCONTEXT.sigmask + 4, oldMask.hi, true);
-  bytes.set(encodeSigInfo(info), SIGFRAME.siginfo);
-  cpu.saveFpu(fpu);
-  bytes.set(fpu, fpstate - frame);
-  if (!task.mm.write(frame, bytes, 0, fpstate - frame + FPSTATE_BYTES)) return false;
+  if ((action.flags & SA.SA_SIGINFO) !== 0) bytes.set(encodeSigInfo(info), SIGFRAME.siginfo);
+  writeFpstate(cpu, bytes.subarray(fpstate - frame, length));
+  if (!task.mm.write(frame, bytes, 0, length)) return false;
 
   if ((altstack.flags & SS.SS_AUTODISARM) !== 0) task.altstack = { sp: 0, size: 0, flags: 0 };
-  cpu.loadFpu(initialFpu);
+  cpu.loadFpu(INITIAL_FPU);
   cpu.setGpr(GPR.rsp, frame);
   cpu.setGpr(GPR.rdi, info.signo);
   cpu.setGpr(GPR.rsi, frame + SIGFRAME.siginfo);
@@ -194,22 +188,21 @@ export const enterHandler = (task: Task, info: SigInfo, action: SigAction, oldMa
 
 const alignDown = (n: number, to: number): number => n - (n % to);
 
-/** Restores what the frame below rsp says. False when it cannot be read: the program gets SIGSEGV. */
+/**
+ * Restores what the frame below rsp says. False when it cannot: the program gets SIGSEGV, in the registers of the
+ * frame as far as they could be read.
+ */
 export const leaveHandler = (task: Task): boolean => {
   const { cpu, run } = task.kernel;
-  const { mm } = task;
-  const { bytes, dv, fpu } = run.frame;
+  const { bytes, dv } = run.frame;
   const frame = cpu.gpr(GPR.rsp) - 8;
-  if (mm.readInto(frame, bytes, 0, SIGFRAME.siginfo) < SIGFRAME.siginfo) return false;
-  const fpstate = get64(dv, at('fpstate'));
-  if (fpstate !== 0) {
-    if (mm.readInto(fpstate, fpu, 0, FPSTATE_BYTES) < FPSTATE_BYTES) return false;
-    cpu.loadFpu(fpu);
-  }
+  cpu.setGpr(GPR.rax, 0);
+  if (task.mm.readInto(frame, bytes, 0, SIGFRAME.siginfo) < SIGFRAME.siginfo) return false;
   const uc = SIGFRAME.ucontext;
   const lo = dv.getUint32(uc + UCONTEXT.sigmask, true);
   setMask(task, { lo, hi: dv.getUint32(uc + UCONTEXT.sigmask + 4, true) });
   task.savedSigmask = null;
+  restoreStack(task, uc + UCONTEXT.stack);
   const { u32 } = cpu.frames;
   let from = CONTEXT;
   for (const to of ORDER) {
@@ -219,9 +212,21 @@ export const leaveHandler = (task: Task): boolean => {
   }
   u32[RIP] = dv.getUint32(at('rip'), true);
   u32[RIP + 1] = dv.getUint32(at('rip') + 4, true);
-  cpu.setRflags(dv.getUint32(at('eflags'), true), USER_FLAGS);
-  restoreStack(task, uc + UCONTEXT.stack);
-  return true;
+  cpu.setRflags(dv.getUint32(at('eflags'), true) & ~FLAG.RF, USER_FLAGS | FLAG.RF);
+  const cs = dv.getUint16(at('cs'), true) | 3;
+  const ss = dv.getUint16(at('ss'), true) | 3;
+  const strict = (dv.getUint32(uc + UCONTEXT.flags, true) & UC.UC_STRICT_RESTORE_SS) !== 0;
+  const fpstate = get64(dv, at('fpstate'));
+  if (!restoreFpu(task, fpstate, bytes)) {
+    cpu.setGpr(GPR.rax, 0);
+    return false;
+  }
+  const wrong = cs !== USER_CS ? cs : strict && ss !== USER_SS ? ss : 0;
+  if (wrong === 0) return true;
+  // IRET refuses the selector, and the kernel makes that a fault of the program.
+  task.trap.number = VECTOR.GP;
+  task.trap.errorCode = wrong & ~3;
+  return false;
 };
 
 /** The alternate stack of the frame counts again, unless the task is still on it. */

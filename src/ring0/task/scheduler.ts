@@ -2,7 +2,8 @@
 // task at a time, preempted by budget). The machine calls `runSlice` between host events.
 
 import { SIG } from '../../abi/signal.ts';
-import { STATUS, VECTOR } from '../../ring3/layout.ts';
+import type { Cpu } from '../../ring3/cpu.ts';
+import { FLAG, STATUS, VECTOR } from '../../ring3/layout.ts';
 import type { Kernel } from '../kernel.ts';
 import { isBlock } from '../wait.ts';
 import { deliver } from './deliver.ts';
@@ -123,6 +124,7 @@ const fault = (task: Task): void => {
   task.trap.number = vector;
   task.trap.errorCode = errorCode;
   if (vector !== VECTOR.PF) {
+    if (vector !== VECTOR.BP && vector !== VECTOR.OF && vector !== VECTOR.DB) markFault(cpu);
     forceSignal(task, exceptionSignal(cpu, vector));
     return;
   }
@@ -138,6 +140,12 @@ const fault = (task: Task): void => {
   if ('signo' in r) {
     const info = { signo: r.signo, errno: 0, code: r.code, addr: r.addr };
     if (r.signo === SIG.SIGKILL) killForMemory(task);
-    else forceSignal(task, info);
+    else {
+      markFault(cpu);
+      forceSignal(task, info);
+    }
   }
 };
+
+/** RF in the flags that are pushed tells faults, which come before their instruction, from traps (SDM volume 3, 18.3.1.1). */
+const markFault = (cpu: Cpu): void => cpu.setRflags(FLAG.RF, FLAG.RF);

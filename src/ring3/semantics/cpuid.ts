@@ -95,7 +95,7 @@ const SIGNATURE = ((CPU_MODEL >> 4) << 16) | (CPU_FAMILY << 8) | ((CPU_MODEL & 1
 /** XCR0: x87 and SSE state. */
 export const XCR0 = 3;
 /** Bytes of the XSAVE area for XCR0: the legacy region and the header. */
-const XSAVE_BYTES = 576;
+export const XSAVE_BYTES = 576;
 
 /** CPUID for a leaf and subleaf, as unsigned or signed 32-bit values. */
 export const cpuid = (leaf: number, subleaf: number): Leaf => {

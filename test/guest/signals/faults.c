@@ -23,7 +23,7 @@ static void on(int sig, siginfo_t *si, void *ctx) {
   if (sig == SIGFPE || sig == SIGILL) printf(" addr is rip %d", (uintptr_t)si->si_addr == (uintptr_t)g[REG_RIP]);
   printf(" trap %lld err %lld", (long long)g[REG_TRAPNO], (long long)g[REG_ERR]);
   if (g[REG_TRAPNO] == 14) printf(" cr2 %d", (uintptr_t)g[REG_CR2] == (uintptr_t)si->si_addr);
-  printf(" cs %llx\n", (long long)g[REG_CSGSFS] & 0xffff);
+  printf(" cs %llx rf %d\n", (long long)g[REG_CSGSFS] & 0xffff, (int)(g[REG_EFL] >> 16 & 1));
   if (skip) {
     g[REG_RIP] += skip;
     g[REG_RAX] = 0x1234;
