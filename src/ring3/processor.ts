@@ -13,6 +13,7 @@ import { buildCoreModule, createHandlers } from './interp/handlers.ts';
 import { ARITH_FLAGS, CONTEXT_BYTES, CPU, FLAG, OFF, PAGE, STATUS, VECTOR } from './layout.ts';
 import { createFrames } from './mmu/frames.ts';
 import { createPageTable, type MmuTable } from './mmu/page-table.ts';
+import { throughStack } from './stack-segment.ts';
 import { createTranslator, type Translator } from './translate/translator.ts';
 
 export type { CoreImage } from './core/core-image.ts';
@@ -58,6 +59,8 @@ export const createCpu = (options: CpuOptions): Cpu => {
   /** Executable pages moved since generated code last looked. */
   let moved = false;
   let inGate = false;
+  /** The pending #GP is an access to data outside of the address space. */
+  let astray = false;
 
   const word64 = (off: number): number => (u32[at(off) + 1] as number) * TWO32 + (u32[at(off)] as number);
   const setWord64 = (off: number, v: number): void => {
@@ -89,6 +92,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
   const fault = (address: number, access: 0 | 1 | 2): boolean => {
     // Non-canonical addresses are a #GP, the kernel's half an ordinary page fault (Intel SDM volume 3, 3.3.7.1).
     if (address >= 2 ** 47 && address < 2 ** 64 - 2 ** 47) {
+      astray = access !== 2;
       raise(VECTOR.GP);
       return false;
     }
@@ -225,6 +229,13 @@ export const createCpu = (options: CpuOptions): Cpu => {
     cache.invalidate(frame);
     // Code on the host's stack may be stale now: it leaves at the next chance.
     if (inGate) moved = true;
+  };
+
+  /** Such an access by way of the stack segment is a fault of that. */
+  const settleFault = (): void => {
+    const insn = astray ? cache.reader.insn(word64(OFF.rip)) : null;
+    astray = false;
+    if (insn && throughStack(insn, (off) => u64[(CPU + off) >>> 3] as bigint)) raise(VECTOR.SS);
   };
 
   const scratch = new Uint8Array(1024);
@@ -406,6 +417,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
           i32[at(OFF.depth)] = 0;
           continue;
         }
+        if (s === STATUS.fault) settleFault();
         return s;
       }
     },

@@ -9,7 +9,6 @@ import {
   ignoresFpuPointers,
   jumpsAstray,
   uncertainStatus,
-  vectorOf,
 } from './differences.ts';
 import { type Case, undefinedAfter } from './generate.ts';
 import type { Outcome } from './records.ts';
@@ -44,7 +43,7 @@ export const differences = (
   // Neither ended.
   if (native.vector === -1 && ours.vector === -1 && ours.thrown === null) return [];
   if (ours.thrown !== null) return [`threw: ${ours.thrown}`];
-  differ('vector', `${vectorOf(native)}`, `${vectorOf(ours)}`);
+  differ('vector', `${native.vector}`, `${ours.vector}`);
   differ('rip', at(native.rip), at(ours.rip));
   if (out.length === 0 && native.vector === PAGE_FAULT) {
     // What the kernel's half has at an address, and how an access wraps there, is nothing to compare.

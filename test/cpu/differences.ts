@@ -93,9 +93,6 @@ const TRANSFERS = names('jmp call ret');
 export const jumpsAstray = (c: Case, native: Outcome, ours: Outcome): boolean =>
   native.vector === 13 && ours.vector === 13 && uses(c, TRANSFERS) && ours.rip >= 2 ** 47;
 
-/** A non-canonical address is #SS with a stack pointer as its base; here it is #GP, and both end a program. */
-export const vectorOf = (o: Outcome): number => (o.vector === 12 ? 13 : o.vector);
-
 /** An MMX store that faults has set TOP to 0 already on the processor; here nothing has happened. */
 export const entersMmxBeforeFault = (c: Case, native: Outcome): boolean =>
   native.vector !== 3 && c.steps.some((s) => s.insn.operands.some((o) => o.kind === 'mm'));
