@@ -98,7 +98,7 @@ export interface Cpu {
    * bounds the number of blocks entered, roughly.
    */
   run(budget: number): number;
-  /** The pending exception after STATUS.fault. */
+  /** The pending exception after STATUS.fault; addresses of the kernel's half are negative. */
   readonly exception: { vector: number; errorCode: number; address: number };
   /** The system call arguments as numbers: rdi, rsi, rdx, r10, r8, r9 (unsigned). */
 }

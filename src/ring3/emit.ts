@@ -36,7 +36,7 @@ export interface Loop {
 }
 
 /** Fields of the CPU block that semantics may touch by name (layout.ts). */
-export type Field = 'fsBase' | 'gsBase' | 'mxcsr' | 'df' | 'rflagsRest' | 'fcw' | 'fsw' | 'ftw';
+export type Field = 'fsBase' | 'gsBase' | 'mxcsr' | 'df' | 'rflagsRest' | 'selectors' | 'fcw' | 'fsw' | 'ftw';
 
 export interface Emit {
   readonly insn: Insn;

@@ -53,6 +53,8 @@ export const OFF = {
 
   /** i32: 1 while SSE arithmetic honours MXCSR to the letter (Emit.exactFp) */ exactFp: 0x298,
 
+  /** u8[4]: the selectors in ES, FS, GS and DS, in this order */ selectors: 0x29c,
+
   // Not part of a task's context.
   /** i32: counted down at back-edges and calls; below 0 the task is preempted */ budget: 0x2a0,
   /** i32: bytes of host stack that nested translated calls take, estimated */ depth: 0x2a4,

@@ -10,7 +10,7 @@ import type { SemanticsTable } from './emit.ts';
 import { readFxsave, writeFxsave } from './fpu-image.ts';
 import type { CpuState, HelperTable } from './helpers.ts';
 import { buildCoreModule, createHandlers } from './interp/handlers.ts';
-import { ARITH_FLAGS, CONTEXT_BYTES, CPU, FLAG, OFF, PAGE, STATUS, VECTOR } from './layout.ts';
+import { ARITH_FLAGS, CONTEXT_BYTES, CPU, FLAG, GPR, OFF, PAGE, STATUS, VECTOR } from './layout.ts';
 import { createFrames } from './mmu/frames.ts';
 import { createPageTable, type MmuTable } from './mmu/page-table.ts';
 import { throughStack } from './stack-segment.ts';
@@ -88,20 +88,39 @@ export const createCpu = (options: CpuOptions): Cpu => {
   };
 
   const ACCESS = ['read', 'write', 'exec'] as const;
+  /** Words that generated code and helpers access memory by. */
+  const ADDRESSES = [
+    ...[OFF.cr2, OFF.helperAddress, OFF.rip],
+    ...[GPR.rsi, GPR.rdi, GPR.rsp].map((reg) => OFF.gpr + 8 * reg),
+  ];
+  /** Error codes of page faults in user mode. */
+  const ERROR = [4, 6, 20] as const;
   /** Asks the kernel for a page; raises when it refuses. */
   const fault = (address: number, access: 0 | 1 | 2): boolean => {
-    // Non-canonical addresses are a #GP, the kernel's half an ordinary page fault (Intel SDM volume 3, 3.3.7.1).
-    if (address >= 2 ** 47 && address < 2 ** 64 - 2 ** 47) {
+    if (address >= 2 ** 47) return astrayAt(address, access);
+    if (hooks.pageFault(address, ACCESS[access])) return true;
+    const present = (need().get(Math.floor(address / PAGE)) & 7) !== 0 ? 1 : 0;
+    setWord64(OFF.cr2, address);
+    raise(VECTOR.PF, present | ERROR[access]);
+    return false;
+  };
+  /** Addresses that are not canonical are a #GP, the kernel's half an ordinary page fault (Intel SDM volume 3, 3.3.7.1). */
+  const astrayAt = (address: number, access: 0 | 1 | 2): boolean => {
+    if (address < 2 ** 64 - 2 ** 47) {
       astray = access !== 2;
       raise(VECTOR.GP);
       return false;
     }
-    if (hooks.pageFault(address, ACCESS[access])) return true;
-    const present = address < 2 ** 47 && need().get(Math.floor(address / PAGE)) !== 0 ? 1 : 0;
-    setWord64(OFF.cr2, address);
-    raise(VECTOR.PF, 4 | present | (access === 1 ? 2 : access === 2 ? 16 : 0));
+    // The number is rounded; one of these words is where it comes from.
+    const exact = ADDRESSES.find((off) => word64(off) === address);
+    if (exact === undefined) setWord64(OFF.cr2, address);
+    else u64[(CPU + OFF.cr2) >>> 3] = u64[(CPU + exact) >>> 3] as bigint;
+    raise(VECTOR.PF, ERROR[access]);
     return false;
   };
+  /** An access that begins below the end of the user's half and ends beyond it; it has raised then. */
+  const leavesHalf = (address: number, bytes: number): boolean =>
+    address < 2 ** 47 && address + bytes > 2 ** 47 && !astrayAt(2 ** 47, 0);
   /** Physical address, with the page made present; 0 when an exception is pending. */
   const physical = (address: number, access: 0 | 1 | 2): number => {
     const bit = access === 0 ? 1 : access === 1 ? 2 : 4;
@@ -116,6 +135,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
   /** Both parts of an access that crosses a page: physical addresses and the bytes of the first. */
   const parts = (bytes: number, access: 0 | 1): { first: number; second: number; split: number } | null => {
     const address = word64(OFF.cr2);
+    if (leavesHalf(address, bytes)) return null;
     const split = PAGE - (address % PAGE);
     const first = physical(address, access);
     if (first === 0) return null;
@@ -251,6 +271,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
     run: 0,
     address: () => word64(OFF.helperAddress),
     load(address, n) {
+      if (leavesHalf(address, n)) return null;
       let done = 0;
       while (done < n) {
         const p = physical(address + done, 0);
@@ -262,6 +283,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
       return scratch.subarray(0, n);
     },
     store(address, bytes) {
+      if (leavesHalf(address, bytes.length)) return false;
       const places: [number, number][] = [];
       let done = 0;
       while (done < bytes.length) {
@@ -389,7 +411,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
       return {
         vector: i32[at(OFF.vector)] as number,
         errorCode: i32[at(OFF.errorCode)] as number,
-        address: word64(OFF.cr2),
+        address: (i32[at(OFF.cr2) + 1] as number) * TWO32 + (u32[at(OFF.cr2)] as number),
       };
     },
     run(budget) {

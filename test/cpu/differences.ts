@@ -25,10 +25,6 @@ const EXCLUDED: Readonly<Record<string, string>> = {
 /** The same for single rows, by what their text contains. */
 const EXCLUDED_ROWS: readonly (readonly [RegExp, string])[] = [
   [/ SYSENTER/, 'enters the host kernel for 32-bit programs'],
-  [
-    / (SGDT|SIDT|SLDT|STR|SMSW) /,
-    'Linux emulates these for programs where UMIP forbids them; Kanmon raises #GP',
-  ],
 ];
 
 export const excludedNames: readonly string[] = Object.keys(EXCLUDED);

@@ -109,9 +109,11 @@ export const frameBuffer = (): FrameBuffer => {
   return { bytes, dv: new DataView(bytes.buffer) };
 };
 
+/** Two's complement of an integer, |v| <= 2^53. */
 const put64 = (dv: DataView, offset: number, v: number): void => {
-  dv.setUint32(offset, v % HALF, true);
-  dv.setUint32(offset + 4, Math.floor(v / HALF), true);
+  const high = Math.floor(v / HALF);
+  dv.setUint32(offset, v - high * HALF, true);
+  dv.setUint32(offset + 4, high, true);
 };
 const get64 = (dv: DataView, offset: number): number =>
   dv.getUint32(offset + 4, true) * HALF + dv.getUint32(offset, true);

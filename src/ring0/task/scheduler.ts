@@ -1,10 +1,11 @@
 // The run loop: takes a runnable task, puts it on the CPU, and acts on why the CPU came back (round robin, one
 // task at a time, preempted by budget). The machine calls `runSlice` between host events.
 
-import { SIG } from '../../abi/signal.ts';
+import { SEGV, SIG } from '../../abi/signal.ts';
 import type { Cpu } from '../../ring3/cpu.ts';
 import { FLAG, STATUS, VECTOR } from '../../ring3/layout.ts';
 import type { Kernel } from '../kernel.ts';
+import { TASK_SIZE } from '../mm/layout.ts';
 import { isBlock } from '../wait.ts';
 import { deliver } from './deliver.ts';
 import { exitGroup } from './exit.ts';
@@ -23,6 +24,8 @@ export { park, work } from './deliver.ts';
 const LEAST_BUDGET = 500;
 const LONG_SLICE_NS = 4e6;
 const SHORT_SLICE_NS = 1e6;
+/** The bit of a page fault's error code that says a page was there. */
+const PF_PRESENT = 1;
 /** Returns from the CPU that do not use up the budget (faults, exec) before it is the next one's turn. */
 const RETURNS = 256;
 /** A timer this near (ns) is waited for by looking at the clock: the host's own timers are no finer than 1 ms. */
@@ -129,6 +132,13 @@ const fault = (task: Task): void => {
     return;
   }
   task.trap.cr2 = address;
+  // Nobody is to learn what is mapped there (set_signal_archinfo in arch/x86/mm/fault.c).
+  if (address < 0 || address >= TASK_SIZE) task.trap.errorCode |= PF_PRESENT;
+  if (address < 0) {
+    markFault(cpu);
+    forceSignal(task, { signo: SIG.SIGSEGV, errno: 0, code: SEGV.SEGV_MAPERR, addr: address });
+    return;
+  }
   const access = (errorCode & 16) !== 0 ? 'exec' : (errorCode & 2) !== 0 ? 'write' : 'read';
   const r = task.mm.fault(address, access);
   if (r === 'resolved') return;

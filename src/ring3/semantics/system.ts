@@ -4,10 +4,19 @@
 import type { Semantics, SemanticsTable } from '../emit.ts';
 import type { CpuState, HelperTable } from '../helpers.ts';
 import { CPU, GPR, OFF, VECTOR } from '../layout.ts';
-import { i32, i64, select } from '../wasm/ir.ts';
+import { i32, i64, select, type Val } from '../wasm/ir.ts';
 import { cpuidHelper, XCR0 } from './cpuid.ts';
 import { low32, memory, operand, widthOf, zero } from './integer-width.ts';
-import { CODE_SELECTOR, DATA_SELECTOR, loadSelector, SREG, visible } from './segment.ts';
+import {
+  CODE_SELECTOR,
+  CODE32_SELECTOR,
+  DATA_SELECTOR,
+  loadSelector,
+  names,
+  SREG,
+  segmentHelpers,
+  visible,
+} from './segment.ts';
 
 const gp: Semantics = (e) => e.raise(VECTOR.GP, 0);
 const ud: Semantics = (e) => e.raise(VECTOR.UD);
@@ -36,6 +45,33 @@ const xgetbv: Semantics = (e) => {
   e.setGpr(GPR.rax, 32, i32.const(XCR0));
   e.setGpr(GPR.rdx, 32, i32.const(0));
 };
+
+/**
+ * SGDT and SIDT: what Linux gives programs where the processor forbids them the real ones (arch/x86/kernel/umip.c), a
+ * limit of 0 and an address that is none.
+ */
+const tableRegister =
+  (base: bigint): Semantics =>
+  (e, i) => {
+    const at = e.let(e.address(memory(operand(i, 0))));
+    e.probeWrite(10, at);
+    e.store(16, at, i32.const(0));
+    e.store(64, i64.add(at, i64.const(2)), i64.const(base));
+  };
+
+/** SLDT, STR and SMSW in the same way: 16 bits to memory; of a register only the bits of the operand size change. */
+const systemWord =
+  (v: number): Semantics =>
+  (e, i) => {
+    const d = operand(i, 0);
+    if (d.kind !== 'reg' || d.width === 16) e.write(d, i32.const(v & 0xffff));
+    else if (d.width === 64) e.write(d, i64.const(BigInt(v)));
+    else {
+      const whole = { ...d, width: 64 } as const;
+      const kept = i64.and(e.read(whole), i64.const(-(2n ** 32n)));
+      e.write(whole, i64.or(kept, i64.const(BigInt(v))));
+    }
+  };
 
 const readBase =
   (field: 'fsBase' | 'gsBase'): Semantics =>
@@ -68,19 +104,25 @@ const verify =
   (write: boolean): Semantics =>
   (e, i) => {
     const v = e.let(i32.and(low32(e.read(operand(i, 0))), i32.const(0xffff)));
-    e.setFlags({ zf: write ? i32.eq(i32.or(v, i32.const(3)), i32.const(DATA_SELECTOR)) : visible(v) });
+    e.setFlags({ zf: write ? names(v, DATA_SELECTOR) : visible(v) });
   };
 
 /** LAR and LSL: a property of the descriptor, with ZF; else ZF = 0 and nothing written. */
 const describe =
-  (code: number, data: number): Semantics =>
+  ({ code, code32, data, number }: Record<'code' | 'code32' | 'data' | 'number', number>): Semantics =>
   (e, i) => {
     const d = operand(i, 0);
     const w = widthOf(d);
     const v = e.let(i32.and(low32(e.read(operand(i, 1))), i32.const(0xffff)));
     const ok = e.let(visible(v));
-    const isCode = i32.eq(i32.or(v, i32.const(3)), i32.const(CODE_SELECTOR));
-    e.if(ok, () => e.write(d, zero(w, i64.extendU(select(isCode, i32.const(code), i32.const(data))))));
+    const of = (selector: number, is: number, otherwise: Val): Val =>
+      select(names(v, selector), i32.const(is), otherwise);
+    const described = of(
+      CODE_SELECTOR,
+      code,
+      of(CODE32_SELECTOR, code32, of(DATA_SELECTOR, data, i32.const(number))),
+    );
+    e.if(ok, () => e.write(d, zero(w, i64.extendU(described))));
     e.setFlags({ zf: ok });
   };
 
@@ -124,9 +166,14 @@ export const systemSemantics: SemanticsTable = {
   lgs: loadFar(SREG.gs),
   verr: verify(false),
   verw: verify(true),
-  // Access rights and limit as Linux sets up its flat user segments.
-  lar: describe(0xaffb00, 0xcff300),
-  lsl: describe(0xffffffff | 0, 0xffffffff | 0),
+  // Access rights and limit as Linux sets up its flat user segments; the limit of the last is node and processor.
+  lar: describe({ code: 0xaffb00, code32: 0xcffb00, data: 0xcff300, number: 0x40f500 }),
+  lsl: describe({ code: -1, code32: -1, data: -1, number: 0 }),
+  sgdt: tableRegister(0xfffffffffffe0000n),
+  sidt: tableRegister(0xffffffffffff0000n),
+  sldt: systemWord(0),
+  str: systemWord(0x40),
+  smsw: systemWord(0x80050033),
   clc: (e) => e.setFlags({ cf: i32.const(0) }),
   stc: (e) => e.setFlags({ cf: i32.const(1) }),
   cmc: (e) => e.setFlags({ cf: i32.xor(e.flag('cf'), i32.const(1)) }),
@@ -153,6 +200,7 @@ const rdtsc = (cpu: CpuState): number => {
 };
 
 export const systemHelpers: HelperTable = {
+  ...segmentHelpers,
   cpuid: cpuidHelper,
   rdtsc,
   /** IA32_TSC_AUX as Linux sets it: node and processor number, both 0. */

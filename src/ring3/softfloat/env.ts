@@ -43,10 +43,10 @@ export const sseEnv = (mxcsr: number): Env => ({
   wrap: 0,
 });
 
-/** `fcw`: the x87 control word. Precision 24, 53 or 64 from its PC field. */
+/** `fcw`: the x87 control word. Precision 24, 53 or 64 from its PC field, whose reserved value 1 is 64 as well (seen on the processor). */
 export const x87Env = (fcw: number): Env => ({
   rounding: (fcw >> 10) & 3,
-  precision: [24, 24, 53, 64][(fcw >> 8) & 3] ?? 64,
+  precision: [24, 64, 53, 64][(fcw >> 8) & 3] ?? 64,
   daz: false,
   ftz: false,
   nans: 'x87',

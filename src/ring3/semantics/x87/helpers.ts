@@ -165,7 +165,8 @@ const comparison =
     if (toFlags) {
       const flags =
         (bits & FSW.C0 ? FLAG.CF : 0) | (bits & FSW.C2 ? FLAG.PF : 0) | (bits & FSW.C3 ? FLAG.ZF : 0);
-      if (goOn) cpu.setRflags(flags, FLAG.CF | FLAG.PF | FLAG.ZF | FLAG.OF | FLAG.SF | FLAG.AF);
+      // Also when the exception is not masked (seen on the processor).
+      cpu.setRflags(flags, FLAG.CF | FLAG.PF | FLAG.ZF | FLAG.OF | FLAG.SF | FLAG.AF);
     } else st.setConditions(cpu, bits, FSW.C0 | FSW.C2 | FSW.C3);
     if (goOn) popAfter(cpu, arg);
     return 0;
