@@ -351,7 +351,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   };
 
   /** Reads the code at ip into ops; false when its page has to be made present first. */
-  const predecode = (ip: number, exact: boolean): boolean => {
+  const predecode = (ip: number): boolean => {
     const frame = frameOf(Math.floor(ip / PAGE));
     if (frame === 0) return false;
     let op = arena.room(MAX_INSNS + 2);
@@ -362,23 +362,18 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     }
     stretch.op = op;
     op += OP_BYTES;
-    let insns = 0;
-    let next = ip;
-    let flow: number = RESULT.stop;
-    if (!exact) {
-      const r = handlers.predecode(frame * PAGE + (ip & (PAGE - 1)), ip, op, MAX_INSNS);
-      insns = r & RESULT.insns;
-      next += r >>> RESULT.bytesShift;
-      flow = (r >>> RESULT.flowShift) & RESULT.flow;
-      op += insns * OP_BYTES;
-    }
+    const r = handlers.predecode(frame * PAGE + (ip & (PAGE - 1)), ip, op, MAX_INSNS);
+    let insns = r & RESULT.insns;
+    let next = ip + (r >>> RESULT.bytesShift);
+    let flow = (r >>> RESULT.flowShift) & RESULT.flow;
+    op += insns * OP_BYTES;
     stretch.failed = '';
     if (flow === RESULT.stop) {
       const rest = decodeRun(next, MAX_INSNS - insns);
       if (rest.failed === 'page' && insns + rest.insns.length === 0) return false;
       stretch.failed = rest.failed;
-      handlers.ensure(rest.insns, exact);
-      writeBody(op, rest.insns, exact);
+      handlers.ensure(rest.insns);
+      writeBody(op, rest.insns);
       insns += rest.insns.length;
       const last = rest.insns[rest.insns.length - 1];
       flow = last ? flowNumber(last) : 0;
@@ -400,10 +395,10 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     u32[word + OP.imm / 4 + 1] = Math.floor(target / 4294967296);
   };
 
-  const writeBody = (at: number, insns: readonly Insn[], exact: boolean): void => {
+  const writeBody = (at: number, insns: readonly Insn[]): void => {
     let op = at;
     for (const i of insns) {
-      const fn = handlers.index(i, exact);
+      const fn = handlers.index(i);
       if (fn === PSEUDO.undefined) env.missing(i);
       writeOp(u32, op, fn, i);
       op += OP_BYTES;
@@ -473,7 +468,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   const blockFor = (ip: number, exact: boolean): Block | null => {
     const found = find(ip, exact);
     if (found) return found;
-    return predecode(ip, exact) ? build(ip, exact) : null;
+    return predecode(ip) ? build(ip, exact) : null;
   };
   const translate = (asked: readonly Block[]): void => {
     const [first] = asked;
@@ -580,7 +575,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       const exact = env.exactFp();
       let block = find(ip, exact);
       if (!block) {
-        while (!predecode(ip, exact)) {
+        while (!predecode(ip)) {
           // Absent: the page of ip itself, or the one its instruction runs into.
           const missing = frameOf(Math.floor(ip / PAGE)) === 0 ? ip : (Math.floor(ip / PAGE) + 1) * PAGE;
           if (!env.fetchable(missing)) return i32[(CPU + OFF.status) >>> 2] as number;
@@ -644,9 +639,8 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
         env.raise(i === 'undefined' ? VECTOR.UD : VECTOR.GP);
         return 0;
       }
-      const exact = env.exactFp();
-      handlers.ensure([i], exact);
-      writeBody(stepOp, [i], exact);
+      handlers.ensure([i]);
+      writeBody(stepOp, [i]);
       writePseudo(stepOp + OP_BYTES, PSEUDO.leave, ip, i.next);
       return stepOp;
     },

@@ -42,7 +42,8 @@ export interface Emit {
   readonly insn: Insn;
   /**
    * True when SSE arithmetic has to honour MXCSR to the letter (rounding, DAZ, FTZ, sticky flags, unmasked
-   * exceptions): code made while a program has changed MXCSR. False: round to nearest, flags not tracked.
+   * exceptions): the interpreter's, and regions made while a program has changed MXCSR. False: round to nearest, flags not
+   * tracked.
    */
   readonly exactFp: boolean;
 

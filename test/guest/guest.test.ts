@@ -1,5 +1,5 @@
 // Every C program below this folder runs on Linux and in Kanmon, in each tier; output and status must agree.
-// The first lines of a program may say how: `// cc: OPTIONS`, `// stdin: TEXT`.
+// The first lines of a program may say how: `// cc: OPTIONS`, `// stdin: TEXT`, `// tiers: NAMES` for some only.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
@@ -26,7 +26,8 @@ describe.each(sources.map((s) => [relative(here, s), s] as const))('%s', (_name,
     compile(source, program, ['-pthread', ...(directive(text, 'cc')?.split(' ') ?? []), '-lm']);
     return native([program], { cwd: dir, stdin });
   };
-  test.each(TIERS)('%s', async (tier) => {
+  const tiers = directive(text, 'tiers')?.split(' ') ?? TIERS;
+  test.each(TIERS.filter((t) => tiers.includes(t)))('%s', async (tier) => {
     want ??= reference();
     const got = await kanmon([program], { cwd: dir, stdin }, { tier });
     expect(got).toEqual(want);

@@ -79,12 +79,14 @@ const pseudoOps = (core: CoreFunctions, tail: Tail): readonly [number, Code][] =
   ];
 };
 
-/** A form in one of the two floating-point modes. */
-export const handlerKey = (form: number, exactFp: boolean): number => form * 2 + (exactFp ? 1 : 0);
+/**
+ * The interpreter keeps MXCSR's flags always: what a program has raised before it looks at them for the first time has mostly
+ * been raised here, and its shortcuts make that cheap.
+ */
+const EXACT_FP = true;
 
 const handlerBody = (
   insn: Insn,
-  exactFp: boolean,
   core: CoreFunctions,
   tail: Tail,
   semantics: SemanticsTable,
@@ -92,12 +94,12 @@ const handlerBody = (
 ): Code | null => {
   const meaning = semantics[insn.row.semantics];
   if (!meaning) return null;
-  const emit = new InterpEmit(insn, core, tail, exactFp, helperNumber);
+  const emit = new InterpEmit(insn, core, tail, EXACT_FP, helperNumber);
   meaning(emit, insn);
   return emit.finish();
 };
 
-/** The core module with handlers for the forms of `samples`; handler i, of key `keys[i]`, is at FIRST_HANDLER + i. */
+/** The core module with handlers for the forms of `samples`; handler i, of form `keys[i]`, is at FIRST_HANDLER + i. */
 export const buildCoreModule = (
   samples: readonly Insn[],
   semantics: SemanticsTable,
@@ -113,10 +115,10 @@ export const buildCoreModule = (
   const funcs: number[] = [];
   const seen = new Set<number>();
   for (const insn of samples) {
-    const key = handlerKey(insn.form, false);
+    const key = insn.form;
     if (seen.has(key)) continue;
     seen.add(key);
-    const body = handlerBody(insn, false, core, tail, semantics, helperNumber);
+    const body = handlerBody(insn, core, tail, semantics, helperNumber);
     if (!body) continue;
     keys.push(key);
     funcs.push(mb.func(['i32'], ['i32'], body));
@@ -128,12 +130,12 @@ export const buildCoreModule = (
 
 export interface Handlers {
   /** Table index of the handler of an instruction; PSEUDO.undefined when its meaning is missing. */
-  readonly index: (insn: Insn, exactFp: boolean) => number;
+  readonly index: (insn: Insn) => number;
   /** Builds the handlers of those instructions that have none yet, in one module. */
-  readonly ensure: (insns: readonly Insn[], exactFp: boolean) => void;
+  readonly ensure: (insns: readonly Insn[]) => void;
   /**
    * Reads up to `most` instructions at physical address `code`, guest address `ip`, into ops from `op` on, as far as
-   * they have handlers for fast arithmetic. Returns a RESULT of predecoder.ts.
+   * they have handlers. Returns a RESULT of predecoder.ts.
    */
   readonly predecode: (code: number, ip: number, op: number, most: number) => number;
   /** A free place in the code table. */
@@ -155,16 +157,16 @@ export const createHandlers = (
   const tables = mem.allocContiguous(Math.ceil(PREDECODER_BYTES / PAGE));
   if (tables === 0) throw new RangeError('memoryBytes is too small for the tables of the predecoder');
   writePredecoderTables(u8, tables);
-  /** Places of forms without an immediate, in fast arithmetic, where the predecoder looks them up; 0 for none. */
+  /** Places of forms without an immediate, where the predecoder looks them up; 0 for none. */
   const plain = (tables + HANDLERS_AT) >>> 1;
-  /** Those of other keys, and the few beyond 16 bits. */
+  /** Those of other forms, and the few beyond 16 bits. */
   const others = new Map<number, number>();
-  const isPlain = (key: number): boolean => (key & 1) === 0 && key < PLAIN_FORMS * 2;
-  const placeOf = (key: number): number =>
-    (isPlain(key) ? (u16[plain + (key >>> 1)] as number) : 0) || (others.get(key) ?? 0);
-  const setPlace = (key: number, place: number): void => {
-    if (isPlain(key) && place < 65536) u16[plain + (key >>> 1)] = place;
-    else others.set(key, place);
+  const isPlain = (form: number): boolean => form < PLAIN_FORMS;
+  const placeOf = (form: number): number =>
+    (isPlain(form) ? (u16[plain + form] as number) : 0) || (others.get(form) ?? 0);
+  const setPlace = (form: number, place: number): void => {
+    if (isPlain(form) && place < 65536) u16[plain + form] = place;
+    else others.set(form, place);
   };
   let used = FIRST_HANDLER;
   for (let i = 0; i < prebuilt.length; i++) setPlace(prebuilt[i] as number, used++);
@@ -181,26 +183,23 @@ export const createHandlers = (
   }
   const { predecode } = core as unknown as { readonly predecode: Predecode };
   return {
-    index: (insn, exactFp) => placeOf(handlerKey(insn.form, exactFp)) || PSEUDO.undefined,
+    index: (insn) => placeOf(insn.form) || PSEUDO.undefined,
     predecode: (code, ip, op, most) => predecode(code, ip, op, most, tables),
     slot,
     free(place) {
       table.set(place, null);
       unused.push(place);
     },
-    ensure(insns, exactFp) {
+    ensure(insns) {
       const missing = new Map<number, Insn>();
-      for (const i of insns) {
-        const key = handlerKey(i.form, exactFp);
-        if (placeOf(key) === 0) missing.set(key, i);
-      }
+      for (const i of insns) if (placeOf(i.form) === 0) missing.set(i.form, i);
       if (missing.size === 0) return;
       const mb = new ModuleBuilder();
       const fns = importCore(mb, 'handlers');
       const tail: Tail = (code, op) => code.returnCall(fns.next, [op]);
       const made: number[] = [];
       for (const [key, insn] of missing) {
-        const body = handlerBody(insn, exactFp, fns, tail, semantics, helperNumber);
+        const body = handlerBody(insn, fns, tail, semantics, helperNumber);
         if (!body) {
           setPlace(key, PSEUDO.undefined);
           continue;

@@ -14,13 +14,12 @@ import {
   ones,
   operand,
   pick,
-  scratched,
   setLowFloat,
   source,
   zero,
 } from './common.ts';
 import { F32, F64, I32, I64 } from './opcodes.ts';
-import { callExact, calm, inexactIsKnown, ordinary, settled } from './quick.ts';
+import { calm, inexactIsKnown, ordinary, settled, settledInexact } from './quick.ts';
 
 const { op } = v128;
 
@@ -36,7 +35,14 @@ const fromInteger =
     let r = wide ? f.convertI64S(v) : f.convertI32S(v);
     if (wide || t === 'f32') {
       const x = { name: wide ? 'fromInt64' : 'fromInt32', t, packed: false } as const;
-      r = settled(e, i, x, v, () => inexactIsKnown(e), e.let(r));
+      const bound = e.let(r);
+      const back = (): Val => (t === 'f32' ? f64.promote(bound) : bound);
+      // 2^63 saturates to a value that may be the operand.
+      const lost = (): Val =>
+        wide
+          ? i32.or(i64.ne(i64.truncSatF64S(back()), v), f64.eq(back(), f64.const(2 ** 63)))
+          : f64.ne(back(), f64.convertI32S(v));
+      r = settledInexact(e, i, x, v, { fine: () => i32.const(1), lost }, bound);
     }
     setLowFloat(e, t, dst, r);
   };
@@ -75,9 +81,17 @@ const toInteger =
     const r = doubleToInteger(e, x, wide);
     const how = { name: wide ? 'toInt64' : 'toInt32', t, packed: false, imm: truncate ? 1 : 0 } as const;
     const fits = f64.lt(f64.abs(x), f64.const(wide ? 2 ** 63 : 2 ** 31));
+    // The rounded value decides: of 32 bits, -2^31 - 0.5 is one that the bound above leaves to the helper.
     e.write(
       dst,
-      settled(e, i, how, v, () => i32.and(inexactIsKnown(e), fits), r),
+      settledInexact(
+        e,
+        i,
+        how,
+        v,
+        { fine: () => fits, lost: () => f64.ne(truncate ? f64.trunc(x) : x, double) },
+        r,
+      ),
     );
   };
 
@@ -94,6 +108,15 @@ const doublesToIntegers = (e: Emit, v: Val, truncate: boolean): Val => {
   return bitselect(op(I32.truncSatF64SZero, x), each32(0x80000000), pick(fits, ones, 4, 16, [0, 2, 4, 4]));
 };
 
+/** All lanes (of an i64: two floats) are well within 32-bit integers. */
+const inRange = (t: Float, v: Val): Val =>
+  t === 'f64'
+    ? v128.test(I64.allTrue, op(F64.lt, op(F64.abs, v), each64(0x41dfffffff000000n)))
+    : v128.test(
+        I32.allTrue,
+        op(F32.lt, op(F32.abs, v.t === 'i64' ? op(I64.splat, v) : v), each32(0x4f000000)),
+      );
+
 /** CVT(T)PS2DQ, CVT(T)PD2DQ into xmm, CVT(T)PS2PI, CVT(T)PD2PI into mm. */
 const packedToIntegers =
   (t: Float, truncate: boolean): Semantics =>
@@ -101,11 +124,14 @@ const packedToIntegers =
     const dst = operand(i, 0);
     const v = e.let(source(e, operand(i, 1)));
     let r: Val;
+    r = e.let(t === 'f32' ? floatsToIntegers(e, v, truncate) : doublesToIntegers(e, v, truncate));
     if (e.exactFp) {
       const imm = (truncate ? 1 : 0) | (dst.kind === 'mm' ? 2 : 0);
-      callExact(e, i, { name: 'toInt32', t, packed: true, imm }, v);
-      r = scratched('v128', 2);
-    } else r = t === 'f32' ? floatsToIntegers(e, v, truncate) : doublesToIntegers(e, v, truncate);
+      const x = { name: 'toInt32', t, packed: true, imm } as const;
+      const fits = (): Val =>
+        i32.and(inexactIsKnown(e), inRange(t, dst.kind === 'mm' && t === 'f32' ? low64(v) : v));
+      r = settled(e, i, x, v, fits, r);
+    }
     if (dst.kind === 'mm') {
       const v = e.let(low64(r));
       e.enterMmx();
@@ -152,10 +178,18 @@ const scalarToOther =
     const v = e.let(lowFloat(e, t, operand(i, 1)));
     const r = e.let(t === 'f32' ? f64.promote(v) : f32.demote(v));
     const x = { name: 'toFloat', t, packed: false } as const;
-    const quick = (): Val =>
-      t === 'f32' ? calm(t, v) : i32.and(i32.and(inexactIsKnown(e), calm(t, v)), ordinary('f32', r));
-    setLowFloat(e, t === 'f32' ? 'f64' : 'f32', dst, settled(e, i, x, v, quick, r));
+    const fine = (): Val =>
+      t === 'f32' ? calm(t, v) : i32.and(calm(t, v), i32.or(ordinary('f32', r), f64.eq(v, f64.const(0))));
+    const lost = (): Val => (t === 'f32' ? i32.const(0) : f64.ne(f64.promote(r), v));
+    setLowFloat(e, t === 'f32' ? 'f64' : 'f32', dst, settledInexact(e, i, x, v, { fine, lost }, r));
   };
+/** Of two lanes: the third and fourth of a result of floats are zero, those of an operand do not count. */
+const quickOther = (e: Emit, t: Float, v: Val, r: Val): Val => {
+  if (t === 'f32') return calm('f32', op(I64.splat, low64(v)));
+  const two = op(I64.splat, low64(r));
+  return i32.and(i32.and(inexactIsKnown(e), calm('f64', v)), ordinary('f32', two));
+};
+
 /** CVTPS2PD (two low floats), CVTPD2PS (zero above). */
 const packedToOther =
   (t: Float): Semantics =>
@@ -165,7 +199,7 @@ const packedToOther =
     const x = { name: 'toFloat', t, packed: true } as const;
     e.writeX(
       operand(i, 0),
-      settled(e, i, x, v, () => i32.const(0), r),
+      settled(e, i, x, v, () => quickOther(e, t, v, r), r),
     );
   };
 

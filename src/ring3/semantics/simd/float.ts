@@ -18,7 +18,16 @@ import {
 } from './common.ts';
 import type { ExactOp } from './exact-ops.ts';
 import { F32, F64, V } from './opcodes.ts';
-import { callExact, calm, inexactIsKnown, ordinary, settled } from './quick.ts';
+import {
+  type Arithmetic,
+  callExact,
+  calm,
+  exactOrOrdinary,
+  inexactIsKnown,
+  settled,
+  settledInexact,
+  settledScalar,
+} from './quick.ts';
 
 const { op } = v128;
 const scalarOps = { f32, f64 } as const;
@@ -28,12 +37,14 @@ type FloatOp = (a: Val, b: Val, t: Float, e: Emit) => Val;
 /** When native computation is enough in exact code; operands and result are bound. */
 type Quick = (e: Emit, t: Float, a: Val, b: Val, r: Val) => Val;
 
-const arithmeticQuick: Quick = (e, t, a, b, r) =>
-  i32.and(i32.and(inexactIsKnown(e), ordinary(t, r)), i32.and(calm(t, a), calm(t, b)));
-const unaryQuick: Quick = (e, t, _a, b, r) => i32.and(inexactIsKnown(e), i32.and(ordinary(t, r), calm(t, b)));
+const arithmeticQuick =
+  (name: Arithmetic): Quick =>
+  (e, t, a, b, r) => {
+    const operands = name === 'sqrt' ? calm(t, b) : i32.and(calm(t, a), calm(t, b));
+    return i32.and(i32.and(inexactIsKnown(e), exactOrOrdinary(name, t, a, b, r)), operands);
+  };
 /** Comparisons look at no mode; only NaNs and denormals raise anything. */
 const compareQuick: Quick = (_e, t, a, b) => i32.and(calm(t, a), calm(t, b));
-const never: Quick = () => i32.const(0);
 
 /** Packed: dst = f(dst, src). */
 const packed =
@@ -49,18 +60,13 @@ const packed =
   };
 /** Scalar, with a scalar wasm operator on the low lane. */
 const scalar =
-  (name: ExactOp, t: Float, quick: Quick, f: (a: Val, b: Val) => Val, imm = 0): Semantics =>
+  (name: Arithmetic, t: Float, f: (a: Val, b: Val) => Val): Semantics =>
   (e, i) => {
     const dst = operand(i, 0);
     const b = e.let(lowFloat(e, t, operand(i, 1)));
     const a = e.let(lowFloat(e, t, dst));
     const r = e.let(f(a, b));
-    setLowFloat(
-      e,
-      t,
-      dst,
-      settled(e, i, { name, t, packed: false, imm }, b, () => quick(e, t, a, b, r), r),
-    );
+    setLowFloat(e, t, dst, settledScalar(e, i, { name, t, packed: false }, a, b, r));
   };
 /** Scalar, with a vector operator of which the low lane is kept. */
 const lowOf =
@@ -77,10 +83,10 @@ const lowOf =
   };
 
 const arithmetic = (name: 'add' | 'sub' | 'mul' | 'div'): SemanticsTable => ({
-  [`${name}ps`]: packed(name, 'f32', arithmeticQuick, (a, b) => op(lane.f32[name], a, b)),
-  [`${name}pd`]: packed(name, 'f64', arithmeticQuick, (a, b) => op(lane.f64[name], a, b)),
-  [`${name}ss`]: scalar(name, 'f32', arithmeticQuick, f32[name]),
-  [`${name}sd`]: scalar(name, 'f64', arithmeticQuick, f64[name]),
+  [`${name}ps`]: packed(name, 'f32', arithmeticQuick(name), (a, b) => op(lane.f32[name], a, b)),
+  [`${name}pd`]: packed(name, 'f64', arithmeticQuick(name), (a, b) => op(lane.f64[name], a, b)),
+  [`${name}ss`]: scalar(name, 'f32', f32[name]),
+  [`${name}sd`]: scalar(name, 'f64', f64[name]),
 });
 
 /** x86: dst < src ? dst : src, which is pmin with the operands exchanged; max likewise. */
@@ -95,10 +101,10 @@ const extremum = (name: 'min' | 'max'): SemanticsTable => {
 };
 
 const sqrt: SemanticsTable = {
-  sqrtps: packed('sqrt', 'f32', unaryQuick, (_a, b) => op(lane.f32.sqrt, b)),
-  sqrtpd: packed('sqrt', 'f64', unaryQuick, (_a, b) => op(lane.f64.sqrt, b)),
-  sqrtss: scalar('sqrt', 'f32', unaryQuick, (_a, b) => f32.sqrt(b)),
-  sqrtsd: scalar('sqrt', 'f64', unaryQuick, (_a, b) => f64.sqrt(b)),
+  sqrtps: packed('sqrt', 'f32', arithmeticQuick('sqrt'), (_a, b) => op(lane.f32.sqrt, b)),
+  sqrtpd: packed('sqrt', 'f64', arithmeticQuick('sqrt'), (_a, b) => op(lane.f64.sqrt, b)),
+  sqrtss: scalar('sqrt', 'f32', (_a, b) => f32.sqrt(b)),
+  sqrtsd: scalar('sqrt', 'f64', (_a, b) => f64.sqrt(b)),
 };
 
 /** The eight predicates of CMPPS and its kin, as masks. */
@@ -151,16 +157,24 @@ const round =
   (e, i) => {
     const imm = immediate(e, i, 2) & 15;
     const mode = roundings[imm & 4 ? 0 : imm & 3] ?? 'nearest';
-    const quick: Quick = (e2, _t, _a, b) =>
-      i32.and(calm(t, b), imm & 8 && !(imm & 4) ? i32.const(1) : inexactIsKnown(e2));
-    if (isPacked) packed('round', t, quick, (_a, b) => op(lane[t][mode], b), imm)(e, i);
-    else scalar('round', t, quick, (_a, b) => scalarOps[t][mode](b), imm)(e, i);
+    if (isPacked) {
+      const quick: Quick = (e2, _t, _a, b) =>
+        i32.and(calm(t, b), imm & 8 && !(imm & 4) ? i32.const(1) : inexactIsKnown(e2));
+      packed('round', t, quick, (_a, b) => op(lane[t][mode], b), imm)(e, i);
+      return;
+    }
+    const dst = operand(i, 0);
+    const b = e.let(lowFloat(e, t, operand(i, 1)));
+    const r = e.let(scalarOps[t][mode](b));
+    const x = { name: 'round', t, packed: false, imm } as const;
+    const lost = (): Val => (imm & 8 ? i32.const(0) : scalarOps[t].ne(r, b));
+    setLowFloat(e, t, dst, settledInexact(e, i, x, b, { fine: () => calm(t, b), lost }, r));
   };
 
 const evens = { f32: [0, 2, 4, 6], f64: [0, 2] } as const;
 const odds = { f32: [1, 3, 5, 7], f64: [1, 3] } as const;
 const horizontal = (name: 'hadd' | 'hsub', t: Float): Semantics =>
-  packed(name, t, never, (a, b) =>
+  packed(name, t, arithmeticQuick('add'), (a, b) =>
     op(
       name === 'hadd' ? lane[t].add : lane[t].sub,
       pick(a, b, size[t], 16, evens[t]),
@@ -168,7 +182,7 @@ const horizontal = (name: 'hadd' | 'hsub', t: Float): Semantics =>
     ),
   );
 const addsub = (t: Float): Semantics =>
-  packed('addsub', t, arithmeticQuick, (a, b) =>
+  packed('addsub', t, arithmeticQuick('add'), (a, b) =>
     pick(op(lane[t].sub, a, b), op(lane[t].add, a, b), size[t], 16, t === 'f32' ? [0, 5, 2, 7] : [0, 3]),
   );
 

@@ -1,8 +1,8 @@
 // MXCSR: its bits, and when vector arithmetic has to be exact.
 //
-// Fast code computes with the host's operators: round to nearest, no flags. That is what a program can tell
-// apart from the processor only after it has touched MXCSR. So a program starts in fast code (0x1f80 from
-// execve), and turns to exact code when MXCSR asks for another rounding, for DAZ or FTZ, or unmasks an
+// Fast code computes with the host's operators: round to nearest, no flags. The interpreter does not use it
+// (interp/handlers.ts), so that flags are there when a program looks. Regions start in fast code (0x1f80 from
+// execve), and turn to exact code when MXCSR asks for another rounding, for DAZ or FTZ, or unmasks an
 // exception; and for good when LDMXCSR loads a value with a sticky flag clear, as feclearexcept does: it may
 // want to read the flags later. That last fact is kept in a bit of the CPU block's field that the
 // processor reserves, MXCSR_TRACKED. Images for the program (STMXCSR, FXSAVE, signal frames) are masked with
