@@ -21,6 +21,7 @@ export const DEFAULT_POLLMASK = POLL.POLLIN | POLL.POLLOUT | POLL.POLLRDNORM | P
 
 export const EPOLL_CTL = { EPOLL_CTL_ADD: 1, EPOLL_CTL_DEL: 2, EPOLL_CTL_MOD: 3 } as const;
 export const EPOLLEXCLUSIVE = 2 ** 28;
+export const EPOLLWAKEUP = 2 ** 29;
 export const EPOLLONESHOT = 2 ** 30;
 export const EPOLLET = 2 ** 31;
 export const EPOLL_CLOEXEC = 0o2000000;

@@ -49,6 +49,11 @@ export const isBlock = (r: Result): r is Block => typeof r !== 'number';
 export interface Waiter {
   /** Called by `wake`; must be idempotent. */
   wake(): void;
+  /**
+   * Of a waiter that shares an event with others of its kind (EPOLLEXCLUSIVE): whether somebody sleeps on it. Once
+   * one takes the event, those after it do not hear of it.
+   */
+  takes?(): boolean;
 }
 
 /** Parked waiters in order of arrival, each once. An array: queues are short, and the pipe's round trip goes through here. */
@@ -81,11 +86,22 @@ export const wake = (q: WaitQueue, n = Number.POSITIVE_INFINITY): number => {
   const { list } = q.waiters;
   const most = Math.min(n, list.length);
   let done = 0;
+  let taken = false;
+  let passed: Waiter[] | null = null;
   while (done < most) {
     const w = list.shift();
     if (w === undefined) break;
-    w.wake();
     done++;
+    if (w.takes !== undefined) {
+      if (taken) {
+        passed ??= [];
+        passed.push(w);
+        continue;
+      }
+      taken = w.takes();
+    }
+    w.wake();
   }
+  if (passed !== null) list.unshift(...passed);
   return done;
 };

@@ -2,7 +2,16 @@
 // looks only at what was woken (edge-triggered) or was ready last time (level-triggered).
 
 import { EBADF, EEXIST, EFAULT, EINVAL, ELOOP, ENOENT, ENOSPC, EPERM } from '../../abi/errno.ts';
-import { EPOLL_CLOEXEC, EPOLL_CTL, EPOLL_FLAGS, EPOLLET, EPOLLONESHOT, POLL } from '../../abi/poll.ts';
+import {
+  EPOLL_CLOEXEC,
+  EPOLL_CTL,
+  EPOLL_FLAGS,
+  EPOLLET,
+  EPOLLEXCLUSIVE,
+  EPOLLONESHOT,
+  EPOLLWAKEUP,
+  POLL,
+} from '../../abi/poll.ts';
 import { TIMESPEC } from '../../abi/time.ts';
 import {
   addr,
@@ -29,11 +38,17 @@ import { block, type Result, type Waiter, type WaitQueue, waitQueue, wake } from
 const O_RDWR = 2;
 const EVENT_BYTES = 12;
 const ALWAYS = POLL.POLLERR | POLL.POLLHUP;
-const MAX_NESTING = 5;
+/** Edges between epoll instances on one path, EP_MAX_NESTS in fs/eventpoll.c. */
+const MAX_NESTING = 4;
+/** Bits that are events rather than how to tell of them. */
+const EVENTS = 0xfffffff;
+/** What may be asked for together with EPOLLEXCLUSIVE. */
+const WITH_EXCLUSIVE = POLL.POLLIN | POLL.POLLOUT | ALWAYS | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE;
 
 interface Item extends Waiter {
+  readonly owner: Epoll;
   readonly file: OpenFile;
-  /** Requested events with EPOLLET and EPOLLONESHOT; 0 once a one-shot has fired. */
+  /** Requested events and POLLERR and POLLHUP, with EPOLLET and the like; no events once a one-shot has fired. */
   events: number;
   data: bigint;
   /** Something may have happened since it was last found idle. */
@@ -64,6 +79,7 @@ const deafen = (ep: Epoll, item: Item): void => {
 
 const newItem = (ep: Epoll, file: OpenFile, events: number, data: bigint): Item => {
   const item: Item = {
+    owner: ep,
     file,
     events,
     data,
@@ -74,6 +90,7 @@ const newItem = (ep: Epoll, file: OpenFile, events: number, data: bigint): Item 
       if (item.file.refs > 0) listen(item);
       wake(ep.queue);
     },
+    ...((events & EPOLLEXCLUSIVE) !== 0 ? { takes: () => ep.queue.waiters.size > 0 } : {}),
   };
   listen(item);
   return item;
@@ -81,9 +98,8 @@ const newItem = (ep: Epoll, file: OpenFile, events: number, data: bigint): Item 
 
 /** Ready events of an item, masked; an edge-triggered one must have been woken since. */
 const readyOf = (task: Task, item: Item): number => {
-  if (item.events === 0 || !item.pending) return 0;
-  const ready =
-    readyEvents(task, item.file) & ((item.events & 0xffff) | ALWAYS | (item.events & POLL.POLLRDHUP));
+  if ((item.events & EVENTS) === 0 || !item.pending) return 0;
+  const ready = readyEvents(task, item.file) & item.events & EVENTS;
   if (ready === 0) item.pending = false;
   return ready;
 };
@@ -120,19 +136,35 @@ const create = (task: Task, options: number): number => {
   return installOrRelease(task, anonymousFile(task.kernel, 'eventpoll', ops, O_RDWR), options !== 0);
 };
 
-/** Depth of epoll instances below a file; beyond the limit, or around a loop, Infinity. */
-const nesting = (file: OpenFile, target: Epoll, depth: number): number => {
-  const ep = epollOf(file);
-  if (!ep) return depth;
+/** Edges on the longest path down from an instance; Infinity when it leads to `target`. */
+const depthBelow = (ep: Epoll, target: Epoll, depth = 0): number => {
   if (ep === target || depth > MAX_NESTING) return Number.POSITIVE_INFINITY;
-  let deepest = depth;
+  let deepest = 0;
   for (const list of ep.items.values()) {
-    for (const i of list) deepest = Math.max(deepest, nesting(i.file, target, depth + 1));
+    for (const { file } of list) {
+      const inner = epollOf(file);
+      if (inner) deepest = Math.max(deepest, depthBelow(inner, target, depth + 1) + 1);
+    }
   }
   return deepest;
 };
 
+/** Edges on the longest path up from an instance, by way of the items that listen to it. */
+const depthAbove = (ep: Epoll): number => {
+  let highest = 0;
+  for (const w of ep.queue.waiters.list)
+    if ('owner' in w) highest = Math.max(highest, depthAbove((w as Item).owner) + 1);
+  return highest;
+};
+
+const mayNest = (ep: Epoll, inner: Epoll): boolean =>
+  depthBelow(inner, ep) + 1 + depthAbove(ep) <= MAX_NESTING;
+
 const control = (task: Task, epfd: number, op: number, target: number, event: number): number => {
+  const deletes = op === EPOLL_CTL.EPOLL_CTL_DEL;
+  const events = deletes ? 0 : task.mm.readU32(event);
+  const data = deletes ? 0n : task.mm.readBig(event + 4);
+  if (events === null || data === null) return -EFAULT;
   const outer = fileAt(task, epfd);
   const file = fileAt(task, target);
   if (!outer || !file) return -EBADF;
@@ -140,9 +172,15 @@ const control = (task: Task, epfd: number, op: number, target: number, event: nu
   if (!file.ops.poll) return -EPERM;
   const ep = epollOf(outer);
   if (!ep || outer === file) return -EINVAL;
+  const inner = epollOf(file);
+  if ((events & EPOLLEXCLUSIVE) !== 0) {
+    if (op === EPOLL_CTL.EPOLL_CTL_MOD) return -EINVAL;
+    if (op === EPOLL_CTL.EPOLL_CTL_ADD && (inner || (events & ~WITH_EXCLUSIVE) !== 0)) return -EINVAL;
+  }
+  if (op === EPOLL_CTL.EPOLL_CTL_ADD && inner && !mayNest(ep, inner)) return -ELOOP;
   const list = ep.items.get(target) ?? [];
   const item = list.find((i) => i.file === file);
-  if (op === EPOLL_CTL.EPOLL_CTL_DEL) {
+  if (deletes) {
     if (!item) return -ENOENT;
     deafen(ep, item);
     const rest = list.filter((i) => i !== item);
@@ -150,17 +188,14 @@ const control = (task: Task, epfd: number, op: number, target: number, event: nu
     else ep.items.set(target, rest);
     return 0;
   }
-  const events = task.mm.readU32(event);
-  const data = task.mm.readBig(event + 4);
-  if (events === null || data === null) return -EFAULT;
   if (op === EPOLL_CTL.EPOLL_CTL_ADD) {
     if (item) return -EEXIST;
-    if (nesting(file, ep, 0) > MAX_NESTING) return -ELOOP;
     if (!charge(ep.heap, COST.watch)) return -ENOSPC;
-    ep.items.set(target, [...list, newItem(ep, file, events, data)]);
+    ep.items.set(target, [...list, newItem(ep, file, events | ALWAYS, data)]);
   } else if (op === EPOLL_CTL.EPOLL_CTL_MOD) {
     if (!item) return -ENOENT;
-    item.events = events;
+    if (item.takes !== undefined) return -EINVAL;
+    item.events = events | ALWAYS;
     item.data = data;
     item.pending = true;
   } else return -EINVAL;
@@ -190,7 +225,7 @@ const wait = (task: Task, epfd: number, at: number, most: number, timeoutNs: num
     if (!task.mm.writeU32(to, ready) || !task.mm.writeBig(to + 4, item.data)) return n > 0 ? n : -EFAULT;
     n++;
     served.push([ready, item]);
-    if (item.events & EPOLLONESHOT) item.events = 0;
+    if (item.events & EPOLLONESHOT) item.events &= ~EVENTS;
     else if (item.events & EPOLLET) item.pending = false;
   }
   if (n > 0) {
