@@ -1,7 +1,7 @@
 // The directories of processes and threads: /proc/[pid], /proc/[pid]/task and /proc/[pid]/task/[tid] (proc(5)).
 
 import { ENOENT } from '../../abi/errno.ts';
-import type { Task } from '../task/types.ts';
+import type { Process, Task } from '../task/types.ts';
 import type { DirEntry, Inode, Path } from '../vfs/types.ts';
 import { type Find, guardedLink, ownerOf } from './proc-access.ts';
 import { fdDir, fdInfoDir, namespaceDir } from './proc-fd.ts';
@@ -10,12 +10,14 @@ import { dirEntry, PseudoDir, PseudoFile, type PseudoFs, PseudoLink } from './pr
 
 /** A directory whose nodes are made when they are first asked for. */
 class SubjectDir extends PseudoDir {
-  readonly #find: Find;
+  readonly find: Find;
+  readonly whole: boolean;
   readonly #make: ReadonlyMap<string, () => Inode>;
 
-  constructor(fs: PseudoFs, find: Find, make: ReadonlyMap<string, () => Inode>) {
+  constructor(fs: PseudoFs, find: Find, whole: boolean, make: ReadonlyMap<string, () => Inode>) {
     super(fs, 0o555, ownerOf(find, true));
-    this.#find = find;
+    this.find = find;
+    this.whole = whole;
     this.#make = make;
   }
 
@@ -24,7 +26,7 @@ class SubjectDir extends PseudoDir {
   }
 
   override lookup(name: string): Inode | number {
-    if (this.#find() === null) return -ENOENT;
+    if (this.find() === null) return -ENOENT;
     const known = super.lookup(name);
     if (known !== -ENOENT) return known;
     const node = this.#make.get(name)?.();
@@ -34,7 +36,7 @@ class SubjectDir extends PseudoDir {
   }
 
   override readdir(): readonly DirEntry[] | number {
-    if (this.#find() === null) return -ENOENT;
+    if (this.find() === null) return -ENOENT;
     const list: DirEntry[] = [];
     for (const name of this.#make.keys()) {
       const node = this.lookup(name);
@@ -127,5 +129,9 @@ export const processDir = (fs: PseudoFs, find: Find, whole: boolean, net: Pseudo
     if (row.only !== undefined && (row.only === 'process') !== whole) continue;
     make.set(row.name, () => new PseudoFile(fs, textFile(find, row), ownerOf(find, false)));
   }
-  return new SubjectDir(fs, find, make);
+  return new SubjectDir(fs, find, whole, make);
 };
+
+/** The process that a directory /proc/[pid] is about: null once it has gone, undefined when it is another directory. */
+export const processOfDirectory = (inode: Inode): Process | null | undefined =>
+  inode instanceof SubjectDir && inode.whole ? (inode.find()?.process ?? null) : undefined;

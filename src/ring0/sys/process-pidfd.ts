@@ -1,9 +1,11 @@
-// Descriptors that stand for processes (pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2)).
+// Descriptors that stand for processes (pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2)). A signal can be sent by
+// way of an open /proc/[pid], too.
 
 import { EBADF, EINVAL, EPERM, ESRCH } from '../../abi/errno.ts';
 import { SI, SIGINFO, SIGINFO_BYTES } from '../../abi/signal.ts';
 import { fd, flags, pid, signo, structInOrNull, uint } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
+import { processOfDirectory } from '../fs/proc-process.ts';
 import { anonymousFile } from '../task/anon.ts';
 import { kill, mayKill, userInfo } from '../task/signals.ts';
 import { validSignal } from '../task/sigset.ts';
@@ -60,8 +62,10 @@ export const rows = [
     { returns: 'int', family: ['signal', 'process'] },
     (task, number, signo, info, flags) => {
       if (flags !== 0) return -EINVAL;
-      const target = pidfdTarget(task, number);
-      if (target === null) return -EBADF;
+      const file = fileAt(task, number);
+      const target = processOfFile(file) ?? (file && processOfDirectory(file.inode));
+      if (target === undefined) return -EBADF;
+      if (target === null) return -ESRCH;
       if (signo !== 0 && !validSignal(signo)) return -EINVAL;
       if (task.kernel.processes.get(target.pid) !== target) return -ESRCH;
       if (info === null) return kill(task, target.pid, userInfo(task, signo));

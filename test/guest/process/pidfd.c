@@ -30,6 +30,13 @@ int main(void) {
   struct pollfd pf = {fd, POLLIN, 0};
   SHOW("poll", poll(&pf, 1, 0));
   SHOW("signal 0", syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0));
+  char path[32];
+  snprintf(path, sizeof path, "/proc/%d", p);
+  int dir = open(path, O_RDONLY | O_DIRECTORY);
+  SHOW("signal 0 by a directory of /proc", syscall(SYS_pidfd_send_signal, dir, 0, NULL, 0));
+  int tasks = openat(dir, "task", O_RDONLY | O_DIRECTORY);
+  SHOW("by one below it", syscall(SYS_pidfd_send_signal, tasks, 0, NULL, 0));
+  SHOW("waiting by it", waitid(3, dir, NULL, WEXITED));
   SHOW("not a pidfd", syscall(SYS_pidfd_send_signal, fds[0], 0, NULL, 0));
   int copy = syscall(SYS_pidfd_getfd, fd, fds[1], 0);
   printf("getfd %d\n", copy >= 0);
@@ -44,5 +51,6 @@ int main(void) {
   SHOW("waitid", waitid(3, fd, &si, WEXITED));
   printf("code %d status %d\n", si.si_code, si.si_status);
   SHOW("gone", syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0));
+  SHOW("gone from /proc", syscall(SYS_pidfd_send_signal, dir, 0, NULL, 0));
   return 0;
 }
