@@ -58,15 +58,13 @@ export const nodeHost = (): Host => {
     tuneEngine();
     core = loadCore();
   }
+  const sec = Math.floor(time.timeOrigin / 1000);
+  const epoch = { sec, nsec: Math.floor((time.timeOrigin - sec * 1000) * 1e6) };
   return {
     core,
     clock: {
       monotonic: () => Math.floor(time.now() * 1e6),
-      realtime() {
-        const ms = time.timeOrigin + time.now();
-        const sec = Math.floor(ms / 1000);
-        return { sec, nsec: Math.floor((ms - sec * 1000) * 1e6) };
-      },
+      epoch: () => epoch,
     },
     entropy,
     translations: translationWorker,

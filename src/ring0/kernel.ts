@@ -2,6 +2,7 @@
 // two machines in one process do not see each other.
 
 import type { Cpu } from '../ring3/cpu.ts';
+import type { Clock } from './clock.ts';
 import { type KernelHeap, kernelHeap } from './heap.ts';
 import type { MessageQueue } from './ipc/messages.ts';
 import type { IpcTable } from './ipc/objects.ts';
@@ -18,14 +19,6 @@ import { copyTable, newTable, releaseTable } from './vfs/fdtable.ts';
 import { newVfs, type Vfs } from './vfs/state.ts';
 import type { Inode, Mount } from './vfs/types.ts';
 import { type WaitQueue, waitQueue } from './wait.ts';
-
-/** Time as the host gives it. Injected, so that a run can be made deterministic. */
-export interface Clock {
-  /** Monotonic ns since boot of the machine. */
-  monotonic(): number;
-  /** Wall clock: whole seconds and ns. */
-  realtime(): { sec: number; nsec: number };
-}
 
 export interface Kernel {
   readonly cpu: Cpu;

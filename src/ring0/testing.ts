@@ -40,7 +40,7 @@ export const fakeKernel = (bytes = 16 * 1024 * 1024): TestKernel => {
     cpu: { frames, newPageTable } as unknown as Cpu,
     clock: {
       monotonic: () => now,
-      realtime: () => ({ sec: 1000000000 + Math.floor(now / 1e9), nsec: now % 1e9 }),
+      epoch: () => ({ sec: 1000000000, nsec: 0 }),
     },
     entropy: (into) => {
       for (let i = 0; i < into.length; i++) {

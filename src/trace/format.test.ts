@@ -21,7 +21,7 @@ const tracing = (rows: Row[], text: Partial<TextOptions> = {}, options: Partial<
   const machine = fakeMachine();
   const { kernel, task } = machine;
   Object.assign(kernel, { events: { signal: null, exit: null, fork: null, stop: null } });
-  Object.assign(kernel.clock, { realtime: () => ({ sec: 1700000000, nsec: 5000 }) });
+  Object.assign(kernel.clock, { monotonic: () => 0, epoch: () => ({ sec: 1700000000, nsec: 5000 }) });
   const mm = task.mm as unknown as Record<string, unknown>;
   const dv = new DataView(machine.u8.buffer);
   const guard = (n: number, read: (a: number) => number) => (a: number) =>

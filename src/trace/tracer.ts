@@ -6,6 +6,7 @@ import { SIG, signalName } from '../abi/signal.ts';
 import { type Call, RESTART, type Tap } from '../gate/call.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Row } from '../gate/row.ts';
+import { realtime } from '../ring0/clock.ts';
 import type { Kernel } from '../ring0/kernel.ts';
 import type { SigInfo, Task } from '../ring0/task/types.ts';
 import type { RestartRule } from '../ring0/wait.ts';
@@ -89,7 +90,7 @@ const BROKEN: Readonly<Record<RestartRule, number>> = {
 const utf8 = (s: string): string => String.fromCharCode(...new TextEncoder().encode(s));
 
 const seconds = (kernel: Kernel): number => {
-  const { sec, nsec } = kernel.clock.realtime();
+  const { sec, nsec } = realtime(kernel.clock);
   return sec + nsec / 1e9;
 };
 

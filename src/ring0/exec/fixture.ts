@@ -43,7 +43,7 @@ export const testMachine = (memory = 32 * 1024 * 1024): TestMachine => {
   } as unknown as Cpu;
   const kernel = createKernel({
     cpu,
-    clock: { monotonic: () => 1e9, realtime: () => ({ sec: 1_000_000, nsec: 0 }) },
+    clock: { monotonic: () => 1e9, epoch: () => ({ sec: 999_999, nsec: 0 }) },
     entropy: (into) => void into.fill(0xa5),
   });
   const mount = mountFs(kernel, newTmpfs(kernel, { mode: 0o755 }), null);

@@ -299,9 +299,8 @@ export const refreshVdso = (kernel: Kernel): void => {
   const { dv } = state.frames;
   const at = vdso.dataFrame * PAGE;
   dv.setUint32(at + VVAR.mode, state.tscIsClock ? MODE_TSC : MODE_SYSCALL, true);
-  const wall = kernel.clock.realtime();
-  const ns = BigInt(wall.sec) * 1_000_000_000n + BigInt(wall.nsec);
-  dv.setBigInt64(at + VVAR.realtime, ns - BigInt(Math.floor(kernel.clock.monotonic())), true);
+  const { sec, nsec } = kernel.clock.epoch();
+  dv.setBigInt64(at + VVAR.realtime, BigInt(sec) * 1_000_000_000n + BigInt(nsec), true);
 };
 
 /** Maps the data page and the image; the address for AT_SYSINFO_EHDR, or -errno. */

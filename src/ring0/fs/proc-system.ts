@@ -12,6 +12,7 @@ import {
   CPU_VENDOR,
   CPUINFO_FLAGS,
 } from '../../ring3/semantics/cpuid.ts';
+import { realtime } from '../clock.ts';
 import { maxFiles, maxWatches } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
 import { MAX_MAPPINGS, MMAP_MIN } from '../mm/layout.ts';
@@ -162,7 +163,7 @@ const uptime = (kernel: Kernel, time: CpuTime): string =>
   `${hundredths(kernel.clock.monotonic())} ${hundredths(time.idle)}\n`;
 
 const bootSeconds = (kernel: Kernel): number => {
-  const { sec, nsec } = kernel.clock.realtime();
+  const { sec, nsec } = realtime(kernel.clock);
   return Math.floor(sec + nsec / 1e9 - kernel.clock.monotonic() / 1e9);
 };
 

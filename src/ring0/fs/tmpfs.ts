@@ -6,6 +6,7 @@ import { EEXIST, EINVAL, ENODATA, ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY, EXDEV } fr
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, XATTR_CREATE, XATTR_REPLACE } from '../../abi/fcntl.ts';
 import { MAGIC, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../abi/stat.ts';
 import type { Frames } from '../../ring3/cpu.ts';
+import { realtime } from '../clock.ts';
 import { COST, charge, uncharge } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
 import { type PagedInode, pagedOps, releaseIfGone } from '../vfs/file.ts';
@@ -80,7 +81,7 @@ export class MemFs implements FileSystem {
   }
 
   now(): TimeSpec {
-    return this.#kernel.clock.realtime();
+    return realtime(this.#kernel.clock);
   }
 
   newIno(): number {

@@ -2,6 +2,7 @@
 
 import { E2BIG, EACCES, EAGAIN, EFAULT, EIDRM, ENOMEM, ENOMSG } from '../../abi/errno.ts';
 import { IPC_NOWAIT, MSG_EXCEPT, MSG_NOERROR, MSGMNB, MSGMNI } from '../../abi/ipc.ts';
+import { realtime } from '../clock.ts';
 import { charge, uncharge } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/types.ts';
@@ -46,7 +47,7 @@ export const messagesOf = (kernel: Kernel): IpcTable<MessageQueue> => {
   return kernel.ipc.messages;
 };
 
-const seconds = (kernel: Kernel): number => kernel.clock.realtime().sec;
+const seconds = (kernel: Kernel): number => realtime(kernel.clock).sec;
 
 /** msgget(2): the id. */
 export const getQueue = (task: Task, key: number, how: number): number => {

@@ -2,6 +2,7 @@
 
 import { EAGAIN, EIDRM, EINVAL, ENOMEM, ERANGE } from '../../abi/errno.ts';
 import { IPC_NOWAIT, SEM_UNDO, SEMMNI, SEMMSL, SEMVMX } from '../../abi/ipc.ts';
+import { realtime } from '../clock.ts';
 import { charge, uncharge } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Process, Task } from '../task/types.ts';
@@ -55,7 +56,7 @@ export const semaphoresOf = (kernel: Kernel): Semaphores => {
   return kernel.ipc.semaphores;
 };
 
-const seconds = (kernel: Kernel): number => kernel.clock.realtime().sec;
+const seconds = (kernel: Kernel): number => realtime(kernel.clock).sec;
 
 /** semget(2): the id. */
 export const getSet = (task: Task, key: number, n: number, how: number): number => {

@@ -12,6 +12,7 @@ import {
   SHM_REMAP,
   SHM_RND,
 } from '../../abi/shm.ts';
+import { realtime } from '../clock.ts';
 import {
   byId,
   type IpcObject,
@@ -50,7 +51,7 @@ export const segmentsOf = (kernel: Kernel): IpcTable<Segment> => {
   return state.shm as IpcTable<Segment>;
 };
 
-const seconds = (kernel: Kernel): number => kernel.clock.realtime().sec;
+const seconds = (kernel: Kernel): number => realtime(kernel.clock).sec;
 
 /** By id, or -EINVAL; -EIDRM for one that has been removed and replaced. */
 export const segmentById = (kernel: Kernel, id: number): Segment | number => byId(segmentsOf(kernel), id);

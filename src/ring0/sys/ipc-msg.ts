@@ -19,6 +19,7 @@ import {
 } from '../../abi/ipc.ts';
 import { addr, choice, commandArg, flags, int, long } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
+import { realtime } from '../clock.ts';
 import { getQueue, type MessageQueue, messagesOf, receive, removeQueue, send } from '../ipc/messages.ts';
 import { byId, highest, live, mayUse, owns, permFields } from '../ipc/objects.ts';
 import type { Task } from '../task/types.ts';
@@ -80,7 +81,7 @@ const set = (task: Task, q: MessageQueue, at: number): number => {
   q.gid = given.gid;
   q.mode = (q.mode & ~0o777) | (given.mode & 0o777);
   q.limit = given.qbytes;
-  q.ctime = task.kernel.clock.realtime().sec;
+  q.ctime = realtime(task.kernel.clock).sec;
   wake(q.toSend);
   wake(q.toReceive);
   return 0;

@@ -16,6 +16,7 @@ import {
 import { TIMESPEC } from '../../abi/time.ts';
 import { addr, choice, commandArg, flags, int, structInOrNull, uint } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
+import { realtime } from '../clock.ts';
 import { byId, highest, live, mayUse, owns, permFields } from '../ipc/objects.ts';
 import {
   getSet,
@@ -105,7 +106,7 @@ const ofOne = (task: Task, set: SemaphoreSet, sem: number, cmd: number, arg: num
       return waitersFor(task.kernel, set, sem, true);
     default:
       setValue(task, set, sem, arg);
-      set.ctime = task.kernel.clock.realtime().sec;
+      set.ctime = realtime(task.kernel.clock).sec;
       wake(set.changed);
       return 0;
   }
@@ -127,7 +128,7 @@ const ofAll = (task: Task, set: SemaphoreSet, cmd: number, at: number): number =
   const values = Array.from({ length: n }, (_, i) => dv.getUint16(i * 2, true));
   if (values.some((v) => v > SEMVMX)) return -ERANGE;
   for (const [i, v] of values.entries()) setValue(task, set, i, v);
-  set.ctime = task.kernel.clock.realtime().sec;
+  set.ctime = realtime(task.kernel.clock).sec;
   wake(set.changed);
   return 0;
 };
@@ -141,7 +142,7 @@ const change = (task: Task, set: SemaphoreSet, cmd: number, at: number): number 
     set.uid = given.uid;
     set.gid = given.gid;
     set.mode = (set.mode & ~0o777) | (given.mode & 0o777);
-    set.ctime = task.kernel.clock.realtime().sec;
+    set.ctime = realtime(task.kernel.clock).sec;
   }
   return 0;
 };

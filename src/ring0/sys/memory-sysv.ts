@@ -13,6 +13,7 @@ import {
 } from '../../abi/shm.ts';
 import { addr, choice, commandArg, flags, int, size } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
+import { realtime } from '../clock.ts';
 import { highest, mayUse, owns, permFields } from '../ipc/objects.ts';
 import { PAGE, pageUp } from '../mm/layout.ts';
 import {
@@ -98,7 +99,7 @@ const control = (task: Task, id: number, cmd: number, buf: number): number => {
       s.uid = given.uid;
       s.gid = given.gid;
       s.mode = (s.mode & ~0o777) | (given.mode & 0o777);
-      s.ctime = kernel.clock.realtime().sec;
+      s.ctime = realtime(kernel.clock).sec;
       return 0;
     }
     case SHMCTL.SHM_LOCK:

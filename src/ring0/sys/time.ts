@@ -16,6 +16,7 @@ import {
 } from '../../abi/time.ts';
 import { addr, choice, flags, structIn, structInOrNull, structOut, uint } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
+import { realtime } from '../clock.ts';
 import { deadlineOf, fromNs, isWallClock, readClock, type Time, validTime } from '../task/clock.ts';
 import { itimerNow, onCpuTime, processSystemNs, processUserNs, setItimer } from '../task/itimers.ts';
 import { settle } from '../task/runqueue.ts';
@@ -48,7 +49,7 @@ const sleep = (
 
 /** clock_nanosleep returns its errors as the others do, but knows which clocks it can sleep on. */
 const clockSleep = (task: Task, clock: number, options: number, time: Time, remaining: number): Result => {
-  if (onCpuTime(clock)) return clock === CLOCKS.CLOCK_THREAD_CPUTIME_ID ? -EINVAL : -EOPNOTSUPP;
+  if (onCpuTime(clock)) return -EOPNOTSUPP;
   if (!isWallClock(clock)) return readClock(task, clock) === -EINVAL ? -EINVAL : -EOPNOTSUPP;
   return sleep(task, clock, time, (options & TIMER_ABSTIME) !== 0, remaining);
 };
@@ -148,14 +149,14 @@ export const rows = [
     [structOut('tv', TIMEVAL), structOut('tz', TIMEZONE)],
     { returns: 'int', family: 'time' },
     (task, tv, tz) => {
-      const { sec, nsec } = task.kernel.clock.realtime();
+      const { sec, nsec } = realtime(task.kernel.clock);
       const usec = Math.floor(nsec / 1000);
       if (tv !== 0 && !TIMEVAL.write(task.mm, tv, { sec, usec })) return -EFAULT;
       return tz === 0 || TIMEZONE.write(task.mm, tz, {}) ? 0 : -EFAULT;
     },
   ),
   syscall('time', [addr('tloc')], { returns: 'int', family: 'time' }, (task, at) => {
-    const { sec } = task.kernel.clock.realtime();
+    const { sec } = realtime(task.kernel.clock);
     return at === 0 || task.mm.writeI64(at, sec) ? sec : -EFAULT;
   }),
   syscall('times', [structOut('buf', TMS)], { returns: 'int', family: ['time', 'process'] }, (task, at) => {

@@ -2,6 +2,7 @@
 
 import { EINVAL } from '../../abi/errno.ts';
 import { CLOCKS } from '../../abi/time.ts';
+import { realtime } from '../clock.ts';
 import { processSystemNs, processUserNs } from './itimers.ts';
 import { settle } from './runqueue.ts';
 import type { Task } from './types.ts';
@@ -60,7 +61,7 @@ const cpuNs = (task: Task, clock: number): number | null => {
 export const readClock = (task: Task, clock: number): Time | number => {
   const { clock: host } = task.kernel;
   if (isMonotonic(clock)) return fromNs(host.monotonic());
-  if (isRealtime(clock)) return host.realtime();
+  if (isRealtime(clock)) return realtime(host);
   const ns = cpuNs(task, clock);
   return ns === null ? -EINVAL : fromNs(ns);
 };
@@ -74,7 +75,7 @@ export const isWallClock = (clock: number): boolean =>
 export const monotonicAt = (task: Task, clock: number, t: Readonly<Time>): number => {
   const { clock: host } = task.kernel;
   if (!isRealtime(clock)) return toNs(t);
-  const now = host.realtime();
+  const now = realtime(host);
   return host.monotonic() + (t.sec - now.sec) * 1e9 + (t.nsec - now.nsec);
 };
 

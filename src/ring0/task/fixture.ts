@@ -104,7 +104,7 @@ export const fixture = (): Fixture => {
   };
   const kernel = createKernel({
     cpu: cpu as unknown as Cpu,
-    clock: { monotonic: () => now, realtime: () => ({ sec: Math.floor(now / 1e9), nsec: now % 1e9 }) },
+    clock: { monotonic: () => now, epoch: () => ({ sec: 0, nsec: 0 }) },
     entropy: () => {},
   });
   kernel.gate = {

@@ -2,6 +2,7 @@
 // FIFO is opened, and the counters for device numbers and mount ids.
 
 import { makedev } from '../../abi/stat.ts';
+import { realtime } from '../clock.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/types.ts';
 import type { Tty } from '../tty/types.ts';
@@ -68,4 +69,4 @@ export const vfsOf = (kernel: Kernel): Vfs => {
 export const anonymousDev = (kernel: Kernel): number => makedev(0, vfsOf(kernel).nextDev++);
 
 /** The time for inode time stamps. */
-export const now = (kernel: Kernel): TimeSpec => kernel.clock.realtime();
+export const now = (kernel: Kernel): TimeSpec => realtime(kernel.clock);

@@ -60,6 +60,17 @@ int main(void) {
   printf("realtime %d\n", clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &t, NULL));
   printf("reached %d\n", now(CLOCK_REALTIME) + 1000000 >= t.tv_sec * 1000000000LL + t.tv_nsec);
   printf("on cpu clock %d\n", clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &(struct timespec){0, 1}, NULL));
+  struct timespec one = {0, 1};
+  printf("on cpu clock, the call itself %ld", syscall(SYS_clock_nanosleep, CLOCK_THREAD_CPUTIME_ID, 0, &one, NULL));
+  printf(" %s\n", strerror(errno));
+  int backwards = 0;
+  for (int i = 0; i < 2000; i++) {
+    struct timespec a, b;
+    if (i % 2) clock_gettime(CLOCK_REALTIME, &a), syscall(SYS_clock_gettime, CLOCK_REALTIME, &b);
+    else syscall(SYS_clock_gettime, CLOCK_REALTIME, &a), clock_gettime(CLOCK_REALTIME, &b);
+    backwards += b.tv_sec < a.tv_sec || (b.tv_sec == a.tv_sec && b.tv_nsec < a.tv_nsec);
+  }
+  printf("the vDSO and the call agree %d\n", backwards == 0);
   printf("on no clock %d\n", clock_nanosleep(99, 0, &(struct timespec){0, 1}, NULL));
 
   // CPU time goes on while working and stands still while sleeping.
