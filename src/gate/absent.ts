@@ -76,12 +76,7 @@ export const ABSENT: Readonly<Record<string, Absence>> = {
     'process',
     'lsm_get_self_attr lsm_set_self_attr lsm_list_modules',
   ),
-  ...each(
-    EAFNOSUPPORT,
-    'not in yet: no address family',
-    'network',
-    'socket socketpair',
-  ),
+  ...each(EAFNOSUPPORT, 'not in yet: no address family', 'network', 'socket socketpair'),
   ...each(
     ENOSYS,
     'not in yet',
