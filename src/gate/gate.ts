@@ -312,6 +312,7 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
       const { call } = task;
       task.call = null;
       task.resume = undefined;
+      call?.block?.undo?.();
       if (call?.tapped) for (const tap of tapsOf(call.row)) tap.leave?.(call, shown);
     },
     attach: (tap, wants = () => true) => {

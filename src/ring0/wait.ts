@@ -25,6 +25,8 @@ export interface Block {
   readonly state: unknown;
   /** What the call returns instead when a signal interrupts it: the bytes that it has transferred already. */
   readonly partial?: number;
+  /** Takes back what the handler began, when the call ends without being tried again. */
+  readonly undo?: () => void;
 }
 
 /** A handler's result: a value >= 0, a negated errno, or a request to wait. */

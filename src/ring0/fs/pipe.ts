@@ -384,14 +384,16 @@ const openFifo = (task: Task, inode: Inode, flags: number): FileOps | number | B
     if (!waited) addReader(p);
     if (p.writers > 0 || flags & O_NONBLOCK) return ops;
     if (waited && p.writerOpens > waited.seen) return ops;
-    return block([p.toRead], 'restart', null, { seen: waited?.seen ?? p.writerOpens } satisfies OpenState);
+    const state: OpenState = { seen: waited?.seen ?? p.writerOpens };
+    return { ...block([p.toRead], 'restart', null, state), undo: () => dropReader(p) };
   }
   if (!waited) {
     if (p.readers === 0 && flags & O_NONBLOCK) return -ENXIO;
     addWriter(p);
   }
   if (p.readers > 0 || (waited && p.readerOpens > waited.seen)) return ops;
-  return block([p.toWrite], 'restart', null, { seen: waited?.seen ?? p.readerOpens } satisfies OpenState);
+  const state: OpenState = { seen: waited?.seen ?? p.readerOpens };
+  return { ...block([p.toWrite], 'restart', null, state), undo: () => dropWriter(p) };
 };
 
 /** Makes FIFOs openable on this machine. */
