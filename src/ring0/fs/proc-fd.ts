@@ -116,7 +116,8 @@ const fdInfo = (fs: PseudoFs, find: Find, fd: number): Inode =>
         const attr = file.inode.attr();
         const flags = (file.flags | (d.cloexec ? O_CLOEXEC : 0)) >>> 0;
         const ino = typeof attr === 'number' ? 0 : attr.ino;
-        return `pos:\t${file.pos}\nflags:\t0${flags.toString(8)}\nmnt_id:\t${file.path?.mount.id ?? 0}\nino:\t${ino}\n`;
+        const common = `pos:\t${file.pos}\nflags:\t0${flags.toString(8)}\nmnt_id:\t${file.path?.mount.id ?? 0}\nino:\t${ino}\n`;
+        return common + (file.ops.info?.(file) ?? '');
       },
     },
     ownerOf(find, false),

@@ -31,6 +31,7 @@ import { setTemporaryMask } from '../task/signals.ts';
 import { readSet } from '../task/sigset.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt, installOrRelease } from '../vfs/fdtable.ts';
+import { inodeId } from '../vfs/file.ts';
 import { eventQueues, readyEvents } from '../vfs/poll.ts';
 import type { FileOps, OpenFile } from '../vfs/types.ts';
 import { block, type Result, type Waiter, type WaitQueue, waitQueue, wake } from '../wait.ts';
@@ -124,6 +125,17 @@ const epollOps = (ep: Epoll): EpollOps => ({
     return 0;
   },
   pollQueues: () => [ep.queue],
+  info() {
+    let lines = '';
+    for (const [fd, list] of ep.items) {
+      for (const { file, events, data } of list.filter((i) => i.file.refs > 0)) {
+        const what = (events >>> 0).toString(16).padStart(8);
+        const tag = BigInt.asUintN(64, data).toString(16).padStart(16);
+        lines += `tfd: ${String(fd).padStart(8)} events: ${what} data: ${tag}  pos:${file.pos} ${inodeId(file.inode)}\n`;
+      }
+    }
+    return lines;
+  },
   release() {
     for (const list of ep.items.values()) for (const item of list) deafen(ep, item);
     ep.items.clear();

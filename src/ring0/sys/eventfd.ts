@@ -7,6 +7,7 @@ import { syscall } from '../../gate/row.ts';
 import { anonymousFile } from '../task/anon.ts';
 import type { Task } from '../task/types.ts';
 import { installOrRelease } from '../vfs/fdtable.ts';
+import { vfsOf } from '../vfs/state.ts';
 import type { FileOps } from '../vfs/types.ts';
 import { block, waitQueue, wake } from '../wait.ts';
 
@@ -14,7 +15,7 @@ const O_RDWR = 2;
 const O_NONBLOCK = 0o4000;
 const MAX = 0xfffffffffffffffen;
 
-const eventOps = (initial: number, semaphore: boolean): FileOps => {
+const eventOps = (initial: number, semaphore: boolean, id: number): FileOps => {
   let count = BigInt(initial);
   const queue = waitQueue();
   return {
@@ -39,12 +40,16 @@ const eventOps = (initial: number, semaphore: boolean): FileOps => {
     poll: () =>
       (count > 0n ? POLL.POLLIN | POLL.POLLRDNORM : 0) | (count < MAX ? POLL.POLLOUT | POLL.POLLWRNORM : 0),
     pollQueues: () => [queue],
+    info: () =>
+      `eventfd-count: ${count.toString(16).padStart(16)}\neventfd-id: ${id}\neventfd-semaphore: ${semaphore ? 1 : 0}\n`,
   };
 };
 
 const make = (task: Task, initial: number, options: number): number => {
   if (options & ~(EFD.EFD_SEMAPHORE | EFD.EFD_CLOEXEC | EFD.EFD_NONBLOCK)) return -EINVAL;
-  const ops = eventOps(initial, (options & EFD.EFD_SEMAPHORE) !== 0);
+  const vfs = vfsOf(task.kernel);
+  vfs.eventfds = (vfs.eventfds ?? 0) + 1;
+  const ops = eventOps(initial, (options & EFD.EFD_SEMAPHORE) !== 0, vfs.eventfds);
   const file = anonymousFile(task.kernel, 'eventfd', ops, O_RDWR | (options & EFD.EFD_NONBLOCK));
   return installOrRelease(task, file, (options & EFD.EFD_CLOEXEC) !== 0);
 };

@@ -18,6 +18,7 @@ import { COST, charge, type KernelHeap, uncharge } from '../heap.ts';
 import { anonymousFile } from '../task/anon.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt, installOrRelease } from '../vfs/fdtable.ts';
+import { inodeId } from '../vfs/file.ts';
 import type { Watch } from '../vfs/notify.ts';
 import { inodePermission, MAY } from '../vfs/perm.ts';
 import { vfsOf } from '../vfs/state.ts';
@@ -138,6 +139,14 @@ const inotifyOps = (own: Inotify, closed: () => void): InotifyOps => ({
   },
   poll: () => (own.events.length > 0 ? POLL.POLLIN | POLL.POLLRDNORM : 0),
   pollQueues: () => [own.queue],
+  info: () =>
+    [...own.watches.values()]
+      .reverse()
+      .map(
+        (w) =>
+          `inotify wd:${w.wd.toString(16)} ${inodeId(w.inode)} mask:${w.mask.toString(16)} ignored_mask:0\n`,
+      )
+      .join(''),
   ioctl(task, _file, request, arg) {
     if (request !== FIONREAD) return -ENOTTY;
     const bytes = own.events.reduce((n, e) => n + bytesOf(e), 0);

@@ -33,6 +33,10 @@ export const openPidfd = (task: Task, process: Process, cloexec: boolean, flags:
     pollQueues: () => [process.exitWait],
     read: () => -EINVAL,
     write: () => -EINVAL,
+    info: () => {
+      const pid = process.leader.kernel.processes.get(process.pid) === process ? process.pid : -1;
+      return `Pid:\t${pid}\nNSpid:\t${pid}\n`;
+    },
   };
   const file = anonymousFile(task.kernel, '[pidfd]', ops, O_RDWR | flags);
   return installOrRelease(task, file, cloexec);

@@ -69,6 +69,11 @@ const newOps = (signals: SigSet): SignalfdOps => ({
     return (lo & set.lo) !== 0 || (hi & set.hi) !== 0 ? POLLIN_RDNORM : 0;
   },
   pollQueues: () => [],
+  info(file: OpenFile): string {
+    const { lo, hi } = (file.ops as SignalfdOps).signals;
+    const hex = (word: number): string => (word >>> 0).toString(16).padStart(8, '0');
+    return `sigmask:\t${hex(hi)}${hex(lo)}\n`;
+  },
 });
 
 const signalfd = (task: Task, number: number, setAt: number, bytes: number, flags: number): number => {

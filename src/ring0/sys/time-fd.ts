@@ -21,6 +21,8 @@ interface Timerfd {
   /** Monotonic ns of the next expiry, null when disarmed; ns between expiries. */
   next: number | null;
   interval: number;
+  /** Of the last timerfd_settime. */
+  flags: number;
   /** Expirations that have not been read. */
   ticks: number;
   cancel: (() => void) | null;
@@ -60,7 +62,7 @@ const arm = (kernel: Kernel, t: Timerfd): void => {
   });
 };
 
-const opsFor = (timerfd: Timerfd): TimerfdOps => ({
+const opsFor = (kernel: Kernel, timerfd: Timerfd): TimerfdOps => ({
   timerfd,
   read(task, file, buf, at, n) {
     if (n < 8) return -EINVAL;
@@ -77,6 +79,14 @@ const opsFor = (timerfd: Timerfd): TimerfdOps => ({
     return timerfd.ticks > 0 ? POLLIN_RDNORM : 0;
   },
   pollQueues: () => [timerfd.queue],
+  info() {
+    advance(kernel, timerfd);
+    const { clock, ticks, flags, next, interval } = timerfd;
+    const pair = (ns: number): string => `(${fromNs(ns).sec}, ${fromNs(ns).nsec})`;
+    // Once it has expired, a timer is set again when that is read.
+    const left = next === null || ticks > 0 ? 0 : next - kernel.clock.monotonic();
+    return `clockid: ${clock}\nticks: ${ticks}\nsettime flags: 0${flags.toString(8)}\nit_value: ${pair(left)}\nit_interval: ${pair(interval)}\n`;
+  },
   release() {
     timerfd.cancel?.();
     timerfd.cancel = null;
@@ -121,6 +131,7 @@ const settime = (
   const old = spec(task.kernel, t);
   t.ticks = 0;
   t.interval = toNs(interval);
+  t.flags = options;
   const absolute = (options & TFD_TIMER_ABSTIME) !== 0;
   t.next = toNs(value) === 0 ? null : deadlineOf(task, t.clock, value, absolute);
   arm(task.kernel, t);
@@ -135,9 +146,17 @@ export const rows = [
     (task, clock, options) => {
       if ((options & ~(TFD.TFD_CLOEXEC | TFD.TFD_NONBLOCK)) !== 0) return -EINVAL;
       if (!CLOCKS_ALLOWED.includes(clock)) return -EINVAL;
-      const timer: Timerfd = { clock, next: null, interval: 0, ticks: 0, cancel: null, queue: waitQueue() };
+      const timer: Timerfd = {
+        clock,
+        next: null,
+        interval: 0,
+        flags: 0,
+        ticks: 0,
+        cancel: null,
+        queue: waitQueue(),
+      };
       const status = O_RDWR | (options & TFD.TFD_NONBLOCK);
-      const file = anonymousFile(task.kernel, '[timerfd]', opsFor(timer), status);
+      const file = anonymousFile(task.kernel, '[timerfd]', opsFor(task.kernel, timer), status);
       return installOrRelease(task, file, (options & TFD.TFD_CLOEXEC) !== 0);
     },
   ),

@@ -17,7 +17,7 @@ import {
   SEEK_SET,
 } from '../../abi/fcntl.ts';
 import { IN } from '../../abi/inotify.ts';
-import { S_IFDIR, S_IFMT, S_ISGID, S_ISUID } from '../../abi/stat.ts';
+import { major, minor, S_IFDIR, S_IFMT, S_ISGID, S_ISUID } from '../../abi/stat.ts';
 import type { Task } from '../task/types.ts';
 import type { Block } from '../wait.ts';
 import { dropLocks } from './locks.ts';
@@ -31,6 +31,14 @@ export const canRead = (file: OpenFile): boolean =>
   (file.flags & (O_ACCMODE | O_PATH)) !== 1 && !(file.flags & O_PATH);
 export const canWrite = (file: OpenFile): boolean =>
   (file.flags & O_ACCMODE) !== O_RDONLY && !(file.flags & O_PATH);
+
+/** How fdinfo names an inode: `ino:` and `sdev:` in hexadecimal, the device as the kernel itself has it (20 bits of minor). */
+export const inodeId = (inode: Inode): string => {
+  const attr = inode.attr();
+  const ino = typeof attr === 'number' ? 0 : attr.ino;
+  const { dev } = inode.fs;
+  return `ino:${ino.toString(16)} sdev:${(major(dev) * 2 ** 20 + minor(dev)).toString(16)}`;
+};
 
 /** A new open file description with one reference, for whoever puts it into a descriptor table. */
 export const newFile = (

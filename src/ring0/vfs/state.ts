@@ -42,6 +42,8 @@ export interface Vfs {
   ptys?: Map<number, Tty>;
   /** How many inotify instances each user has. */
   inotify?: Map<number, number>;
+  /** How many eventfds there have been. */
+  eventfds?: number;
   /** Where anonymous memory files live; made on first use (sys/fd.ts). */
   memfd?: Mount;
   /** Raises a signal in the calling thread (SIGXFSZ); set by signal handling. */

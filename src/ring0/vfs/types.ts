@@ -215,6 +215,8 @@ export interface FileOps {
   readdir?(task: Task, file: OpenFile): readonly DirEntry[] | number | Block;
   truncate?(task: Task, file: OpenFile, size: number): Result;
   fsync?(file: OpenFile): Result;
+  /** Own lines of /proc/[pid]/fdinfo. */
+  info?(file: OpenFile): string;
   /** The last descriptor is gone. */
   release?(file: OpenFile): void;
 }
