@@ -3,11 +3,12 @@
 
 import { EACCES, EINVAL, EIO, ESRCH } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
+import { PAGE } from '../mm/layout.ts';
 import { capable } from '../task/creds.ts';
 import type { Task } from '../task/types.ts';
 import type { FileOps } from '../vfs/types.ts';
 import { type Find, guard, mayLookInto } from './proc-access.ts';
-import { maps, smaps, smapsRollup } from './proc-memory.ts';
+import { maps, pagemap, smaps, smapsRollup } from './proc-memory.ts';
 import { mountinfo, mounts, mountstats } from './proc-mounts.ts';
 import { seekFromStart, type TextFile } from './proc-node.ts';
 import { io, limits, memoryOfTask, type Subject, sched, stat, statm, status } from './proc-status.ts';
@@ -184,6 +185,32 @@ const memoryOps = (find: Find): FileOps => ({
     const put = memoryFor(find, task)?.writeSome(pos, buf, at, n);
     return put === 0 && n > 0 ? -EIO : (put ?? 0);
   },
+});
+
+const ENTRY = 8;
+/** Pages of the user half of the address space. */
+const USER_PAGES = 2 ** 47 / PAGE;
+
+const pagemapOps = (find: Find): FileOps => ({
+  seekable: true,
+  seek: seekFromStart,
+  read: (task, _file, buf, at, n, pos) => {
+    if (pos % ENTRY !== 0 || n % ENTRY !== 0) return -EINVAL;
+    const page = pos / ENTRY;
+    const count = Math.min(n / ENTRY, Math.max(0, USER_PAGES - page));
+    const mm = memoryFor(find, task);
+    if (mm === null) return 0;
+    buf.fill(0, at, at + count * ENTRY);
+    pagemap(task.kernel, mm, page, count, new DataView(buf.buffer, buf.byteOffset + at, count * ENTRY));
+    return count * ENTRY;
+  },
+});
+
+/** The file `pagemap`. */
+export const pagemapFile = (find: Find): TextFile => ({
+  mode: 0o400,
+  ops: pagemapOps(find),
+  guard: guard(find, true),
 });
 
 /** The file `mem`. */

@@ -215,6 +215,38 @@ const vmFlags = (m: Mapping): string => {
   return on.map((f) => `${f} `).join('');
 };
 
+/** Bits of an entry of pagemap (Documentation/admin-guide/mm/pagemap.rst), of its upper word. */
+const PM = { present: 2 ** 31, file: 2 ** 29, exclusive: 2 ** 24 } as const;
+
+/**
+ * Entries of pagemap for `count` pages from `page`, 8 bytes each, little-endian. Frame numbers are zero, as for
+ * whoever has no CAP_SYS_ADMIN.
+ */
+export const pagemap = (
+  kernel: Kernel,
+  mm: AddressSpace,
+  page: number,
+  count: number,
+  into: DataView,
+): void => {
+  const { frames, zeroFrame } = memoryOf(kernel);
+  for (const m of mm.mappings) {
+    const first = m.start / PAGE;
+    const from = Math.max(page, first);
+    const to = Math.min(page + count, m.end / PAGE);
+    if (from >= to) continue;
+    mm.pageTable.each(from, to, (at, frame) => {
+      let bits: number = PM.present;
+      if (frame !== zeroFrame) {
+        const cached = m.pages !== null && m.pages.peek?.(m.pageOffset + at - first) === frame;
+        if (cached) bits += PM.file;
+        if (frames.refs(frame) - (cached ? 1 : 0) <= 1) bits += PM.exclusive;
+      }
+      into.setUint32((at - page) * 8 + 4, bits, true);
+    });
+  }
+};
+
 export const smaps = (kernel: Kernel, mm: AddressSpace, reader: Task): string => {
   let out = '';
   for (const m of mm.mappings) {

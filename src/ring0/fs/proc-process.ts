@@ -5,7 +5,7 @@ import type { Process, Task } from '../task/types.ts';
 import type { DirEntry, Inode, Path } from '../vfs/types.ts';
 import { type Find, guardedLink, ownerOf } from './proc-access.ts';
 import { fdDir, fdInfoDir, namespaceDir } from './proc-fd.ts';
-import { FILES, memoryFile, textFile } from './proc-files.ts';
+import { FILES, memoryFile, pagemapFile, textFile } from './proc-files.ts';
 import { dirEntry, PseudoDir, PseudoFile, type PseudoFs, PseudoLink } from './proc-node.ts';
 
 /** A directory whose nodes are made when they are first asked for. */
@@ -125,6 +125,7 @@ export const processDir = (fs: PseudoFs, find: Find, whole: boolean, net: Pseudo
     link((t) => (alive(t) ? (t.process.exe ?? -ENOENT) : -ENOENT)),
   );
   make.set('mem', () => new PseudoFile(fs, memoryFile(find), ownerOf(find, false)));
+  make.set('pagemap', () => new PseudoFile(fs, pagemapFile(find), ownerOf(find, false)));
   for (const row of FILES) {
     if (row.only !== undefined && (row.only === 'process') !== whole) continue;
     make.set(row.name, () => new PseudoFile(fs, textFile(find, row), ownerOf(find, false)));

@@ -200,6 +200,8 @@ export const rows = [
       const kind = IOPRIO_KINDS[which];
       const classOf = value >> 13;
       if (kind === undefined || classOf < 0 || classOf > 3) return -EINVAL;
+      // Without a class there is no level.
+      if (classOf === 0 && (value & 7) !== 0) return -EINVAL;
       if (classOf === 1 && !capable(task, 'CAP_SYS_NICE')) return -EPERM;
       const targets = chosen(task, kind, who);
       for (const t of targets) {
