@@ -148,14 +148,21 @@ const mask = (task: Task, at: number, bytes: number): number => {
   return 0;
 };
 
+/** A personality for old programs, whose timeouts stay as they were (personality(2)). */
+const STICKY_TIMEOUTS = 0x4000000;
+const sticky = (task: Task): boolean =>
+  ((task.process.attributes.get('personality') ?? 0) & STICKY_TIMEOUTS) !== 0;
+
 const writeTimespec =
   (at: number) =>
   (task: Task, ns: number): void => {
+    if (sticky(task)) return;
     TIMESPEC.write(task.mm, at, { sec: Math.floor(ns / 1e9), nsec: ns % 1e9 });
   };
 const writeTimeval =
   (at: number) =>
   (task: Task, ns: number): void => {
+    if (sticky(task)) return;
     TIMEVAL.write(task.mm, at, { sec: Math.floor(ns / 1e9), usec: Math.floor((ns % 1e9) / 1000) });
   };
 

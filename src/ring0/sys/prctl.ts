@@ -37,6 +37,12 @@ const getName: Command = (task, at) => {
   return task.mm.write(at, bytes) ? 0 : -EFAULT;
 };
 
+/** For commands whose arguments from the nth on have to be zero: they may come to mean something. */
+const zeroFrom =
+  (n: number, command: Command): Command =>
+  (task, ...args) =>
+    args.slice(n).some((v) => v !== 0) ? -EINVAL : command(task, ...args);
+
 /** A boolean of the process, set by 0 or 1. */
 const setProcessFlag =
   (name: string): Command =>
@@ -177,7 +183,9 @@ const COMMANDS: Readonly<Record<number, Command>> = {
   [PR.PR_GET_SECUREBITS]: (task) => task.cred.securebits,
   [PR.PR_SET_SECUREBITS]: setSecurebits,
   [PR.PR_SET_TIMERSLACK]: (task, ns) => {
-    task.attributes.set('timerslack', ns === 0 ? DEFAULT_SLACK_NS : ns);
+    // The default is what the parent had.
+    const usual = task.attributes.get('timerslackDefault') ?? DEFAULT_SLACK_NS;
+    task.attributes.set('timerslack', ns === 0 ? usual : ns);
     return 0;
   },
   [PR.PR_GET_TIMERSLACK]: (task) => task.attributes.get('timerslack') ?? DEFAULT_SLACK_NS,
@@ -196,20 +204,22 @@ const COMMANDS: Readonly<Record<number, Command>> = {
   [PR.PR_GET_NO_NEW_PRIVS]: (task, a, b, c, d) =>
     a !== 0 || b !== 0 || c !== 0 || d !== 0 ? -EINVAL : task.cred.noNewPrivs ? 1 : 0,
   [PR.PR_GET_TID_ADDRESS]: (task, at) => (task.mm.writeI64(at, task.clearChildTid) ? 0 : -EFAULT),
-  [PR.PR_SET_THP_DISABLE]: (task, v, b, c, d) =>
-    b !== 0 || c !== 0 || d !== 0 ? -EINVAL : setProcessFlag('thpDisable')(task, v, b, c, d),
-  [PR.PR_GET_THP_DISABLE]: getProcessFlag('thpDisable'),
+  [PR.PR_SET_THP_DISABLE]: zeroFrom(1, setProcessFlag('thpDisable')),
+  [PR.PR_GET_THP_DISABLE]: zeroFrom(0, getProcessFlag('thpDisable')),
   [PR.PR_CAP_AMBIENT]: ambient,
-  [PR.PR_GET_SPECULATION_CTRL]: (_task, what) => (what > 2 ? -ENODEV : 0),
-  [PR.PR_SET_SPECULATION_CTRL]: (_task, what) => (what > 2 ? -ENODEV : -ENXIO),
+  [PR.PR_GET_SPECULATION_CTRL]: zeroFrom(1, (_task, what) => (what > 2 ? -ENODEV : 0)),
+  [PR.PR_SET_SPECULATION_CTRL]: zeroFrom(2, (_task, what) => (what > 2 ? -ENODEV : -ENXIO)),
   [PR.PR_SET_IO_FLUSHER]: () => -EPERM,
   [PR.PR_GET_IO_FLUSHER]: () => -EPERM,
-  [PR.PR_SET_MDWE]: (task, bits) => {
+  [PR.PR_SET_MDWE]: zeroFrom(1, (task, bits) => {
     if (bits > 3 || bits === 2) return -EINVAL;
+    const had = task.process.attributes.get('mdwe') ?? 0;
+    // Once set it stays.
+    if (had !== 0 && had !== bits) return -EPERM;
     task.process.attributes.set('mdwe', bits);
     return 0;
-  },
-  [PR.PR_GET_MDWE]: getProcessFlag('mdwe'),
+  }),
+  [PR.PR_GET_MDWE]: zeroFrom(0, getProcessFlag('mdwe')),
   [PR.PR_SET_VMA]: setVma,
   [PR.PR_SET_PTRACER]: () => -EINVAL,
 };
@@ -259,7 +269,7 @@ export const rows = [
       returns: 'int',
       family: ['process', 'creds'],
       support: 'partial',
-      note: 'no seccomp, no syscall user dispatch, no core scheduling (EINVAL)',
+      note: 'no seccomp, no syscall user dispatch, no core scheduling, no faulting RDTSC (EINVAL)',
     },
     (task, what, a, b, c, d) => COMMANDS[what]?.(task, a, b, c, d) ?? -EINVAL,
   ),

@@ -1,6 +1,7 @@
 // Waiting for children (wait4(2), waitid(2)).
 
-import { EBADF, ECHILD, EFAULT, EINVAL, ESRCH } from '../../abi/errno.ts';
+import { EAGAIN, EBADF, ECHILD, EFAULT, EINVAL, ESRCH } from '../../abi/errno.ts';
+import { O_NONBLOCK } from '../../abi/fcntl.ts';
 import { RUSAGE } from '../../abi/resource.ts';
 import { CLD, SIG, SIGINFO } from '../../abi/signal.ts';
 import { CONTINUED_STATUS, P_TYPES, stoppedStatus, W, WAIT4_FLAGS, WAITID_FLAGS } from '../../abi/wait.ts';
@@ -9,6 +10,7 @@ import { syscall } from '../../gate/row.ts';
 import { reap } from '../task/exit.ts';
 import type { Process, Task } from '../task/types.ts';
 import { usageWithChildren } from '../task/usage.ts';
+import { fileAt } from '../vfs/fdtable.ts';
 import { type Block, block, isBlock, type Result } from '../wait.ts';
 import { pidfdTarget } from './process-pidfd.ts';
 
@@ -95,7 +97,10 @@ const waitid = (
   const match = matcher(task, type, id);
   if (typeof match === 'number') return match;
   const r = waitChild(task, match, options);
-  if (typeof r !== 'number' && isBlockOf(r)) return r;
+  if (typeof r !== 'number' && isBlockOf(r)) {
+    const nonblocking = type === P_TYPES.P_PIDFD && ((fileAt(task, id)?.flags ?? 0) & O_NONBLOCK) !== 0;
+    return nonblocking ? -EAGAIN : r;
+  }
   if (typeof r === 'number') {
     // WNOHANG and nothing to report: si_pid and si_signo are zero.
     if (r === 0 && info !== 0 && !task.mm.clear(info, 32)) return -EFAULT;
@@ -122,6 +127,7 @@ const matcher = (task: Task, type: number, id: number): ((p: Process) => boolean
       return (p) => p.pgid === pgid;
     }
     case P_TYPES.P_PIDFD: {
+      if (id < 0) return -EINVAL;
       const target = pidfdTarget(task, id);
       return target === null ? -EBADF : (p) => p === target;
     }

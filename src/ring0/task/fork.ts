@@ -316,6 +316,8 @@ export const cloneTask = (parent: Task, args: CloneArgs): Task | number => {
   child.comm = parent.comm;
   child.sigmask = parent.sigmask;
   for (const [k, v] of parent.attributes) if (k !== 'pdeathsig') child.attributes.set(k, v);
+  const slack = parent.attributes.get('timerslack');
+  if (slack !== undefined) child.attributes.set('timerslackDefault', slack);
   const shares = on(CLONE.CLONE_VM);
   if (!shares || on(CLONE.CLONE_VFORK)) child.altstack = { ...parent.altstack };
   if (!shares) child.rseq = parent.rseq;

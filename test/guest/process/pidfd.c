@@ -44,6 +44,10 @@ int main(void) {
   char c = 0;
   (void)!read(fds[0], &c, 1);
   printf("through it %c\n", c);
+  int impatient = syscall(SYS_pidfd_open, p, O_NONBLOCK);
+  SHOW("waiting without blocking", waitid(3, impatient, NULL, WEXITED));
+  SHOW("with WNOHANG", waitid(3, impatient, NULL, WEXITED | WNOHANG));
+  SHOW("waiting for a negative one", waitid(3, -1, NULL, WEXITED));
   SHOW("term", syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0));
   SHOW("poll", poll(&pf, 1, 5000));
   printf("revents %d\n", pf.revents);

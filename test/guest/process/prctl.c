@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/personality.h>
+#include <sys/select.h>
+#include <sys/wait.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -59,6 +61,26 @@ int main(void) {
   SHOW("personality", personality(0xffffffff));
   SHOW("personality", personality(ADDR_NO_RANDOMIZE));
   SHOW("personality", personality(0xffffffff));
+
+  SHOW("slack", prctl(PR_SET_TIMERSLACK, 70000));
+  if (fork() == 0) {
+    prctl(PR_SET_TIMERSLACK, 90000);
+    prctl(PR_SET_TIMERSLACK, 0);
+    SHOW("a child's default slack", prctl(PR_GET_TIMERSLACK));
+    _exit(0);
+  }
+  wait(NULL);
+  SHOW("reset", prctl(PR_SET_TIMERSLACK, 0));
+  SHOW("slack", prctl(PR_GET_TIMERSLACK));
+  SHOW("thp", prctl(PR_GET_THP_DISABLE, 0, 0, 0, 1));
+  SHOW("speculation", prctl(PR_GET_SPECULATION_CTRL, 0, 0, 1, 0));
+  personality(STICKY_TIMEOUTS);
+  struct timeval tv = {0, 10};
+  SHOW("select", select(0, NULL, NULL, NULL, &tv));
+  printf("its timeout stays %ld\n", (long)tv.tv_usec);
+  personality(0);
+  SHOW("select", select(0, NULL, NULL, NULL, &tv));
+  printf("is used up %ld\n", (long)tv.tv_usec);
 
   unsigned long fs = 0, gs = 1;
   SHOW("get fs", syscall(SYS_arch_prctl, ARCH_GET_FS, &fs));
