@@ -23,6 +23,7 @@ export const fakeMachine = (bytes = 0x10000) => {
     clock: { monotonic: () => now },
     missing: new Map<string, number>(),
     current: null as Task | null,
+    run: { turnEnd: Number.POSITIVE_INFINITY },
   };
   const inside = (addr: number, n: number): boolean => addr > 0 && addr + n <= bytes;
   const mm = {

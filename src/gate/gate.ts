@@ -64,6 +64,10 @@ const REGISTERS = [GPR.rdi, GPR.rsi, GPR.rdx, GPR.r10, GPR.r8, GPR.r9].map(
 /** Names of calls without a row that are counted one by one. */
 const MAX_MISSING = 1000;
 const RAX = (CPU + OFF.gpr + 8 * GPR.rax) / 4;
+const BUDGET = (CPU + OFF.budget) / 4;
+/** Calls between two looks at the clock, and how far apart in ns these are when the calls are slow. */
+const CALLS = 8;
+const SLOW_NS = 1e6;
 
 /** The registers of a blocked call that no tap has seen. */
 const UNSEEN = new Uint32Array(12);
@@ -83,8 +87,19 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
     for (let i = 0; i < 6; i++) load(i, REGISTERS[i] as number);
   };
 
+  let unseen = CALLS;
+  let looked = 0;
+  /** The budget counts blocks, however long the calls between them take: a task whose turn is over loses it. */
+  const look = (): void => {
+    const now = kernel.clock.monotonic();
+    unseen = now - looked > SLOW_NS ? 1 : CALLS;
+    looked = now;
+    if (now > kernel.run.turnEnd) registers[BUDGET] = 0;
+  };
+
   /** Puts a result in rax and goes back, unless the task has work to do first. */
   const leave = (task: Task, result: number): boolean => {
+    if (--unseen === 0) look();
     registers[RAX] = result;
     registers[RAX + 1] = result >= 0 && result < 4294967296 ? 0 : Math.floor(result / 4294967296);
     return quiet(task) || hooks.work(task);

@@ -50,9 +50,14 @@ const visit = (
   return 0;
 };
 
-/** Faults every page in, in order; stops at the first hole (ENOMEM) or mapping that forbids it (EINVAL). */
+/**
+ * Faults every page in, in order; stops at the first hole (ENOMEM) or mapping that forbids it (EINVAL). More pages
+ * than there are frames, which only pages of zeros could be, are refused: it would take minutes.
+ */
 const populate = (space: MutableSpace, start: number, end: number, write: boolean): number => {
+  const last = start + space.state.frames.total * PAGE;
   for (let at = start; at < end; at += PAGE) {
+    if (at >= last) return -ENOMEM;
     const m = findMapping(space.list, at);
     if (!m) return -ENOMEM;
     if (!(m.prot & (write ? PROT_WRITE : PROT_READ))) return -EINVAL;

@@ -39,19 +39,31 @@ const parts = (
   return 0;
 };
 
-/** Faults pages in: MAP_POPULATE, mlock. -ENOMEM when memory is out, -EFAULT where nothing can be read. */
-export const populateRange = (mm: AddressSpace, start: number, length: number, write: boolean): number =>
-  parts(mm, start, start + length, (m, from, to) => {
+/**
+ * Faults pages in: MAP_POPULATE, mlock. -ENOMEM when memory is out or has fewer frames than pages are asked for, -EFAULT
+ * where nothing can be read.
+ */
+export const populateRange = (
+  mm: AddressSpace,
+  start: number,
+  length: number,
+  write: boolean,
+  mostPages: number,
+): number => {
+  let left = mostPages;
+  return parts(mm, start, start + length, (m, from, to) => {
     if ((m.prot & 7) === 0) return -EFAULT;
     const how = write && m.prot & PROT_WRITE ? 'write' : 'read';
     const need = how === 'write' ? PTE.write : PTE.read;
     for (let at = from; at < to; at += PAGE) {
+      if (--left < 0) return -ENOMEM;
       if (mm.pageTable.get(at / PAGE) & need) continue;
       const r = mm.fault(at, how);
       if (r !== 'resolved') return 'signo' in r && r.signo === 9 ? -ENOMEM : -EFAULT;
     }
     return 0;
   });
+};
 
 /**
  * msync: stores to shared pages are told to their caches, which write them back when `sync`. Locked pages answer

@@ -185,7 +185,13 @@ export const mmap = syscall(
     m.flags |= mm.lockFuture | (how & MAP_32BIT);
     const r = mm.map(at, length, m, fixed);
     if (r >= 0 && (how & MAP_POPULATE || m.flags & MAP_LOCKED) && !(how & MAP_NONBLOCK))
-      populateRange(mm, r, pageUp(length), (bits & PROT_WRITE) !== 0 && !shared);
+      populateRange(
+        mm,
+        r,
+        pageUp(length),
+        (bits & PROT_WRITE) !== 0 && !shared,
+        task.kernel.cpu.frames.total,
+      );
     return r;
   },
 );
@@ -270,7 +276,7 @@ const lock = (task: Task, at: number, length: number, onFault: boolean): number 
   if (refused < 0) return refused;
   const r = lockRange(task.mm, start, end, true);
   if (r < 0 || onFault) return r;
-  const populated = populateRange(task.mm, start, end - start, true);
+  const populated = populateRange(task.mm, start, end - start, true, task.kernel.cpu.frames.total);
   return populated === -ENOMEM ? -EAGAIN : populated < 0 ? -ENOMEM : 0;
 };
 

@@ -30,6 +30,8 @@ export interface RunState {
   lastPid: number;
   /** Monotonic ns up to which the CPU time of the running task is accounted. */
   sliceStart: number;
+  /** Monotonic ns from which on the running task has had its turn, whatever is left of its budget. */
+  turnEnd: number;
   /** Since boot: context switches and forks, for /proc/stat. */
   switches: number;
   forks: number;
@@ -45,6 +47,7 @@ export const runState = (): RunState => ({
   frame: frameBuffer(),
   lastPid: 0,
   sliceStart: 0,
+  turnEnd: 0,
   switches: 0,
   forks: 0,
 });

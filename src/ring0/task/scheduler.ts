@@ -52,6 +52,7 @@ export const runSlice = (kernel: Kernel, maxMs: number): 'idle' | 'busy' | 'done
     }
     kernel.current = task;
     run.sliceStart = now;
+    run.turnEnd = now + LONG_SLICE_NS;
     const began = now;
     const preempted = guarded(task);
     now = settle(kernel);
@@ -113,6 +114,7 @@ const runTask = (task: Task): boolean => {
       return true;
     }
     if (task.state !== 'runnable') break;
+    if (kernel.clock.monotonic() > kernel.run.turnEnd) break;
     // execve changed the address space, or it was changed under the task's feet.
     if (kernel.run.mm !== task.mm) switchTo(task);
   }
