@@ -58,21 +58,75 @@ export interface Waiter {
   takes?(): boolean;
 }
 
-/** Parked waiters in order of arrival, each once. An array: queues are short, and the pipe's round trip goes through here. */
+/** A queue with more waiters is a set. */
+const FEW = 32;
+
+/**
+ * Parked waiters in order of arrival, each once. An array, because queues are short and the pipe's round trip goes through
+ * here, until there are so many (epoll items of one pipe, say) that searching it would take quadratic time.
+ */
 export class Waiters {
-  readonly list: Waiter[] = [];
+  #few: Waiter[] = [];
+  #many: Set<Waiter> | null = null;
 
   get size(): number {
-    return this.list.length;
+    return this.#many?.size ?? this.#few.length;
   }
 
   add(w: Waiter): void {
-    if (!this.list.includes(w)) this.list.push(w);
+    if (this.#many !== null) this.#many.add(w);
+    else if (!this.#few.includes(w) && this.#few.push(w) > FEW) {
+      this.#many = new Set(this.#few);
+      this.#few = [];
+    }
   }
 
   delete(w: Waiter): void {
-    const i = this.list.indexOf(w);
-    if (i >= 0) this.list.splice(i, 1);
+    if (this.#many !== null) {
+      this.#many.delete(w);
+      if (this.#many.size === 0) this.#many = null;
+      return;
+    }
+    const i = this.#few.indexOf(w);
+    if (i >= 0) this.#few.splice(i, 1);
+  }
+
+  /**
+   * Takes up to `most` off the queue and wakes each, or leaves it there when it would share what one before it took;
+   * returns how many. Those that come back meanwhile are at the end.
+   */
+  wake(most: number): number {
+    let done = 0;
+    let taken = false;
+    const passes = (w: Waiter): boolean => {
+      if (w.takes === undefined) return false;
+      if (taken) return true;
+      taken = w.takes();
+      return false;
+    };
+    const passed: Waiter[] = [];
+    while (done < most && this.#many === null) {
+      const w = this.#few.shift();
+      if (w === undefined) break;
+      if (passes(w)) passed.push(w);
+      else w.wake();
+      done++;
+    }
+    const set = this.#many;
+    if (set === null) {
+      if (passed.length > 0) this.#few.unshift(...passed);
+      return done;
+    }
+    for (const w of passed) set.add(w);
+    for (const w of set) {
+      if (done >= most) break;
+      done++;
+      if (passes(w)) continue;
+      set.delete(w);
+      w.wake();
+    }
+    if (set.size === 0 && this.#many === set) this.#many = null;
+    return done;
   }
 }
 
@@ -84,26 +138,5 @@ export interface WaitQueue {
 export const waitQueue = (): WaitQueue => ({ waiters: new Waiters() });
 
 /** Wakes up to `n` waiters, in order of arrival; returns how many. */
-export const wake = (q: WaitQueue, n = Number.POSITIVE_INFINITY): number => {
-  const { list } = q.waiters;
-  const most = Math.min(n, list.length);
-  let done = 0;
-  let taken = false;
-  let passed: Waiter[] | null = null;
-  while (done < most) {
-    const w = list.shift();
-    if (w === undefined) break;
-    done++;
-    if (w.takes !== undefined) {
-      if (taken) {
-        passed ??= [];
-        passed.push(w);
-        continue;
-      }
-      taken = w.takes();
-    }
-    w.wake();
-  }
-  if (passed !== null) list.unshift(...passed);
-  return done;
-};
+export const wake = (q: WaitQueue, n = Number.POSITIVE_INFINITY): number =>
+  q.waiters.wake(Math.min(n, q.waiters.size));

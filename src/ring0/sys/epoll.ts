@@ -39,15 +39,12 @@ import { block, type Result, type Waiter, type WaitQueue, waitQueue, wake } from
 const O_RDWR = 2;
 const EVENT_BYTES = 12;
 const ALWAYS = POLL.POLLERR | POLL.POLLHUP;
-/** Edges between epoll instances on one path, EP_MAX_NESTS in fs/eventpoll.c. */
-const MAX_NESTING = 4;
 /** Bits that are events rather than how to tell of them. */
 const EVENTS = 0xfffffff;
 /** What may be asked for together with EPOLLEXCLUSIVE. */
 const WITH_EXCLUSIVE = POLL.POLLIN | POLL.POLLOUT | ALWAYS | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE;
 
 interface Item extends Waiter {
-  readonly owner: Epoll;
   readonly file: OpenFile;
   /** Requested events and POLLERR and POLLHUP, with EPOLLET and the like; no events once a one-shot has fired. */
   events: number;
@@ -60,6 +57,8 @@ interface Epoll {
   /** By descriptor and description: a number may be reused while its old file lives on elsewhere. */
   readonly items: Map<number, Item[]>;
   readonly queue: WaitQueue;
+  /** The instances that watch this one, with how many items each. */
+  readonly parents: Map<Epoll, number>;
   /** Where its items are charged. */
   readonly heap: KernelHeap;
 }
@@ -76,11 +75,12 @@ const listen = (item: Item): void => {
 const deafen = (ep: Epoll, item: Item): void => {
   uncharge(ep.heap, COST.watch);
   for (const q of eventQueues(item.file)) q.waiters.delete(item);
+  const inner = epollOf(item.file);
+  if (inner !== null) unlink(ep, inner);
 };
 
 const newItem = (ep: Epoll, file: OpenFile, events: number, data: bigint): Item => {
   const item: Item = {
-    owner: ep,
     file,
     events,
     data,
@@ -144,33 +144,69 @@ const epollOps = (ep: Epoll): EpollOps => ({
 
 const create = (task: Task, options: number): number => {
   if (options & ~EPOLL_CLOEXEC) return -EINVAL;
-  const ops = epollOps({ items: new Map(), queue: waitQueue(), heap: task.kernel.heap });
+  const ep: Epoll = { items: new Map(), queue: waitQueue(), parents: new Map(), heap: task.kernel.heap };
+  const ops = epollOps(ep);
   return installOrRelease(task, anonymousFile(task.kernel, 'eventpoll', ops, O_RDWR), options !== 0);
 };
 
-/** Edges on the longest path down from an instance; Infinity when it leads to `target`. */
-const depthBelow = (ep: Epoll, target: Epoll, depth = 0): number => {
-  if (ep === target || depth > MAX_NESTING) return Number.POSITIVE_INFINITY;
-  let deepest = 0;
+/** Most instances in a chain of them (EP_MAX_NESTS). */
+const MAX_CHAIN = 5;
+/** Most chains of 1, 2 ... instances from a file up to one that none watches (path_limits of fs/eventpoll.c). */
+const MAX_PATHS = [1000, 500, 100, 50, 10] as const;
+
+const innerOf = function* (ep: Epoll): Generator<Epoll> {
   for (const list of ep.items.values()) {
-    for (const { file } of list) {
-      const inner = epollOf(file);
-      if (inner) deepest = Math.max(deepest, depthBelow(inner, target, depth + 1) + 1);
+    for (const item of list) {
+      const inner = epollOf(item.file);
+      if (inner !== null) yield inner;
     }
   }
-  return deepest;
 };
 
-/** Edges on the longest path up from an instance, by way of the items that listen to it. */
-const depthAbove = (ep: Epoll): number => {
-  let highest = 0;
-  for (const w of ep.queue.waiters.list)
-    if ('owner' in w) highest = Math.max(highest, depthAbove((w as Item).owner) + 1);
-  return highest;
+/** How many instances the longest chain from here has, in one direction; `seen` keeps those that were measured. */
+const chain = (ep: Epoll, next: (ep: Epoll) => Iterable<Epoll>, seen: Map<Epoll, number>): number => {
+  const known = seen.get(ep);
+  if (known !== undefined) return known;
+  let longest = 0;
+  for (const other of next(ep)) longest = Math.max(longest, chain(other, next, seen));
+  seen.set(ep, longest + 1);
+  return longest + 1;
 };
 
-const mayNest = (ep: Epoll, inner: Epoll): boolean =>
-  depthBelow(inner, ep) + 1 + depthAbove(ep) <= MAX_NESTING;
+/** Whether the chains above an instance are few enough that an event does not wake without end. */
+const fewPaths = (ep: Epoll): boolean => {
+  const counts: number[] = MAX_PATHS.map(() => 0);
+  const climb = (at: Epoll, level: number, times: number): boolean => {
+    if (at.parents.size === 0) {
+      counts[level] = (counts[level] ?? 0) + times;
+      if ((counts[level] ?? 0) > (MAX_PATHS[level] ?? 0)) return false;
+    }
+    for (const [parent, items] of at.parents) if (!climb(parent, level + 1, times * items)) return false;
+    return true;
+  };
+  return climb(ep, 0, 1);
+};
+
+/** Notes that `ep` watches another instance: 0, -ELOOP, or -EINVAL when there would be too many paths to wake. */
+const link = (ep: Epoll, inner: Epoll): number => {
+  const below = new Map<Epoll, number>();
+  const depth = chain(inner, innerOf, below);
+  const height = chain(ep, (at) => at.parents.keys(), new Map());
+  if (below.has(ep) || depth + height > MAX_CHAIN) return -ELOOP;
+  inner.parents.set(ep, (inner.parents.get(ep) ?? 0) + 1);
+  for (const each of below.keys()) {
+    if (fewPaths(each)) continue;
+    unlink(ep, inner);
+    return -EINVAL;
+  }
+  return 0;
+};
+
+const unlink = (ep: Epoll, inner: Epoll): void => {
+  const left = (inner.parents.get(ep) ?? 0) - 1;
+  if (left > 0) inner.parents.set(ep, left);
+  else inner.parents.delete(ep);
+};
 
 const control = (task: Task, epfd: number, op: number, target: number, event: number): number => {
   const deletes = op === EPOLL_CTL.EPOLL_CTL_DEL;
@@ -189,7 +225,6 @@ const control = (task: Task, epfd: number, op: number, target: number, event: nu
     if (op === EPOLL_CTL.EPOLL_CTL_MOD) return -EINVAL;
     if (op === EPOLL_CTL.EPOLL_CTL_ADD && (inner || (events & ~WITH_EXCLUSIVE) !== 0)) return -EINVAL;
   }
-  if (op === EPOLL_CTL.EPOLL_CTL_ADD && inner && !mayNest(ep, inner)) return -ELOOP;
   const list = ep.items.get(target) ?? [];
   const item = list.find((i) => i.file === file);
   if (deletes) {
@@ -202,7 +237,12 @@ const control = (task: Task, epfd: number, op: number, target: number, event: nu
   }
   if (op === EPOLL_CTL.EPOLL_CTL_ADD) {
     if (item) return -EEXIST;
-    if (!charge(ep.heap, COST.watch)) return -ENOSPC;
+    const refused = inner === null ? 0 : link(ep, inner);
+    if (refused < 0) return refused;
+    if (!charge(ep.heap, COST.watch)) {
+      if (inner !== null) unlink(ep, inner);
+      return -ENOSPC;
+    }
     ep.items.set(target, [...list, newItem(ep, file, events | ALWAYS, data)]);
   } else if (op === EPOLL_CTL.EPOLL_CTL_MOD) {
     if (!item) return -ENOENT;

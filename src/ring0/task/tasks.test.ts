@@ -77,6 +77,23 @@ describe('waiting', () => {
     expect(q.waiters.size).toBe(1);
   });
 
+  it('keeps the order of thousands, and wakes those that come back only the next time', () => {
+    const woken: number[] = [];
+    const q = waitQueue();
+    const waiters = Array.from({ length: 3000 }, (_, i) => {
+      const w = { wake: () => void (woken.push(i), q.waiters.add(w)) };
+      return w;
+    });
+    for (const w of waiters) q.waiters.add(w);
+    q.waiters.delete(waiters[7] as (typeof waiters)[0]);
+    expect(wake(q, 10)).toBe(10);
+    expect(woken).toEqual([0, 1, 2, 3, 4, 5, 6, 8, 9, 10]);
+    expect(wake(q)).toBe(2999);
+    expect(woken.slice(10)).toEqual([...waiters.keys()].slice(11).concat([0, 1, 2, 3, 4, 5, 6, 8, 9, 10]));
+    for (const w of waiters) q.waiters.delete(w);
+    expect(q.waiters.size).toBe(0);
+  });
+
   it('wakes each waiter once even if waking adds it again', () => {
     const q = waitQueue();
     let times = 0;
