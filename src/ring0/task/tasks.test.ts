@@ -81,7 +81,12 @@ describe('waiting', () => {
     const woken: number[] = [];
     const q = waitQueue();
     const waiters = Array.from({ length: 3000 }, (_, i) => {
-      const w = { wake: () => void (woken.push(i), q.waiters.add(w)) };
+      const w = {
+        wake: () => {
+          woken.push(i);
+          q.waiters.add(w);
+        },
+      };
       return w;
     });
     for (const w of waiters) q.waiters.add(w);
