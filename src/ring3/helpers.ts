@@ -34,7 +34,7 @@ export interface CpuState {
   raise(vector: number, errorCode?: number): number;
 }
 
-/** Returns 0, or 1 when it raised an exception. */
+/** Returns 0, or 1 when it raised an exception or has put another STATUS in the CPU block: the instruction is left there. */
 export type Helper = (cpu: CpuState, arg: number) => number;
 
 export type HelperTable = Readonly<Record<string, Helper>>;

@@ -229,6 +229,23 @@ test.each([0, 1000])('random system calls by user %d', async (uid) => {
   expect(reports.filter((text) => text.includes('bug'))).toEqual([]);
 });
 
+test.each([
+  ['scasb', 's'],
+  ['scasw', 'w'],
+  ['cmpsb', 'c'],
+  ['lodsb', 'l'],
+  ['populating', 'p'],
+  ['calls', 'f'],
+])('%s without end can be killed', async (_name, how) => {
+  const machine = await bootMachine({ cwd: dir, ...small });
+  const p = await machine.spawn([program('endless'), how], { cwd: dir });
+  await p.stdout.getReader().read();
+  await new Promise((go) => setTimeout(go, 300));
+  p.kill(9);
+  expect(await p.wait()).toEqual({ exitCode: null, signal: 9 });
+  await machine.close();
+});
+
 describe('signals', () => {
   test('a storm', async () => {
     const r = await kanmon([program('signals'), 'storm'], { cwd: dir }, small);

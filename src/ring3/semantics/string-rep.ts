@@ -2,7 +2,7 @@
 // fault rcx, rsi and rdi say how far it got, so that the instruction can be restarted (Intel SDM volume 2, REP).
 
 import type { CpuState, Helper, HelperTable } from '../helpers.ts';
-import { ARITH_FLAGS, CPU, FLAG, GPR, OFF, PAGE } from '../layout.ts';
+import { ARITH_FLAGS, CPU, FLAG, GPR, OFF, PAGE, STATUS } from '../layout.ts';
 
 const slot = (reg: number): number => (CPU + OFF.gpr) / 8 + reg;
 const half = (cpu: CpuState, reg: number, part: 0 | 1): number => cpu.u32[slot(reg) * 2 + part] ?? 0;
@@ -79,6 +79,15 @@ const end = (r: Run, failed: 0 | 1, moves: 'both' | 'src' | 'dst'): number => {
   return failed;
 };
 
+/** So many elements are done at once: a count of 2^40 must not keep other tasks and the host waiting. */
+const MOST = 1 << 20;
+
+/** Gives way to others; the instruction, restarted, goes on with what is left. */
+const giveWay = (r: Run, moves: 'both' | 'src' | 'dst'): number => {
+  r.cpu.i32[(CPU + OFF.status) / 4] = STATUS.budget;
+  return end(r, 1, moves);
+};
+
 /** Elements from `address` on, in the direction of DF, before a page or 32-bit addresses end; 0 when the first straddles. */
 const inPage = (r: Run, address: number, base = 0): number => {
   const at = address % PAGE;
@@ -118,6 +127,7 @@ const movs: Helper = (cpu, arg) => {
   const { size } = r;
   if (r.a32) cutPointers(cpu, GPR.rsi, GPR.rdi);
   while (r.left > 0) {
+    if (r.done >= MOST) return giveWay(r, 'both');
     const n = Math.min(inPage(r, r.src, r.base), inPage(r, r.dst), r.left);
     if (n === 0) {
       const bytes = cpu.load(r.src, size);
@@ -148,6 +158,7 @@ const stos: Helper = (cpu, arg) => {
   for (let k = 1; k < size; k++) uniform &&= bytes[k] === first;
   if (r.a32) cutPointers(cpu, GPR.rdi);
   while (r.left > 0) {
+    if (r.done >= MOST) return giveWay(r, 'dst');
     const n = Math.min(inPage(r, r.dst), r.left);
     if (n === 0) {
       if (!cpu.store(r.dst, bytes.slice())) return end(r, 1, 'dst');
@@ -167,15 +178,28 @@ const stos: Helper = (cpu, arg) => {
   return end(r, 0, 'dst');
 };
 
+/** Brings an element that straddles pages to one of two places in linear memory; 0 after a fault. */
+const gather = (cpu: CpuState, address: number, size: number, place: 0 | 1): number => {
+  const bytes = cpu.load(address, size);
+  if (!bytes) return 0;
+  const at = CPU + OFF.bounce + 16 * place;
+  cpu.u8.set(bytes.subarray(0, size), at);
+  return at;
+};
+
 const lods: Helper = (cpu, arg) => {
   const r = begin(cpu, arg);
   const rax = CPU + OFF.gpr + GPR.rax * 8;
   while (r.left > 0) {
-    const bytes = cpu.load(r.src, r.size);
-    if (!bytes) return end(r, 1, 'src');
+    if (r.done >= MOST) return giveWay(r, 'src');
+    const n = Math.min(inPage(r, r.src, r.base), r.left);
+    const at = n === 0 ? gather(cpu, r.src, r.size, 0) : cpu.span(r.src, false);
+    if (at === 0) return end(r, 1, 'src');
+    // Only the last element of a run stays.
+    const last = at + Math.max(n - 1, 0) * r.df * r.size;
     if (r.size === 4) cpu.u64[rax / 8] = 0n;
-    cpu.u8.set(bytes.subarray(0, r.size), rax);
-    step(r, 1);
+    cpu.u8.copyWithin(rax, last, last + r.size);
+    step(r, Math.max(n, 1));
   }
   return end(r, 0, 'src');
 };
@@ -251,15 +275,6 @@ const search = (
   return { count: n, ended: false };
 };
 
-/** Brings an element that straddles pages to one of two places in linear memory; 0 after a fault. */
-const gather = (cpu: CpuState, address: number, size: number, place: 0 | 1): number => {
-  const bytes = cpu.load(address, size);
-  if (!bytes) return 0;
-  const at = CPU + OFF.bounce + 16 * place;
-  cpu.u8.set(bytes.subarray(0, size), at);
-  return at;
-};
-
 /** Ends a comparison: sets the flags from the last pair and writes the progress back. */
 const compared = (r: Run, a: number, b: number, moves: 'both' | 'dst'): number => {
   setCompared(r.cpu, r.size, a, b);
@@ -270,6 +285,7 @@ const cmps: Helper = (cpu, arg) => {
   const r = begin(cpu, arg);
   const { size, df } = r;
   while (r.left > 0) {
+    if (r.done >= MOST) return giveWay(r, 'both');
     const n = Math.min(inPage(r, r.src, r.base), inPage(r, r.dst), r.left);
     // The destination first: it decides which of two faults is taken.
     let y = n === 0 ? gather(cpu, r.dst, size, 1) : cpu.span(r.dst, false);
@@ -291,6 +307,7 @@ const scas: Helper = (cpu, arg) => {
   const { size, df } = r;
   const rax = CPU + OFF.gpr + GPR.rax * 8;
   while (r.left > 0) {
+    if (r.done >= MOST) return giveWay(r, 'dst');
     const n = Math.min(inPage(r, r.dst), r.left);
     const at = n === 0 ? gather(cpu, r.dst, size, 1) : cpu.span(r.dst, false);
     if (at === 0) return end(r, 1, 'dst');
