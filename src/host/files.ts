@@ -2,7 +2,7 @@
 // it through /proc/self/fd/N/NAME, which is what openat(2) would do; O_NOFOLLOW keeps links from being followed.
 
 import * as fs from 'node:fs';
-import { EACCES, EIO, ELOOP, ENOENT } from '../abi/errno.ts';
+import { EACCES, EFBIG, EIO, ELOOP, ENOENT } from '../abi/errno.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../abi/stat.ts';
 import type { HostFiles, HostHandle, HostStat } from '../ring0/fs/host.ts';
 import type { TimeSpec } from '../ring0/vfs/types.ts';
@@ -137,7 +137,8 @@ export const nodeFiles = (): HostFiles => {
         return done;
       }),
     write: (h, buf, from, n, pos) => attempt(() => fs.writeSync(h, buf, from, n, pos)),
-    truncate: (h, size) => attempt(() => void fs.ftruncateSync(h, size)),
+    truncate: (h, size) =>
+      size > Number.MAX_SAFE_INTEGER ? -EFBIG : attempt(() => void fs.ftruncateSync(h, size)),
     sync: (h) => attempt(() => void fs.fsyncSync(h)),
 
     create: (dir, name, mode) =>

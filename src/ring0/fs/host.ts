@@ -3,7 +3,18 @@
 // links are handed to the guest's own path walk. The host itself is reached through `HostFiles`.
 
 import { direntType } from '../../abi/dirent.ts';
-import { EACCES, EEXIST, EINVAL, EIO, ENOENT, EPERM, EROFS, ESTALE, EXDEV } from '../../abi/errno.ts';
+import {
+  EACCES,
+  EEXIST,
+  EINVAL,
+  EIO,
+  ENOENT,
+  EOPNOTSUPP,
+  EPERM,
+  EROFS,
+  ESTALE,
+  EXDEV,
+} from '../../abi/errno.ts';
 import { O_ACCMODE, O_RDONLY, RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../abi/fcntl.ts';
 import { MAGIC, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../abi/stat.ts';
 import type { Kernel } from '../kernel.ts';
@@ -367,6 +378,11 @@ class HostPages extends Pages {
   constructor(file: HostFile, reclaim: () => number) {
     super(file.fs.kernel.cpu.frames, reclaim);
     this.#file = file;
+  }
+
+  /** Holes cannot be made on the host. */
+  override punch(): number {
+    return -EOPNOTSUPP;
   }
 
   writeback(from: number, to: number): number {

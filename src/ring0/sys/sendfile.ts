@@ -22,6 +22,8 @@ import type { OpenFile } from '../vfs/types.ts';
 import { isBlock, type Result } from '../wait.ts';
 
 const CHUNK = 1 << 16;
+/** After so long a copy ends short, as a signal would end it: gigabytes of holes must not keep others waiting. */
+const LONG_NS = 100e6;
 
 /** The offset behind a pointer: -1 for NULL (the file's own position), or -errno below that. */
 const offsetAt = (task: Task, at: number): number => {
@@ -38,15 +40,18 @@ const offsetAt = (task: Task, at: number): number => {
 const copyOut = (task: Task, from: OpenFile, to: OpenFile, n: number, at: number, toAt = -1): Result => {
   const buf = new Uint8Array(Math.min(n, CHUNK));
   const start = at < 0 ? from.pos : at;
+  const { clock } = task.kernel;
+  const end = clock.monotonic() + LONG_NS;
   let done = 0;
   while (done < n) {
     const r = readBytes(task, from, buf, 0, Math.min(buf.length, n - done), start + done);
-    if (typeof r !== 'number' || r < 0) return done > 0 ? done : r;
-    if (r === 0) break;
+    if (done === 0 && (typeof r !== 'number' || r < 0)) return r;
+    if (typeof r !== 'number' || r <= 0) break;
     const w = writeSome(task, to, buf, r, toAt < 0 ? -1 : toAt + done);
-    if (typeof w !== 'number' || w < 0) return done > 0 ? done : w;
+    if (done === 0 && (typeof w !== 'number' || w < 0)) return w;
+    if (typeof w !== 'number' || w < 0) break;
     done += w;
-    if (w < r) break;
+    if (w < r || clock.monotonic() > end) break;
   }
   if (at < 0) from.pos = start + done;
   return done;

@@ -2,7 +2,7 @@
 // mapping, so that all of them see the same bytes. A page that is not there is a hole, or still with the
 // file's source (a host file), from which it is read when first needed. Stands on cpu.ts's Frames.
 
-import { EFBIG, ENOMEM, ENOSPC, ENXIO } from '../../abi/errno.ts';
+import { EFBIG, ENOMEM, ENOSPC, ENXIO, EOPNOTSUPP } from '../../abi/errno.ts';
 import type { Frames } from '../../ring3/cpu.ts';
 import { FrameRuns } from '../mm/runs.ts';
 import type { PageCache, PageMapper } from './types.ts';
@@ -14,6 +14,9 @@ const READ_AROUND = 16;
 const READ_AHEAD = 1 << 17;
 /** Largest file: positions stay exact in a double. */
 export const MAX_FILE = Number.MAX_SAFE_INTEGER;
+
+/** Most pages of a source that are punched at once: each is remembered. */
+const MAX_PUNCHED = 1 << 18;
 
 /** Where pages come from that were never written here. */
 export interface PageSource {
@@ -328,13 +331,14 @@ export class Pages implements PageCache {
     const last = to >= this.#size ? Math.ceil(end / PAGE_SIZE) : Math.floor(end / PAGE_SIZE);
     if (first > last || (first === last && from < first * PAGE_SIZE && end <= first * PAGE_SIZE))
       return this.#zero(from, end);
+    const sourced = Math.min(last, Math.ceil(this.#sourceEnd / PAGE_SIZE));
+    if (sourced - first > MAX_PUNCHED) return -EOPNOTSUPP;
     const bad = this.#zero(from, Math.min(first * PAGE_SIZE, end)) || this.#zero(last * PAGE_SIZE, end);
     if (bad < 0) return bad;
     if (first >= last) return 0;
     this.#unmapRange(first, last);
     this.#dropRange(first, last);
     // The source must not shine through the hole.
-    const sourced = Math.min(last, Math.ceil(this.#sourceEnd / PAGE_SIZE));
     for (let i = first; i < sourced; i++) {
       this.#map.set(i, 0);
       this.#own?.add(i);
@@ -357,6 +361,13 @@ export class Pages implements PageCache {
     const has = (i: number): boolean => (this.#map.get(i) ?? 0) !== 0 || this.#inSource(i);
     let index = Math.floor(pos / PAGE_SIZE);
     if (hole) {
+      const sourced = Math.ceil(this.#sourceEnd / PAGE_SIZE);
+      if (index < sourced) {
+        // What the source gives is data, but for what was punched; page by page it could be thousands of millions.
+        let next = sourced;
+        for (const [i, f] of this.#map) if (f === 0 && i >= index && i < next) next = i;
+        index = next;
+      }
       while (index * PAGE_SIZE < this.#size && has(index)) index++;
       return Math.min(Math.max(pos, index * PAGE_SIZE), this.#size);
     }
