@@ -54,6 +54,8 @@ export interface RunOptions extends ProgramOptions {
   readonly stdin?: Uint8Array | string;
   /** Kill the program when it aborts. */
   readonly signal?: AbortSignal;
+  /** Most bytes of output to collect; beyond that the program is killed and `run` rejects. Default: 256 MiB. */
+  readonly maxOutputBytes?: number;
 }
 
 /** How a program ended; exactly one of exitCode and signal is set. */
@@ -74,6 +76,7 @@ export interface Process {
   readonly stdin: WritableStream<Uint8Array>;
   readonly stdout: ReadableStream<Uint8Array>;
   readonly stderr: ReadableStream<Uint8Array>;
+  /** How it ended. There may still be output to read. */
   wait(): Promise<Exit>;
   /** Sends a signal by number; default SIGTERM. */
   kill(signo?: number): void;
@@ -82,16 +85,18 @@ export interface Process {
 }
 
 export interface Machine {
-  /** Runs a program to its end and collects its output. */
+  /** Runs a program to its end and collects its output. Rejects with StartError when it cannot be started. */
   run(argv: readonly string[], options?: RunOptions): Promise<Output>;
   /** Starts a program with byte streams. Rejects with StartError when it cannot be started. */
   spawn(argv: readonly string[], options?: SpawnOptions): Promise<Process>;
   readonly fs: GuestFiles;
   /**
    * Events from now on, until the iterator is returned or the machine closed. `filter` is strace's -e trace=
-   * expression, e.g. `%file,close`; default: all calls.
+   * expression, e.g. `%file,close`; default: all calls. When nobody takes them, tracing ends after 100,000 events
+   * and so, with an error, does the iterator.
    */
   trace(filter?: string): AsyncIterableIterator<TraceEvent>;
+  /** Ends every program as if killed by SIGKILL, and gives the host's resources back. */
   close(): Promise<void>;
 }
 
@@ -106,6 +111,9 @@ export class StartError extends Error {
     this.code = code;
   }
 }
+
+const MAX_OUTPUT = 2 ** 28;
+const MAX_EVENTS = 100_000;
 
 const concat = (parts: readonly Uint8Array[]): Uint8Array => {
   const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
@@ -171,12 +179,16 @@ export const boot = async (options: BootOptions = {}): Promise<Machine> => {
     async run(argv, o = {}) {
       const out: Uint8Array[] = [];
       const err: Uint8Array[] = [];
-      const { stdin, signal, ...rest } = o;
-      const started = start(argv, {
-        ...rest,
-        stdout: (c) => void out.push(c),
-        stderr: (c) => void err.push(c),
-      });
+      const { stdin, signal, maxOutputBytes = MAX_OUTPUT, ...rest } = o;
+      let collected = 0;
+      const into =
+        (parts: Uint8Array[]) =>
+        (chunk: Uint8Array): void => {
+          collected += chunk.length;
+          if (collected <= maxOutputBytes) parts.push(chunk);
+          else started.kill(9);
+        };
+      const started = start(argv, { ...rest, stdout: into(out), stderr: into(err) });
       const abort = (): void => started.kill(9);
       signal?.addEventListener('abort', abort);
       if (signal?.aborted) abort();
@@ -186,16 +198,17 @@ export const boot = async (options: BootOptions = {}): Promise<Machine> => {
       } else started.end();
       const exit = await started.ended;
       signal?.removeEventListener('abort', abort);
+      if (collected > maxOutputBytes)
+        throw new RangeError(`${argv[0]}: more than ${maxOutputBytes} bytes of output (maxOutputBytes)`);
       return { ...exit, stdout: concat(out), stderr: concat(err) };
     },
     async spawn(argv, o = {}) {
       const out = outputStream();
       const err = outputStream();
       const started = start(argv, { ...o, stdout: out.sink, stderr: err.sink });
-      const ended = started.ended.then((exit) => {
+      void started.ended.then(() => {
         out.end();
         err.end();
-        return exit;
       });
       return {
         pid: started.pid,
@@ -206,8 +219,12 @@ export const boot = async (options: BootOptions = {}): Promise<Machine> => {
         }),
         stdout: out.stream,
         stderr: err.stream,
-        wait: () => ended,
-        kill: (signo = 15) => started.kill(signo),
+        wait: () => started.exited,
+        kill(signo = 15) {
+          if (!(Number.isInteger(signo) && signo >= 1 && signo <= 64))
+            throw new RangeError(`signal ${signo}: from 1 to 64`);
+          started.kill(signo);
+        },
         resize: (rows, columns) => started.resize({ rows, columns }),
       };
     },
@@ -217,9 +234,14 @@ export const boot = async (options: BootOptions = {}): Promise<Machine> => {
       if (typeof wants === 'string') throw new TypeError(wants);
       const queue: TraceEvent[] = [];
       let wake: (() => void) | null = null;
-      let open = true;
+      let open = !machine.closed;
+      let overrun = false;
       const push = (event: TraceEvent): void => {
-        queue.push(event);
+        if (queue.length < MAX_EVENTS) queue.push(event);
+        else {
+          overrun = true;
+          stop();
+        }
         wake?.();
       };
       const tracer = trace(
@@ -246,6 +268,10 @@ export const boot = async (options: BootOptions = {}): Promise<Machine> => {
             wake = null;
           }
           const value = queue.shift();
+          if (value === undefined && overrun) {
+            overrun = false;
+            throw new RangeError(`${MAX_EVENTS} events were not taken; filter them, or take them faster`);
+          }
           return value ? { value, done: false } : { value: undefined, done: true };
         },
         async return() {

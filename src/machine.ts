@@ -1,7 +1,7 @@
 // One machine: the rings wired together, and the loop that gives tasks the CPU between the host's events.
 // Everything outside talks to it through `Machine`; the public API (index.ts) wraps it in streams.
 
-import { EACCES, EAGAIN, ENOENT, ENOMEM, ENOTDIR } from './abi/errno.ts';
+import { EACCES, EAGAIN, ENOENT, ENOMEM, ENOTDIR, ESRCH } from './abi/errno.ts';
 import { AT_FDCWD } from './abi/fcntl.ts';
 import { SIG } from './abi/signal.ts';
 import { type Gate, openGate } from './gate/gate.ts';
@@ -82,7 +82,9 @@ export interface Started {
   /** The terminal's window has another size: SIGWINCH. */
   resize(size: TerminalSize): void;
   kill(signo: number): void;
-  /** Resolves when the program has ended and its output has been handed over. */
+  /** Resolves when the program has ended. */
+  readonly exited: Promise<Ended>;
+  /** Resolves when, besides, its output has been handed over. */
   readonly ended: Promise<Ended>;
 }
 
@@ -97,8 +99,9 @@ export interface Machine {
   start(argv: readonly string[], options?: StartOptions): Started | number;
   /** Why the last `start` failed, in words: "AArch64 program; this machine runs x86-64". */
   readonly refusal: string;
-  /** Ends every process and stops the loop. */
+  /** Stops the loop. Every program counts as killed, and nothing can be started any more. */
   close(): Promise<void>;
+  readonly closed: boolean;
 }
 
 const latin1 = (s: string): string => {
@@ -113,7 +116,14 @@ const SMALL_REGIONS = { insns: 48, run: 48, regions: 1, batchInsns: 48, callDept
 /** Slice of host time that tasks run before the host's events are looked at, ms. */
 const SLICE_MS = 10;
 
+/** Bounds of MachineOptions.memoryBytes: what a machine can be made in, and what a memory can have. */
+const LEAST_MEMORY = 16 * 2 ** 20;
+const MOST_MEMORY = 2 ** 32;
+
 export const createMachine = (host: Host, options: MachineOptions = {}): Machine => {
+  const { memoryBytes } = options;
+  if (memoryBytes !== undefined && !(memoryBytes >= LEAST_MEMORY && memoryBytes <= MOST_MEMORY))
+    throw new RangeError(`memoryBytes ${memoryBytes}: from ${LEAST_MEMORY} to ${MOST_MEMORY}`);
   let gate: Gate | null = null;
   const translations = options.tier === undefined || options.tier === 'mixed' ? host.translations() : null;
   const memory = options.memoryBytes === undefined ? host.takeMemory?.() : null;
@@ -170,6 +180,8 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
   let running = false;
   let closed = false;
   let nap: { wake(): void } | null = null;
+  /** What to do for the programs that still run when the machine is closed. */
+  const onClose = new Set<() => void>();
   let failures = 0;
   /** A bug outside any program's calls (a timer, a page that is written back) is told, and the others go on. */
   const slice = (): ReturnType<typeof runSlice> => {
@@ -216,8 +228,10 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
   const drain = (from: Outlet, sink: Sink): Promise<void> =>
     new Promise((resolve) => {
       let paused = false;
+      onClose.add(resolve);
       const waiter = {
         wake(): void {
+          if (closed) return;
           let chunk = from.take();
           while (chunk !== null && chunk.length > 0) {
             const wait = sink(chunk);
@@ -232,8 +246,10 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
             }
             chunk = from.take();
           }
-          if (chunk === null) resolve();
-          else if (!paused) from.onOutput(waiter);
+          if (chunk === null) {
+            onClose.delete(resolve);
+            resolve();
+          } else if (!paused) from.onOutput(waiter);
         },
       };
       from.onOutput(waiter);
@@ -243,12 +259,17 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
   const feed = (into: Inlet, chunk: Uint8Array): Promise<void> =>
     new Promise((resolve) => {
       let at = 0;
+      onClose.add(resolve);
       const waiter = {
         wake(): void {
-          at += into.gone ? chunk.length - at : into.type(chunk, at, chunk.length - at);
+          at += closed || into.gone ? chunk.length - at : into.type(chunk, at, chunk.length - at);
           poke();
-          if (at >= chunk.length) resolve();
-          else into.onRoom(waiter);
+          if (at < chunk.length) {
+            into.onRoom(waiter);
+            return;
+          }
+          onClose.delete(resolve);
+          resolve();
         },
       };
       waiter.wake();
@@ -263,7 +284,15 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
       HOME: '/root',
     };
     const user = o.user ?? { uid: 0, gid: 0 };
+    if (closed) {
+      refusal = 'the machine is closed';
+      return -ESRCH;
+    }
     refusal = '';
+    if (name === '') {
+      refusal = 'there is no program in the command line';
+      return -ENOENT;
+    }
     const at = o.cwd === undefined ? cwd : walk(service, AT_FDCWD, latin1(o.cwd), FOLLOW);
     if (!isPath(at) || at.dentry.inode.lookup === undefined) {
       refusal = `there is no directory ${o.cwd} to start in`;
@@ -274,9 +303,17 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
     const cred = credentialsOf(user.uid, user.gid, user.groups ?? [user.gid]);
     const files = newTable();
     const status: { resolve(s: number): void } = { resolve: () => {} };
-    const exited = new Promise<number>((resolve) => {
-      status.resolve = resolve;
+    const exited = new Promise<Ended>((resolve) => {
+      status.resolve = (s) => {
+        onClose.delete(killed);
+        resolve(
+          (s & 0x7f) === 0
+            ? { exitCode: (s >> 8) & 0xff, signal: null }
+            : { exitCode: null, signal: s & 0x7f },
+        );
+      };
     });
+    const killed = (): void => status.resolve(SIG.SIGKILL);
     const task = createInitProcess(kernel, {
       mm,
       files,
@@ -300,6 +337,7 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
     const sinks = [o.stdout, o.stderr];
     const drained = streams.outputs.map((from, i) => drain(from, sinks[i] ?? (() => {})));
     kernel.ready(task);
+    onClose.add(killed);
     void loop();
     return {
       pid: task.tid,
@@ -316,12 +354,11 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
         signalProcess(task.process, { signo, errno: 0, code: 0, pid: 0, uid: 0 });
         poke();
       },
-      ended: exited.then(async (s) => {
+      exited,
+      ended: exited.then(async (how) => {
         await Promise.all(drained);
-        streams.close();
-        return (s & 0x7f) === 0
-          ? { exitCode: (s >> 8) & 0xff, signal: null }
-          : { exitCode: null, signal: s & 0x7f };
+        if (!closed) streams.close();
+        return how;
       }),
     };
   };
@@ -335,9 +372,14 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
     get refusal() {
       return refusal;
     },
+    get closed() {
+      return closed;
+    },
     async close() {
+      if (closed) return;
       closed = true;
       nap?.wake();
+      for (const act of [...onClose]) act();
       for (const h of hosts) h.close();
       translations?.close();
     },

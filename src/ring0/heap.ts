@@ -18,6 +18,7 @@ export const COST = {
   signal: 256,
   timer: 512,
   watch: 512,
+  lock: 256,
   mount: 4096,
 } as const;
 

@@ -174,6 +174,7 @@ test.each([
   'watches',
   'signals',
   'timers',
+  'locks',
 ])('kernel objects without end: %s', async (kind) => {
   const before = process.memoryUsage();
   const r = await kanmon([program('objects'), kind], { cwd: dir }, small);
@@ -282,6 +283,51 @@ describe('signals', () => {
     const again = setInterval(() => child.kill('SIGINT'), 100);
     expect(await ended).toBe(137);
     clearInterval(again);
+  });
+});
+
+describe('the library', () => {
+  const loop = 'echo begun; while :; do :; done';
+
+  test('closing a machine ends what runs in it', async () => {
+    const machine = await bootMachine({ cwd: dir, ...small });
+    const busy = await machine.spawn(['sh', '-c', loop]);
+    const idle = machine.run(['sleep', '1000']);
+    const events = machine.trace('nanosleep');
+    await busy.stdout.getReader().read();
+    const typed = busy.stdin.getWriter().write(new Uint8Array(1 << 20));
+    await machine.close();
+    expect(await busy.wait()).toEqual({ exitCode: null, signal: 9 });
+    expect(await idle).toMatchObject({ exitCode: null, signal: 9 });
+    for await (const event of events) expect(event).toBeDefined();
+    await typed;
+    await expect(machine.run(['true'])).rejects.toThrow('the machine is closed');
+    await machine.close();
+  });
+
+  test('a program that nobody listens to can be killed', async () => {
+    const machine = await bootMachine({ cwd: dir, ...small });
+    const p = await machine.spawn(['yes']);
+    expect(() => p.kill(1e9)).toThrow(RangeError);
+    p.kill(9);
+    expect(await p.wait()).toEqual({ exitCode: null, signal: 9 });
+    await machine.close();
+  });
+
+  test('output and events without end are cut off', async () => {
+    const machine = await bootMachine({ cwd: dir, ...small });
+    await expect(machine.run(['yes'], { maxOutputBytes: 1e6 })).rejects.toThrow(/more than 1000000 bytes/);
+    const events = machine.trace();
+    await machine.run(['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=1', 'count=60000']);
+    const all = async (): Promise<void> => {
+      for await (const event of events) expect(event).toBeDefined();
+    };
+    await expect(all()).rejects.toThrow(/events were not taken/);
+    await machine.close();
+  });
+
+  test.each([-1, 4096, Number.NaN, 2 ** 40])('memory of %d bytes is refused', async (memoryBytes) => {
+    await expect(bootMachine({ memoryBytes })).rejects.toThrow(RangeError);
   });
 });
 

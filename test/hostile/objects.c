@@ -61,6 +61,18 @@ static int signals(void) {
   for (;;)
     if (sigqueue(getpid(), SIGRTMIN, (union sigval){0})) return errno;
 }
+static int locks(void) {
+  static char name[64];
+  struct flock l = {F_WRLCK, SEEK_SET, 0, 1};
+  for (int i = 0;; i++) {
+    if (i % 2000 == 0) {
+      snprintf(name, sizeof name, "/tmp/f%d-%d", getpid(), i);
+      if (open(name, O_RDWR | O_CREAT, 0600) != 3 + i / 2000 + 2) return errno;
+    }
+    l.l_start = i % 2000 * 2;
+    if (fcntl(5 + i / 2000, F_SETLK, &l)) return errno;
+  }
+}
 static int timers(void) {
   timer_t t;
   for (;;)
@@ -69,7 +81,7 @@ static int timers(void) {
 
 int main(int argc, char **argv) {
   struct { const char *name; int (*run)(void); } kinds[] = {
-    {"pipes", pipes}, {"high", high}, {"links", links}, {"files", files}, {"watches", watches}, {"signals", signals}, {"timers", timers},
+    {"pipes", pipes}, {"high", high}, {"links", links}, {"files", files}, {"watches", watches}, {"signals", signals}, {"timers", timers}, {"locks", locks},
   };
   int (*run)(void) = 0;
   for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -94,7 +106,7 @@ int main(int argc, char **argv) {
     pids[n] = p;
     int e;
     read(ends[0], &e, sizeof e);
-    if (e != 0 && e != ENFILE && e != EMFILE && e != ENOSPC && e != ENOMEM && e != EAGAIN) bad = e;
+    if (e != 0 && e != ENFILE && e != EMFILE && e != ENOSPC && e != ENOMEM && e != EAGAIN && e != ENOLCK) bad = e;
   }
   printf("%s\n", bad ? strerror(bad) : "met a limit");
   fflush(stdout);

@@ -82,6 +82,8 @@ export interface HostFsOptions {
   readonly view?: HostView;
 }
 
+/** Names of a directory that are remembered not to be there: a program can ask for any number. */
+const MAX_ABSENT = 4096;
 /** Host descriptors kept open for inodes that nobody has open. */
 const MAX_IDLE_HANDLES = 256;
 
@@ -492,6 +494,8 @@ export class HostFile extends HostInode implements PagedInode, PageSource {
 
 export class HostDir extends HostInode {
   readonly #children = new Map<string, { inode: HostInode | null; at: number }>();
+  /** How many of them are not there. */
+  #absent = 0;
   readonly #view: HostView | null;
   #names: { list: readonly string[]; at: number } | null = null;
 
@@ -511,13 +515,25 @@ export class HostDir extends HostInode {
     if (dir < 0) return dir;
     const st = this.fs.files.lstat(dir, name);
     if (typeof st === 'number') {
-      if (st === -ENOENT) this.#children.set(name, { inode: null, at: this.fs.now() });
+      if (st === -ENOENT) this.#missing(name);
       return st;
     }
     const seen = this.#view?.(name, st) ?? true;
     const inode = seen === false ? null : this.fs.intern(st, this, name, seen === true ? null : seen);
     this.#children.set(name, { inode, at: this.fs.now() });
     return inode ?? -ENOENT;
+  }
+
+  #missing(name: string): void {
+    if (this.fs.trustNs === 0) {
+      this.#children.delete(name);
+      return;
+    }
+    if (++this.#absent > MAX_ABSENT) {
+      for (const [known, child] of this.#children) if (child.inode === null) this.#children.delete(known);
+      this.#absent = 0;
+    }
+    this.#children.set(name, { inode: null, at: this.fs.now() });
   }
 
   names(): readonly string[] | number {

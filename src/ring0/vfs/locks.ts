@@ -1,8 +1,9 @@
 // Advisory file locks: POSIX record locks (owned by a process's descriptor table, as in Linux), open file
 // description locks, and flock's whole-file locks. See fcntl(2) and flock(2).
 
-import { EAGAIN, EDEADLK } from '../../abi/errno.ts';
+import { EAGAIN, EDEADLK, ENOLCK } from '../../abi/errno.ts';
 import { F_RDLCK, F_UNLCK, F_WRLCK, LOCK_EX, LOCK_UN } from '../../abi/fcntl.ts';
+import { COST, charge, type KernelHeap, uncharge } from '../heap.ts';
 import type { FileTable, Task } from '../task/types.ts';
 import { type Block, block, type Result, type WaitQueue, waitQueue, wake } from '../wait.ts';
 import type { Inode, OpenFile } from './types.ts';
@@ -24,10 +25,12 @@ export interface InodeLocks {
   ranges: RangeLock[];
   flocks: { readonly file: OpenFile; readonly type: number }[];
   readonly changed: WaitQueue;
+  /** Where the ranges are charged; null before the first. */
+  heap: KernelHeap | null;
 }
 
 const locksOf = (inode: Inode): InodeLocks => {
-  inode.locks ??= { ranges: [], flocks: [], changed: waitQueue() };
+  inode.locks ??= { ranges: [], flocks: [], changed: waitQueue(), heap: null };
   return inode.locks;
 };
 
@@ -39,8 +42,12 @@ const clashes = (a: RangeLock, b: RangeLock): boolean =>
 export const conflicting = (inode: Inode, want: RangeLock): RangeLock | null =>
   inode.locks?.ranges.find((l) => clashes(l, want)) ?? null;
 
-/** Replaces what the owner held in the range; neighbours of the same type merge. */
-const place = (locks: InodeLocks, want: RangeLock): void => {
+/** Most locks of one file: each costs whoever looks for those that are in the way. */
+const MAX_LOCKS = 1 << 16;
+
+/** Replaces what the owner held in the range; neighbours of the same type merge. False when there are too many. */
+const place = (locks: InodeLocks, heap: KernelHeap, want: RangeLock): boolean => {
+  if (want.type !== F_UNLCK && locks.ranges.length >= MAX_LOCKS) return false;
   const kept: RangeLock[] = [];
   let { start, end } = want;
   for (const l of locks.ranges) {
@@ -55,7 +62,12 @@ const place = (locks: InodeLocks, want: RangeLock): void => {
     }
   }
   if (want.type !== F_UNLCK) kept.push({ ...want, start, end });
+  const more = kept.length - locks.ranges.length;
+  if (more > 0 && !charge(heap, more * COST.lock)) return false;
+  if (more < 0) uncharge(heap, -more * COST.lock);
+  locks.heap = heap;
   locks.ranges = kept.sort((a, b) => a.start - b.start);
+  return true;
 };
 
 /** Would waiting for `blocker` close a circle of processes that wait for each other? */
@@ -88,7 +100,7 @@ export const setLock = (task: Task, inode: Inode, want: RangeLock, wait: boolean
       return block([locks.changed], 'restart', null, { lockWait: { inode, want } });
     }
   }
-  place(locks, want);
+  if (!place(locks, task.kernel.heap, want)) return -ENOLCK;
   wake(locks.changed);
   return 0;
 };
@@ -117,6 +129,7 @@ export const dropLocks = (inode: Inode, owner: LockOwner): void => {
   const ranges = locks.ranges.filter((l) => l.owner !== owner);
   const flocks = locks.flocks.filter((l) => l.file !== owner);
   if (ranges.length === locks.ranges.length && flocks.length === locks.flocks.length) return;
+  if (locks.heap !== null) uncharge(locks.heap, (locks.ranges.length - ranges.length) * COST.lock);
   locks.ranges = ranges;
   locks.flocks = flocks;
   wake(locks.changed);
