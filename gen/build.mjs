@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
@@ -31,6 +31,12 @@ const run = (args, env = {}) =>
     encoding: 'utf8',
     env: { ...process.env, ...env },
   });
+/** A name for the contents of a file in dist. */
+const nameOf = (file) =>
+  createHash('sha256')
+    .update(readFileSync(`${dist}/${file}`))
+    .digest('hex')
+    .slice(0, 12);
 /** Bundles a generator, runs it with arguments, and drops it. */
 const generate = async (entry, ...args) => {
   const outfile = `${dist}/generate.mjs`;
@@ -101,14 +107,10 @@ await build({
   plugins: [prebuiltTables, lazyChildProcess],
   minifySyntax: true,
   minifyWhitespace: true,
-  define: { 'import.meta.dirname': '__dirname' },
+  define: { 'import.meta.dirname': '__dirname', CORE: JSON.stringify(nameOf('core.wasm')) },
   entryPoints: ['src/cli/main.ts'],
   outfile: `${dist}/main.cjs`,
 });
-const bundle = createHash('sha256')
-  .update(readFileSync(`${dist}/main.cjs`))
-  .digest('hex')
-  .slice(0, 12);
 const licences = ['commander'].map((name) => {
   const text = readFileSync(`${root}node_modules/${name}/LICENSE`, 'utf8');
   return `main.cjs contains ${name}:\n\n${text.trim()}\n`;
@@ -119,7 +121,7 @@ await build({
   ...common,
   format: 'cjs',
   sourcemap: false,
-  define: { BUNDLE: JSON.stringify(bundle) },
+  define: { BUNDLE: JSON.stringify(nameOf('main.cjs')) },
   entryPoints: ['src/cli/start.ts'],
   banner: { js: '#!/usr/bin/env node' },
   outfile: `${dist}/kanmon.cjs`,
@@ -133,6 +135,18 @@ const first = run([`${dist}/kanmon.cjs`, 'run', '--', '/bin/ls', '-l', '/'], { K
 const second = run([`${dist}/kanmon.cjs`, '--version'], { KANMON_MAKE_CODE: 'check' });
 if (first.status !== 0 || second.status !== 0) {
   console.error('build: the code of the command line could not be kept');
+}
+
+// So it is with the core module: what these programs execute is compiled ahead for all. Any of them may be missing.
+const TRAINING = `exec 2> /dev/null; ls -l /; bash -c 'for i in 1 2 3; do echo $i; done | sort'; perl -e 'print sqrt 2'; python3 -c 1
+  echo 'int main(void) { return 0; }' > /tmp/a.c; cc -O2 -o /tmp/a /tmp/a.c && /tmp/a; seq 99 | awk '{ n += $1 / 3 } END { print n }'`;
+run([`${dist}/kanmon.cjs`, 'run', '--tier', 'interpreter', '--', '/bin/sh', '-c', TRAINING], {
+  KANMON_MAKE_CODE: 'core',
+});
+const checked = run([`${dist}/kanmon.cjs`, 'run', '--', '/bin/true'], { KANMON_MAKE_CODE: 'check-core' });
+if (checked.status !== 0) {
+  for (const file of readdirSync(dist)) if (/^core-.*\.code$/.test(file)) rmSync(`${dist}/${file}`);
+  console.error('build: the code of the core module could not be kept');
 }
 
 if (options.types) {

@@ -4,6 +4,7 @@ import { openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { type CoreImage, unpackCore } from '../ring3/core/core-image.ts';
+import { compileCore } from './core-code.ts';
 import { nodeFiles } from './files.ts';
 import type { Host } from './host.ts';
 import { defaultMemoryBytes, takeReservedMemory } from './memory.ts';
@@ -15,15 +16,10 @@ const time = performance;
 /** Reads dist/core.wasm, made by the build (gen/core.ts); null when running from sources. */
 const loadCore = (): CoreImage | null => {
   try {
-    const file = readFileSync(join(import.meta.dirname, 'core.wasm'));
-    // Each function is validated when it is compiled, which is when it is first called: most are not.
-    setFlagsFromString('--wasm-lazy-validation');
-    return unpackCore(file);
+    return unpackCore(readFileSync(join(import.meta.dirname, 'core.wasm')), compileCore);
   } catch (e) {
     if (e instanceof Error && 'code' in e && e.code === 'ENOENT') return null;
     throw e;
-  } finally {
-    setFlagsFromString('--no-wasm-lazy-validation');
   }
 };
 

@@ -25,9 +25,12 @@ export const packCore = (bytes: Uint8Array, keys: readonly number[]): Uint8Array
   return out;
 };
 
-/** Reads what `packCore` wrote; compiles the module. */
-export const unpackCore = (file: Uint8Array): CoreImage => {
-  const module = new WebAssembly.Module(file as BufferSource);
+/** Reads what `packCore` wrote; `compile` makes the module. */
+export const unpackCore = (
+  file: Uint8Array,
+  compile = (wasm: Uint8Array): WebAssembly.Module => new WebAssembly.Module(wasm as BufferSource),
+): CoreImage => {
+  const module = compile(file);
   const [keys] = WebAssembly.Module.customSections(module, SECTION);
   return { module, keys: new Uint32Array(keys ?? new ArrayBuffer(0)) };
 };
