@@ -45,6 +45,8 @@ export interface Block {
   growth: number;
   /** Reached the threshold once and was put off. */
   waited: boolean;
+  /** How often it was put off because the machine was young. */
+  delays: number;
   /** Its region is being made. */
   pending: boolean;
   /** Executions that it was given at first before it counts as hot. */
@@ -89,6 +91,8 @@ export interface CodeCacheEnv {
   place(fn: WebAssembly.ExportValue): number;
   /** Gives such a place back. */
   free(place: number): void;
+  /** Blocks, back-edges and calls that the machine has executed, up to the last time slice. */
+  work(): number;
   /** The instruction has no meaning here: for statistics. */
   missing(insn: Insn): void;
 }
@@ -118,6 +122,12 @@ const TYPICAL_INSNS = 6;
  * takes 40 microseconds an instruction instead of 10.
  */
 const FIRST_REGIONS = 64;
+/**
+ * Until the machine has executed so many blocks, about a second of interpreting, those that are hot are put off this
+ * many times: most programs have ended by then, and the translator's thread is one that the program could have had.
+ */
+const YOUNG = 8e6;
+const DELAYS = 3;
 /** Executions of a block that make it worth taking into a region. */
 const WARM = 32;
 /** Hot blocks are translated this many at a time, or when one of them becomes urgent. */
@@ -435,6 +445,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       insns,
       growth: 0,
       waited: false,
+      delays: 0,
       pending: false,
       patience,
       stumbles: 0,
@@ -545,6 +556,11 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   };
   /** Decides what to translate when a block has run often. */
   const tierUp = (block: Block): void => {
+    if (env.work() < YOUNG && block.delays < DELAYS) {
+      block.delays++;
+      rearm(block, 1);
+      return;
+    }
     const owner = frontier.get(block.ip);
     if (owner?.valid && !owner.pending && owner.growth < MAX_GROWTH && owner.exactFp === block.exactFp) {
       frontier.delete(block.ip);

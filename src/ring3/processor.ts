@@ -61,6 +61,8 @@ export const createCpu = (options: CpuOptions): Cpu => {
   let inGate = false;
   /** The pending #GP is an access to data outside of the address space. */
   let astray = false;
+  /** What has been taken off budgets. */
+  let ran = 0;
 
   const word64 = (off: number): number => (u32[at(off) + 1] as number) * TWO32 + (u32[at(off)] as number);
   const setWord64 = (off: number, v: number): void => {
@@ -243,6 +245,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
       return place;
     },
     free: handlers.free,
+    work: () => ran,
     missing: (insn) => options.missing?.(insn),
   });
   mem.onCodeWrite = (frame) => {
@@ -440,6 +443,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
           continue;
         }
         if (s === STATUS.fault) settleFault();
+        ran += budget - (i32[at(OFF.budget)] as number);
         return s;
       }
     },
