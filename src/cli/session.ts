@@ -142,7 +142,7 @@ export const runProgram = async (
   watcher: Watcher,
   complain: (message: string) => void,
 ): Promise<number> => {
-  const began = performance.now();
+  const began = process.hrtime();
   if (o.tty && o.interactive && !process.stdin.isTTY) {
     throw new UsageError('the input device is not a TTY; leave out -t to pass a pipe or a file on');
   }
@@ -184,20 +184,20 @@ export const runProgram = async (
   stopSignals();
   stopFeeding();
   watcher.ended?.(machine);
-  if (o.stats) complain(statistics(machine, performance.now() - began));
+  if (o.stats) complain(statistics(machine, process.hrtime(began)));
   await machine.close();
   await Promise.all([stdout.flushed(), stderr.flushed()]);
   return ended.signal === null ? (ended.exitCode ?? 0) : EXIT.signal + ended.signal;
 };
 
-const statistics = (machine: Machine, ms: number): string => {
+const statistics = (machine: Machine, [sec, nsec]: readonly [number, number]): string => {
   const { cpu, missing } = machine.kernel;
   const { stats, frames } = cpu;
   const used = ((frames.total - frames.free) * 4096) / 2 ** 20;
   const calls = [...missing].sort((a, b) => b[1] - a[1]).map(([name, n]) => `${name} ${n}`);
   return [
     'statistics',
-    `  time               ${(ms / 1000).toFixed(3)} s`,
+    `  time               ${(sec + nsec / 1e9).toFixed(3)} s`,
     `  memory             ${used.toFixed(1)} of ${((frames.total * 4096) / 2 ** 20).toFixed(0)} MiB`,
     `  code               ${stats.blocks} blocks read, ${stats.regions} regions translated (${stats.translatedBytes} bytes of wasm), ${stats.invalidations} thrown away, ${stats.stumbles} stumbles`,
     `  the table          ${machine.gate.attest() ? 'as sealed' : 'TAMPERED WITH'}, sha256 ${machine.gate.table.digest}`,
