@@ -7,13 +7,15 @@ import type { Insn } from './decode/insn.ts';
 import { FLOW } from './decode/tables.ts';
 import { type Arena, createArena } from './interp/arena.ts';
 import type { Handlers } from './interp/handlers.ts';
-import { OP, OP_BYTES, writeOp } from './interp/op.ts';
+import { BEGIN, MAX_INSNS, OP, OP_BYTES, UNNUMBERED, writeOp } from './interp/op.ts';
 import { RESULT } from './interp/predecoder.ts';
 import {
   BLOCKS,
   BLOCKS_BYTES,
   CPU,
   FRAME_FLAGS,
+  HINT,
+  HINTS,
   JUMP,
   jumpOffset,
   OFF,
@@ -113,7 +115,6 @@ export interface CodeCache {
   readonly reader: CodeReader;
 }
 
-const MAX_INSNS = 48;
 const ARENA_BYTES = 128 << 20;
 /** The threshold counts executions of a block of this many instructions; longer ones get there earlier. */
 const TYPICAL_INSNS = 6;
@@ -134,12 +135,6 @@ const WARM = 32;
 const BATCH = 8;
 /** Blocks inside a function wait longer: mostly a region that starts before them takes them in. */
 const INNER_FACTOR = 3;
-/** Addresses that are told apart before code is read there. */
-const HINTS = 1 << 21;
-/** Reached from within a function: a return point, or the target of a forward branch. */
-const INNER = 1;
-/** Target of a call or of a backward jump: where a region should start. */
-const HEAD = 2;
 /** How often a region is made anew because a path that it leaves by became hot. */
 const MAX_GROWTH = 4;
 /** How often a region is left because of how memory lies before it is made anew, cautious. */
@@ -155,26 +150,54 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   const place = (ip: number, exact: boolean): number => ((ip & (PAGE - 1)) << 1) | (exact ? 1 : 0);
   /** The block at ip; one of the same frame at another address (a file mapped twice) is not it. */
   const blockAt = (ip: number, exact: boolean): Block | undefined => {
-    const b = byFrame.get(frameOf(Math.floor(ip / PAGE)))?.get(place(ip, exact));
-    return b?.ip === ip ? b : undefined;
+    const frame = frameOf(Math.floor(ip / PAGE));
+    const b = byFrame.get(frame)?.get(place(ip, exact));
+    if (b?.ip === ip) return b;
+    return exact || u32[made + frame] === 0 ? undefined : unnumberedAt(ip, frame);
+  };
+  /** The same among the blocks that WebAssembly has made. */
+  const unnumberedAt = (ip: number, frame: number): Block | undefined => {
+    const at = entryFor(frame, ip);
+    const code = u32[at + BLOCKS.code / 4] as number;
+    if (code === 0) return undefined;
+    if (code === frame * PAGE + (ip & (PAGE - 1)) && namesAddress(at, ip))
+      return u32[at + JUMP.fn / 4] === PSEUDO.begin ? blockOf(u32[at + JUMP.arg / 4] as number) : undefined;
+    for (let op = u32[made + frame] as number; op !== 0; op = u32[(op + BEGIN.next) >>> 2] as number)
+      if (addressIn(op, OP.ip) === ip) return blockOf(op);
+    return undefined;
   };
   /** Blocks read from a frame; some may be invalid by now. */
   const onFrame = new Map<number, Block[]>();
   /** By their number, which their first op holds. */
   const blocks: Block[] = [];
   const arena: Arena = createArena(mem, ARENA_BYTES);
-  const stats = { blocks: 0, regions: 0, invalidations: 0, stumbles: 0 };
+  const stats = {
+    read: 0,
+    get blocks() {
+      return stats.read + (u32[(CPU + OFF.madeCount) >>> 2] as number);
+    },
+    regions: 0,
+    invalidations: 0,
+    stumbles: 0,
+  };
   /** What is known of addresses before code is read there, in a table that may mistake one for another. */
-  const hints = new Uint8Array(HINTS);
+  const hints = mem.allocContiguous(HINTS / PAGE);
   const hint = (ip: number, what: number): void => {
-    const i = ip & (HINTS - 1);
-    hints[i] = (hints[i] as number) | what;
+    const i = hints + (ip & (HINTS - 1));
+    u8[i] = (u8[i] as number) | what;
   };
   /** Where regions leave to code that had not run when they were made: the region to make anew. */
   const frontier = new Map<number, Block>();
   const window = new Uint8Array(16);
   const table = mem.allocContiguous(BLOCKS_BYTES / PAGE);
+  const lists = mem.allocContiguous(Math.ceil(u8.length / PAGE / (PAGE / 4)));
+  if (hints === 0 || table === 0 || lists === 0) throw new RangeError('memoryBytes is too small for tables');
+  /** Word index of the heads of the lists, by frame. */
+  const made = lists >>> 2;
   u32[(CPU + OFF.blocks) >>> 2] = table;
+  u32[(CPU + OFF.hints) >>> 2] = hints;
+  u32[(CPU + OFF.made) >>> 2] = lists;
+  u32[(CPU + OFF.decoder) >>> 2] = env.threshold === 0 ? 0 : handlers.tables;
   /** Taken at boot, so that it is there when memory is out. */
   const stepOp = mem.alloc() * PAGE;
 
@@ -250,20 +273,22 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   };
 
   /** The entry of a block in the table that dispatch looks into before it asks here. */
-  const entryOf = (block: Block): number => {
-    const code = (block.frames[0] as number) * PAGE + (block.ip & (PAGE - 1));
+  const entryOf = (block: Block): number => entryFor(block.frames[0] as number, block.ip);
+  const entryFor = (frame: number, ip: number): number => {
+    const code = frame * PAGE + (ip & (PAGE - 1));
     return (table + (((code ^ (code >>> 12)) & (BLOCKS.entries - 1)) << BLOCKS.entryShift)) >>> 2;
   };
-  const retract = (block: Block): void => {
-    const at = entryOf(block);
-    if (u32[at] === block.ip >>> 0 && u32[at + 1] === Math.floor(block.ip / 4294967296))
-      u32[at + BLOCKS.code / 4] = 0;
+  const namesAddress = (at: number, ip: number): boolean =>
+    u32[at] === ip >>> 0 && u32[at + 1] === Math.floor(ip / 4294967296);
+  const retract = (frame: number, ip: number): void => {
+    const at = entryFor(frame, ip);
+    if (u32[at + BLOCKS.code / 4] !== 0 && namesAddress(at, ip)) u32[at + BLOCKS.code / 4] = BLOCKS.gone;
   };
   /** Only what lies in one page is there: of more, each has to be looked at. */
   const publish = (block: Block): void => {
     if (block.exactFp) return;
     if (block.pages.length > 1) {
-      retract(block);
+      retract(block.frames[0] as number, block.ip);
       return;
     }
     const at = entryOf(block);
@@ -329,6 +354,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     }
     blocks.length = 0;
     u8.fill(0, table, table + BLOCKS_BYTES);
+    u32.fill(0, made, made + u8.length / PAGE);
     for (const frame of onFrame.keys()) u8[FRAME_FLAGS + frame] = (u8[FRAME_FLAGS + frame] as number) & ~1;
     byFrame.clear();
     onFrame.clear();
@@ -452,17 +478,54 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     };
     watch(block, frame);
     for (let p = firstPage + 1; p <= lastPage; p++) hold(block, p, frameOf(p));
+    enlist(block, frame);
+    if (!exact) {
+      u32[(op + BEGIN.next) >>> 2] = u32[made + frame] as number;
+      u32[made + frame] = op;
+    }
+    u32[(op + BEGIN.number) >>> 2] = blocks.length;
+    blocks.push(block);
+    publish(block);
+    stats.read++;
+    if (insns > 0) noteTargets(flow, addressIn(last, OP.ip), next, addressIn(last, OP.imm));
+    return block;
+  };
+
+  const enlist = (block: Block, frame: number): void => {
     let map = byFrame.get(frame);
     if (!map) {
       map = new Map();
       byFrame.set(frame, map);
     }
-    map.set(place(ip, exact), block);
-    u32[(op + OP.disp) >>> 2] = blocks.length;
+    map.set(place(block.ip, block.exactFp), block);
+  };
+
+  /** The block that begins with an op; it gets its number now when WebAssembly has made it. */
+  const blockOf = (op: number): Block | undefined => {
+    const number = u32[(op + BEGIN.number) >>> 2] as number;
+    if (number !== UNNUMBERED >>> 0) return blocks[number];
+    const ip = addressIn(op, OP.ip);
+    const frame = u32[(op + BEGIN.frame) >>> 2] as number;
+    const block: Block = {
+      ip,
+      op,
+      pages: [Math.floor(ip / PAGE)],
+      frames: [frame],
+      exactFp: false,
+      region: 0,
+      valid: true,
+      insns: u32[(op + BEGIN.insns) >>> 2] as number,
+      growth: 0,
+      waited: false,
+      delays: 0,
+      pending: false,
+      patience: u32[(op + BEGIN.patience) >>> 2] as number,
+      stumbles: 0,
+    };
+    u32[(op + BEGIN.number) >>> 2] = blocks.length;
     blocks.push(block);
-    publish(block);
-    stats.blocks++;
-    if (insns > 0) noteTargets(flow, addressIn(last, OP.ip), next, addressIn(last, OP.imm));
+    watch(block, frame);
+    enlist(block, frame);
     return block;
   };
 
@@ -470,9 +533,9 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   const noteTargets = (flow: number, ip: number, next: number, target: number): void => {
     const { call, branch, jump, syscall } = FLOW;
     if (flow === 0 || flow === call || flow === FLOW['indirect-call'] || flow === syscall || flow === branch)
-      hint(next, INNER);
+      hint(next, HINT.inner);
     if (flow !== call && flow !== branch && flow !== jump) return;
-    hint(target, flow === call || target <= ip ? HEAD : INNER);
+    hint(target, flow === call || target <= ip ? HINT.head : HINT.inner);
   };
 
   /** The block at an address, read now if it has not been; null when its page is not there. */
@@ -521,18 +584,20 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     // Whoever still knows it by its first op, another process say, asks `hot` at once.
     setCount(block, 1);
     stats.regions++;
+    u32[(CPU + OFF.patience) >>> 2] = patience();
   };
   /** Executions of a block until it asks `hot`. */
   const setCount = (block: Block, n: number): void => dv.setInt32(block.op + OP.count, n, true);
   /** Lets a block run without asking for more. */
   const rest = (block: Block): void => setCount(block, 0x7fffffff);
-  /** Executions until a block of n instructions has done the work of `factor` thresholds. */
-  const countdown = (n: number, factor: number): number =>
+  /** A threshold in instructions; 0 when nothing is translated. */
+  const patience = (): number =>
     Number.isFinite(env.threshold)
-      ? Math.ceil(
-          (env.threshold * factor * (stats.regions < FIRST_REGIONS ? 3 : 1) * TYPICAL_INSNS) / (n + 1),
-        )
+      ? env.threshold * (stats.regions < FIRST_REGIONS ? 3 : 1) * TYPICAL_INSNS
       : 0;
+  u32[(CPU + OFF.patience) >>> 2] = patience();
+  /** Executions until a block of n instructions has done the work of `factor` thresholds. */
+  const countdown = (n: number, factor: number): number => Math.ceil((patience() * factor) / (n + 1));
   const rearm = (block: Block, factor: number): void =>
     setCount(block, Math.max(1, countdown(block.insns, factor)));
   /** Blocks that wait for others to be translated with. */
@@ -569,7 +634,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       request(owner);
       return;
     }
-    if (!block.waited && hints[block.ip & (HINTS - 1)] === INNER) {
+    if (!block.waited && u8[hints + (block.ip & (HINTS - 1))] === HINT.inner) {
       block.waited = true;
       rearm(block, INNER_FACTOR);
       return;
@@ -608,7 +673,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     },
     hot(op) {
       env.translator?.poll();
-      const block = blocks[u32[(op + OP.disp) >>> 2] as number];
+      const block = blockOf(op >>> 0);
       if (!block?.valid) return STATUS.next;
       if (block.region === 0) {
         if (!block.pending) tierUp(block);
@@ -625,10 +690,16 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       stats.invalidations++;
       onFrame.delete(frame);
       byFrame.delete(frame);
+      for (let op = u32[made + frame] as number; op !== 0; op = u32[(op + BEGIN.next) >>> 2] as number) {
+        if (u32[(op + BEGIN.number) >>> 2] !== UNNUMBERED >>> 0) continue;
+        retract(frame, addressIn(op, OP.ip));
+        u32[op >>> 2] = PSEUDO.moved;
+      }
+      u32[made + frame] = 0;
       for (const b of held) {
         if (!b.valid) continue;
         b.valid = false;
-        retract(b);
+        retract(b.frames[0] as number, b.ip);
         redirect(b);
         dropRegion(b);
         const others = byFrame.get(b.frames[0] as number);

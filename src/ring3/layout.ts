@@ -70,9 +70,16 @@ export const OFF = {
   /** u64: instructions or blocks retired, for statistics */ retired: 0x2d8,
   /** i32: physical address of the table of blocks of all address spaces (BLOCKS) */ blocks: 0x2e0,
   /** i32: 1 when a helper has written code: whoever called it unwinds after its instruction */ moved: 0x2e4,
-  /** u64: entry of the region that was left by an exception or STATUS.step last */ left: 0x2e8,
+  /** u32: where in the arena the next block's ops go, and where its chunk ends */ arena: 0x2e8,
+  arenaEnd: 0x2ec,
+  /** i32: a new block may run this often, divided by its instructions and one, before it asks for translation; 0: for ever */ patience: 0x2f0,
+  /** u32: physical addresses of the hints, */ hints: 0x2f4,
+  /** of the predecoder's tables, 0 where blocks are made in TypeScript only, */ decoder: 0x2f8,
+  /** and of the lists, by frame, of the blocks that were read from it (BEGIN in interp/op.ts) */ made: 0x2fc,
   /** u8[64]: an access that crosses a page is assembled here */ bounce: 0x300,
   /** u8[4][16]: operands that `Emit.scratch` leaves for a helper, and results that helpers leave there */ scratch: 0x340,
+  /** u32: blocks made in WebAssembly */ madeCount: 0x380,
+  /** u64: entry of the region that was left by an exception or STATUS.step last */ left: 0x388,
 } as const;
 
 /** Bytes of the CPU block that belong to a task. */
@@ -177,6 +184,15 @@ export const PSEUDO = {
 export const BLOCKS = {
   entries: 131072,
   entryShift: 5,
-  /** u32: physical address of the first byte of code; 0 for none */ code: 16,
+  /** u32: physical address of the first byte of code; 0: never taken */ code: 16,
+  /** In `code`: taken once. */ gone: 1,
 } as const;
 export const BLOCKS_BYTES = BLOCKS.entries << BLOCKS.entryShift;
+
+/** Addresses that are told apart before code is read there, a byte each, by their low bits: one may be mistaken for another. */
+export const HINTS = 1 << 21;
+/** What is known of them. */
+export const HINT = {
+  /** Reached from within a function: a return point, or the target of a forward branch. */ inner: 1,
+  /** Target of a call or of a backward jump: where a region should start. */ head: 2,
+} as const;

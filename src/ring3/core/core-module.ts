@@ -99,7 +99,7 @@ const offset = (at: Val): Val => i32.and(i32.wrap(at), i32.const(4095));
 /** Adds the core functions to a module under construction; handlers may be added to the same module after. */
 export const defineCore = (
   mb: ModuleBuilder,
-): { core: CoreFunctions; table: number; handlerType: number } => {
+): { core: CoreFunctions; table: number; handlerType: number; walk: number; makeBlock: number } => {
   mb.importMemory('k', 'memory');
   const js = {
     fault: mb.importFunc('js', 'fault', ['i32'], ['i32']),
@@ -127,6 +127,8 @@ export const defineCore = (
   }
   const walk = mb.declare(['i64'], ['i32']);
   const toWrite = mb.declare(['i64'], ['i32']);
+  /** See interp/block-maker.ts. */
+  const makeBlock = mb.declare(['i64'], ['i32']);
 
   // walk(address) -> page table entry, or 0
   {
@@ -479,6 +481,7 @@ export const defineCore = (
         c.store(WASM.i64Store, entry, loadAt('i64', WASM.i64Load, known, JUMP.fn), JUMP.fn);
         c.br(again);
       });
+      c.brIf(callFn('i32', makeBlock, [rip]), again);
       c.set(status, callFn('i32', js.resolve, []));
       c.brIf(i32.eqz(status), again);
     });
@@ -562,7 +565,7 @@ export const defineCore = (
     c.returnCall(fn.next, [c.param(0)]);
     mb.export('runOp', mb.func(['i32'], ['i32'], c));
   }
-  return { core: fn as CoreFunctions, table, handlerType };
+  return { core: fn as CoreFunctions, table, handlerType, walk, makeBlock };
 };
 
 /** Exports of an instantiated core module. */

@@ -1,7 +1,7 @@
 // Where predecoded ops live: chunks of adjacent frames, filled from the front and dropped all at once. The first
 // chunk is taken at boot and kept, so that a machine whose memory is full can still decode.
 
-import { PAGE } from '../layout.ts';
+import { CPU, OFF, PAGE } from '../layout.ts';
 import type { PhysicalMemory } from '../mmu/frames.ts';
 import { OP_BYTES } from './op.ts';
 
@@ -20,29 +20,34 @@ export const createArena = (mem: PhysicalMemory, maxBytes: number): Arena => {
   const kept = mem.allocContiguous(CHUNK_FRAMES);
   if (kept === 0) throw new RangeError('memoryBytes is too small for predecoded code');
   let chunks: number[] = [];
-  let at = kept;
-  let end = kept + CHUNK_FRAMES * PAGE;
+  // Where WebAssembly finds them, too: it makes most of the blocks.
+  const { u32 } = mem;
+  const at = (CPU + OFF.arena) >>> 2;
+  const end = (CPU + OFF.arenaEnd) >>> 2;
+  const begin = (chunk: number): void => {
+    u32[at] = chunk;
+    u32[end] = chunk + CHUNK_FRAMES * PAGE;
+  };
+  begin(kept);
   return {
     room(n) {
       const bytes = n * OP_BYTES;
-      if (at + bytes > end) {
+      if ((u32[at] as number) + bytes > (u32[end] as number)) {
         if ((chunks.length + 1) * CHUNK_FRAMES * PAGE >= maxBytes) return 0;
         const chunk = mem.allocContiguous(CHUNK_FRAMES);
         if (chunk === 0) return 0;
         chunks.push(chunk);
-        at = chunk;
-        end = chunk + CHUNK_FRAMES * PAGE;
+        begin(chunk);
       }
-      return at;
+      return u32[at] as number;
     },
     take(n) {
-      at += n * OP_BYTES;
+      u32[at] = (u32[at] as number) + n * OP_BYTES;
     },
     reset() {
       for (const c of chunks) mem.releaseContiguous(c, CHUNK_FRAMES);
       chunks = [];
-      at = kept;
-      end = kept + CHUNK_FRAMES * PAGE;
+      begin(kept);
     },
   };
 };

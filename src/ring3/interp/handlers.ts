@@ -18,6 +18,7 @@ import type { PhysicalMemory } from '../mmu/frames.ts';
 import { Code } from '../wasm/code.ts';
 import { callFn, i32, loadAt, type Val } from '../wasm/ir.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
+import { defineBlockMaker } from './block-maker.ts';
 import { follow, InterpEmit, type Tail } from './interp-emit.ts';
 import { OP, OP_BYTES } from './op.ts';
 import {
@@ -106,7 +107,7 @@ export const buildCoreModule = (
   helperNumber: (name: string) => number,
 ): { bytes: Uint8Array; keys: number[] } => {
   const mb = new ModuleBuilder();
-  const { core, table, handlerType } = defineCore(mb);
+  const { core, table, handlerType, walk, makeBlock } = defineCore(mb);
   const tail: Tail = (code, op) =>
     code.returnCallIndirect(table, handlerType, loadAt('i32', WASM.i32Load, op, OP.fn), [op]);
   for (const [index, code] of pseudoOps(core, tail))
@@ -123,7 +124,7 @@ export const buildCoreModule = (
     keys.push(key);
     funcs.push(mb.func(['i32'], ['i32'], body));
   }
-  definePredecoder(mb, FIRST_HANDLER);
+  defineBlockMaker(mb, makeBlock, walk, definePredecoder(mb, FIRST_HANDLER));
   if (funcs.length > 0) mb.element(table, FIRST_HANDLER, funcs);
   return { bytes: mb.finish(), keys };
 };
@@ -138,6 +139,8 @@ export interface Handlers {
    * they have handlers. Returns a RESULT of predecoder.ts.
    */
   readonly predecode: (code: number, ip: number, op: number, most: number) => number;
+  /** Physical address of the predecoder's tables. */
+  readonly tables: number;
   /** A free place in the code table. */
   readonly slot: () => number;
   /** Gives such a place back. */
@@ -184,6 +187,7 @@ export const createHandlers = (
   const { predecode } = core as unknown as { readonly predecode: Predecode };
   return {
     index: (insn) => placeOf(insn.form) || PSEUDO.undefined,
+    tables,
     predecode: (code, ip, op, most) => predecode(code, ip, op, most, tables),
     slot,
     free(place) {

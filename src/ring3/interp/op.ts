@@ -22,6 +22,19 @@ export const OP = {
 } as const;
 export const OP_BYTES = 48;
 
+/** Offsets within the op that begins a block, beside fn, count and ip. */
+export const BEGIN = {
+  /** u32: instructions in the block */ insns: 4,
+  /** u32: the next block that was read from the same frame, and that frame */ next: 8,
+  frame: 12,
+  /** i32: the count that the block was given at first */ patience: 16,
+  /** u32: its number in code-cache.ts, or UNNUMBERED; with one, of the fields above only `next` holds */ number: 24,
+} as const;
+export const UNNUMBERED = -1;
+
+/** The most instructions in a block. */
+export const MAX_INSNS = 48;
+
 const gprOffset = (reg: number): number => OFF.gpr + reg * 8;
 
 const regField = (o: Operand): number => {

@@ -74,9 +74,12 @@ const k = i32.const;
 const u8 = (at: Val, offset = 0): Val => loadAt('i32', WASM.i32Load8U, at, offset);
 const bit = (v: Val, mask: number): Val => i32.and(v, k(mask));
 
-/** Adds `predecode` to a module, which exports it. */
-export const definePredecoder = (mb: ModuleBuilder, firstHandler: number): void => {
-  const c = new Code(PREDECODE[0]);
+/**
+ * Adds `predecode` to a module, which exports it; returns the function that does it, with the guest address as an i64.
+ */
+export const definePredecoder = (mb: ModuleBuilder, firstHandler: number): number => {
+  const params = ['i32', 'i64', 'i32', 'i32', 'i32'] as const;
+  const c = new Code(params);
   const [code, op, most, at] = [c.param(0), c.param(2), c.param(3), c.param(4)];
   const int = (): Val => c.local('i32');
   const add = (v: Val, n: Val): void => c.set(v, i32.add(v, n));
@@ -85,7 +88,7 @@ export const definePredecoder = (mb: ModuleBuilder, firstHandler: number): void 
   const start = int();
   const last = int();
   const insns = int();
-  const ip = c.local('i64');
+  const ip = c.param(1);
   const next = c.local('i64');
   // Of one instruction: as in decode/decoder.ts.
   const byte = int();
@@ -443,7 +446,6 @@ export const definePredecoder = (mb: ModuleBuilder, firstHandler: number): void 
   c.set(first, code);
   c.set(start, code);
   c.set(last, i32.sub(i32.or(code, k(PAGE - 1)), k(READ_AHEAD - 1)));
-  c.set(ip, i64.truncSatF64S(c.param(1)));
   c.loop((again) => {
     c.if(i32.gtU(code, last), stop);
     prefixes();
@@ -462,5 +464,10 @@ export const definePredecoder = (mb: ModuleBuilder, firstHandler: number): void 
   });
   c.return(result(kind));
   c.unreachable();
-  mb.export('predecode', mb.func(...PREDECODE, c));
+  const predecode = mb.func(params, PREDECODE[1], c);
+  const entry = new Code(PREDECODE[0]);
+  const at53 = i64.truncSatF64S(entry.param(1));
+  entry.returnCall(predecode, [entry.param(0), at53, entry.param(2), entry.param(3), entry.param(4)]);
+  mb.export('predecode', mb.func(...PREDECODE, entry));
+  return predecode;
 };
