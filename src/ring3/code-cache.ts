@@ -26,6 +26,7 @@ import {
 } from './layout.ts';
 import type { PhysicalMemory } from './mmu/frames.ts';
 import type { MmuTable } from './mmu/page-table.ts';
+import { Tiering } from './tiering.ts';
 import type { Translator } from './translate/translator.ts';
 
 /** A predecoded block, and the region that starts with it once there is one. */
@@ -116,29 +117,6 @@ export interface CodeCache {
 }
 
 const ARENA_BYTES = 128 << 20;
-/** The threshold counts executions of a block of this many instructions; longer ones get there earlier. */
-const TYPICAL_INSNS = 6;
-/**
- * Before so many regions have been made, blocks wait three times as long: the translator is not compiled itself, and
- * takes 40 microseconds an instruction instead of 10.
- */
-const FIRST_REGIONS = 64;
-/**
- * Until the machine has executed so many blocks, about a second of interpreting, those that are hot are put off this
- * many times: most programs have ended by then, and the translator's thread is one that the program could have had.
- */
-const YOUNG = 8e6;
-const DELAYS = 3;
-/** Executions of a block that make it worth taking into a region. */
-const WARM = 32;
-/** Hot blocks are translated this many at a time, or when one of them becomes urgent. */
-const BATCH = 8;
-/** Blocks inside a function wait longer: mostly a region that starts before them takes them in. */
-const INNER_FACTOR = 3;
-/** How often a region is made anew because a path that it leaves by became hot. */
-const MAX_GROWTH = 4;
-/** How often a region is left because of how memory lies before it is made anew, cautious. */
-const MAX_STUMBLES = 64;
 /** Regions at a time: with more, all code is forgotten and made anew, so that a program cannot fill the host's memory. */
 const MAX_REGIONS = 8192;
 
@@ -186,8 +164,6 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     const i = hints + (ip & (HINTS - 1));
     u8[i] = (u8[i] as number) | what;
   };
-  /** Where regions leave to code that had not run when they were made: the region to make anew. */
-  const frontier = new Map<number, Block>();
   const window = new Uint8Array(16);
   const table = mem.allocContiguous(BLOCKS_BYTES / PAGE);
   const lists = mem.allocContiguous(Math.ceil(u8.length / PAGE / (PAGE / 4)));
@@ -233,9 +209,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     ran(ip) {
       if (env.threshold === 0) return true;
       const b = blockAt(ip, false);
-      if (!b) return false;
-      const left = dv.getInt32(b.op + OP.count, true);
-      return b.region !== 0 || b.pending || b.waited || b.patience - left >= WARM;
+      return b !== undefined && tiering.isWarm(b);
     },
     translated(ip) {
       const b = find(ip, env.exactFp());
@@ -243,7 +217,8 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     },
     register: (reg) => word64(OFF.gpr + 8 * reg),
     cautious(ip) {
-      return (find(ip, env.exactFp())?.stumbles ?? 0) > MAX_STUMBLES;
+      const b = find(ip, env.exactFp());
+      return b !== null && tiering.isCautious(b);
     },
     bytes(ip, end, into, at) {
       for (let from = ip; from < end; ) {
@@ -358,7 +333,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     for (const frame of onFrame.keys()) u8[FRAME_FLAGS + frame] = (u8[FRAME_FLAGS + frame] as number) & ~1;
     byFrame.clear();
     onFrame.clear();
-    frontier.clear();
+    tiering.forget();
     arena.reset();
     flushJumps();
   };
@@ -450,7 +425,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     const { op, insns, next, flow, failed } = stretch;
     arena.take(insns + 2);
     writePseudo(op, PSEUDO.begin, ip, 0);
-    const patience = countdown(insns, 1);
+    const patience = tiering.countdown(insns);
     dv.setInt32(op + OP.count, patience, true);
     const last = op + insns * OP_BYTES;
     const end = last + OP_BYTES;
@@ -557,9 +532,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       const block = asked.find((b) => b.ip === p.ip) ?? blockFor(p.ip, first.exactFp);
       if (!block?.valid) return null;
       for (const page of p.pages) if (!block.pages.includes(page)) hold(block, page, frameOf(page));
-      block.pending = true;
-      rest(block);
-      for (const ip of p.frontier) frontier.set(ip, block);
+      tiering.began(block, p.frontier);
       return block;
     });
     plan.make((functions) =>
@@ -584,63 +557,22 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     // Whoever still knows it by its first op, another process say, asks `hot` at once.
     setCount(block, 1);
     stats.regions++;
-    u32[(CPU + OFF.patience) >>> 2] = patience();
+    u32[(CPU + OFF.patience) >>> 2] = tiering.patience();
   };
   /** Executions of a block until it asks `hot`. */
   const setCount = (block: Block, n: number): void => dv.setInt32(block.op + OP.count, n, true);
-  /** Lets a block run without asking for more. */
-  const rest = (block: Block): void => setCount(block, 0x7fffffff);
-  /** A threshold in instructions; 0 when nothing is translated. */
-  const patience = (): number =>
-    Number.isFinite(env.threshold)
-      ? env.threshold * (stats.regions < FIRST_REGIONS ? 3 : 1) * TYPICAL_INSNS
-      : 0;
-  u32[(CPU + OFF.patience) >>> 2] = patience();
-  /** Executions until a block of n instructions has done the work of `factor` thresholds. */
-  const countdown = (n: number, factor: number): number => Math.ceil((patience() * factor) / (n + 1));
-  const rearm = (block: Block, factor: number): void =>
-    setCount(block, Math.max(1, countdown(block.insns, factor)));
-  /** Blocks that wait for others to be translated with. */
-  let waiting: Block[] = [];
-  const request = (block: Block): void => {
-    if (!waiting.includes(block)) {
-      env.translator?.prepare();
-      waiting.push(block);
-      if (waiting.length < BATCH) {
-        rearm(block, 1 / 4);
-        return;
-      }
-    }
-    // The urgent one first, in case they are too many; others may be of another process.
-    const rest = waiting.filter(
-      (b) => b !== block && b.valid && !b.pending && b.exactFp === block.exactFp && stillThere(b),
-    );
-    const ready = [block, ...rest];
-    waiting = [];
-    translate(ready);
-  };
-  /** Decides what to translate when a block has run often. */
-  const tierUp = (block: Block): void => {
-    if (env.work() < YOUNG && block.delays < DELAYS) {
-      block.delays++;
-      rearm(block, 1);
-      return;
-    }
-    const owner = frontier.get(block.ip);
-    if (owner?.valid && !owner.pending && owner.growth < MAX_GROWTH && owner.exactFp === block.exactFp) {
-      frontier.delete(block.ip);
-      owner.growth++;
-      rearm(block, INNER_FACTOR);
-      request(owner);
-      return;
-    }
-    if (!block.waited && u8[hints + (block.ip & (HINTS - 1))] === HINT.inner) {
-      block.waited = true;
-      rearm(block, INNER_FACTOR);
-      return;
-    }
-    request(block);
-  };
+  const tiering = new Tiering({
+    threshold: env.threshold,
+    work: env.work,
+    regions: () => stats.regions,
+    count: (block) => dv.getInt32(block.op + OP.count, true),
+    setCount,
+    isInner: (ip) => u8[hints + (ip & (HINTS - 1))] === HINT.inner,
+    isHere: (block) => stillThere(block),
+    prepare: () => env.translator?.prepare(),
+    translate: (asked) => translate(asked),
+  });
+  u32[(CPU + OFF.patience) >>> 2] = tiering.patience();
 
   const find = (ip: number, exact: boolean): Block | null => {
     const block = blockAt(ip, exact);
@@ -676,11 +608,11 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       const block = blockOf(op >>> 0);
       if (!block?.valid) return STATUS.next;
       if (block.region === 0) {
-        if (!block.pending) tierUp(block);
+        if (!block.pending) tiering.hot(block);
       } else if (isHere(block)) {
         enter(block.ip, block.region, 0);
         setCount(block, 1);
-      } else rearm(block, 1);
+      } else tiering.rearm(block);
       return STATUS.next;
     },
     invalidate(frame) {
@@ -710,9 +642,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     stumbled() {
       stats.stumbles++;
       const block = find(word64(OFF.left), env.exactFp());
-      if (!block || ++block.stumbles !== MAX_STUMBLES + 1) return;
-      if (!block.pending) translate([block]);
-      else block.stumbles--;
+      if (block) tiering.stumbled(block);
     },
     singleStep() {
       const ip = rip();
