@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest';
+import type { Block } from './code-cache.ts';
+import { Tiering } from './tiering.ts';
+
+const block = (ip: number, more: Partial<Block> = {}): Block => ({
+  ip,
+  op: 0,
+  pages: [],
+  frames: [],
+  exactFp: false,
+  region: 0,
+  valid: true,
+  insns: 5,
+  growth: 0,
+  waited: false,
+  delays: 0,
+  pending: false,
+  patience: 1000,
+  stumbles: 0,
+  ...more,
+});
+
+const make = (work = 1e9, inner: readonly number[] = []) => {
+  const counts = new Map<Block, number>();
+  const translated: number[][] = [];
+  const tiering = new Tiering({
+    threshold: 2000,
+    work: () => work,
+    regions: () => 100,
+    count: (b) => counts.get(b) ?? b.patience,
+    setCount: (b, n) => counts.set(b, n),
+    isInner: (ip) => inner.includes(ip),
+    isHere: (b) => b.ip !== 13,
+    prepare: () => {},
+    translate: (blocks) => translated.push(blocks.map((b) => b.ip)),
+  });
+  return { tiering, counts, translated };
+};
+
+describe('tiering', () => {
+  test('blocks wait until eight are hot, and the one that is hot once more goes first', () => {
+    const { tiering, translated, counts } = make();
+    const blocks = Array.from({ length: 7 }, (_, n) => block(10 + n));
+    for (const b of blocks) tiering.hot(b);
+    expect(translated).toEqual([]);
+    expect(counts.get(blocks[4] as Block)).toBe(500);
+    tiering.hot(blocks[4] as Block);
+    // 13 is not mapped here.
+    expect(translated).toEqual([[14, 10, 11, 12, 15, 16]]);
+  });
+
+  test('a block inside a function waits for one threshold triple first', () => {
+    const { tiering, counts } = make(1e9, [10]);
+    const b = block(10);
+    tiering.hot(b);
+    expect([b.waited, counts.get(b)]).toEqual([true, 6000]);
+  });
+
+  test('in a young machine a block is put off three times', () => {
+    const { tiering, counts } = make(0);
+    const b = block(10);
+    for (let n = 1; n <= 3; n++) {
+      tiering.hot(b);
+      expect([b.delays, counts.get(b)]).toEqual([n, 2000]);
+    }
+    tiering.hot(b);
+    expect(counts.get(b)).toBe(500);
+  });
+
+  test('where a region is left often, it is asked for in place of what it leaves to', () => {
+    const { tiering, translated } = make();
+    const owner = block(10);
+    tiering.began(owner, [99]);
+    owner.pending = false;
+    const beyond = block(99);
+    tiering.hot(beyond);
+    tiering.hot(owner);
+    expect(owner.growth).toBe(1);
+    expect(translated).toEqual([[10]]);
+  });
+
+  test('a region that stumbles often is made anew, once', () => {
+    const { tiering, translated } = make();
+    const b = block(10);
+    for (let n = 0; n < 64; n++) tiering.stumbled(b);
+    expect([tiering.isCautious(b), translated]).toEqual([false, []]);
+    for (let n = 0; n < 64; n++) tiering.stumbled(b);
+    expect([tiering.isCautious(b), translated]).toEqual([true, [[10]]]);
+  });
+});
