@@ -4,7 +4,7 @@
 import type { Insn, MemOperand, Operand, RegOperand, Width } from './decode/insn.ts';
 import type { Emit, Field, FlagKind, FlagName, Loop } from './emit.ts';
 import type { CcKind } from './flags.ts';
-import { ARITH_FLAGS, CPU, FLAG, OFF, PAGE, STATUS, TLB } from './layout.ts';
+import { ARITH_FLAGS, CPU, FLAG, OFF, PAGE, STATUS, TLB, VECTOR } from './layout.ts';
 import type { Code, Label } from './wasm/code.ts';
 import { callFn, i32, i64, loadAt, type Val, v128, type WasmType } from './wasm/ir.ts';
 
@@ -128,6 +128,7 @@ export abstract class EmitBase implements Emit {
   protected abstract regNumber(o: Operand): Val;
   protected abstract mmPlace(o: Operand): { base: Val; offset: number };
   abstract next(): Val;
+  abstract here(): Val;
 
   // Flags
   protected abstract setCc(kind: CcKind, width: Width, a: Val, b: Val, res: Val): void;
@@ -398,7 +399,12 @@ export abstract class EmitBase implements Emit {
     this.code.store(WASM.i64Store, base, value, offset);
     this.code.store(WASM.i32Store16, base, i32.const(0xffff), offset + 8);
   }
+  pendingX87(): void {
+    const summary = i32.and(cpu.u16(OFF.fsw), i32.const(0x80));
+    this.code.if(summary, () => this.raise(VECTOR.MF));
+  }
   enterMmx(): void {
+    this.pendingX87();
     cpu.set16(this.code, OFF.fsw, i32.and(cpu.u16(OFF.fsw), i32.const(0xc7ff)));
     cpu.set16(this.code, OFF.ftw, zero32);
   }

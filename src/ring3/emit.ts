@@ -81,6 +81,8 @@ export interface Emit {
   lea(o: MemOperand): Val;
   /** Address of the next instruction, i64. */
   next(): Val;
+  /** Address of this instruction, i64. */
+  here(): Val;
 
   // Memory by address (i64). bits: 8, 16, 32 give i32; 64 gives i64.
   load(bits: Width, address: Val): Val;
@@ -104,7 +106,9 @@ export interface Emit {
   readMm(o: Operand): Val;
   /** Writes an mm register (exponent bits set to ones). `enterMmx` must have been called. */
   writeMm(o: Operand, v: Val): void;
-  /** What every MMX instruction but EMMS does to the x87 state: TOP = 0, all tags valid. */
+  /** Raises #MF when an x87 exception is pending: what every MMX instruction does first. */
+  pendingX87(): void;
+  /** That, and what every MMX instruction but EMMS does to the x87 state: TOP = 0, all tags valid. */
   enterMmx(): void;
 
   /** f32 or f64 of an xmm operand's low lane, or of a memory operand, by the operand's width (32 or 64). */

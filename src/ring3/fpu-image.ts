@@ -7,7 +7,8 @@ import { MXCSR_MASK, restoredMxcsr } from './semantics/simd/mxcsr.ts';
 
 export { MXCSR_MASK };
 
-export const writeFxsave = (u8: Uint8Array, dv: DataView, into: Uint8Array): void => {
+/** `wide`: with pointers of 64 bits, as FXSAVE64 stores them; otherwise of 32, beside selectors that are always 0. */
+export const writeFxsave = (u8: Uint8Array, dv: DataView, into: Uint8Array, wide = true): void => {
   const out = new DataView(into.buffer, into.byteOffset, 416);
   const fsw = dv.getUint16(CPU + OFF.fsw, true);
   const top = (fsw >> 11) & 7;
@@ -18,8 +19,9 @@ export const writeFxsave = (u8: Uint8Array, dv: DataView, into: Uint8Array): voi
   out.setUint16(2, fsw, true);
   out.setUint16(4, abridged, true);
   out.setUint16(6, dv.getUint16(CPU + OFF.fop, true), true);
-  out.setBigUint64(8, dv.getBigUint64(CPU + OFF.fip, true), true);
-  out.setBigUint64(16, dv.getBigUint64(CPU + OFF.fdp, true), true);
+  const pointer = (off: number): bigint => BigInt.asUintN(wide ? 64 : 32, dv.getBigUint64(CPU + off, true));
+  out.setBigUint64(8, pointer(OFF.fip), true);
+  out.setBigUint64(16, pointer(OFF.fdp), true);
   out.setUint32(24, dv.getUint32(CPU + OFF.mxcsr, true) & MXCSR_MASK, true);
   out.setUint32(28, MXCSR_MASK, true);
   for (let i = 0; i < 8; i++) {
@@ -38,15 +40,24 @@ const tagOf = (significand: bigint, signExponent: number): number => {
   return significand >> 63n === 0n ? 2 : 0;
 };
 
-export const readFxsave = (u8: Uint8Array, dv: DataView, from: Uint8Array): void => {
+/** Bits of the control word that can be set, and the one that always is. */
+const FCW_MASK = 0x1f3f;
+const FCW_FIXED = 0x40;
+/** ES and B of the status word: whether an exception is flagged that is not masked. */
+const SUMMARY = 0x8080;
+
+export const readFxsave = (u8: Uint8Array, dv: DataView, from: Uint8Array, wide = true): void => {
   const src = new DataView(from.buffer, from.byteOffset, 416);
-  const fsw = src.getUint16(2, true);
+  const fcw = (src.getUint16(0, true) & FCW_MASK) | FCW_FIXED;
+  const flags = src.getUint16(2, true) & ~SUMMARY;
+  const fsw = (flags & ~fcw & 0x3f) === 0 ? flags : flags | SUMMARY;
   const top = (fsw >> 11) & 7;
-  dv.setUint16(CPU + OFF.fcw, src.getUint16(0, true), true);
+  dv.setUint16(CPU + OFF.fcw, fcw, true);
   dv.setUint16(CPU + OFF.fsw, fsw, true);
-  dv.setUint16(CPU + OFF.fop, src.getUint16(6, true), true);
-  dv.setBigUint64(CPU + OFF.fip, src.getBigUint64(8, true), true);
-  dv.setBigUint64(CPU + OFF.fdp, src.getBigUint64(16, true), true);
+  dv.setUint16(CPU + OFF.fop, src.getUint16(6, true) & 0x7ff, true);
+  const pointer = (at: number): bigint => BigInt.asUintN(wide ? 64 : 32, src.getBigUint64(at, true));
+  dv.setBigUint64(CPU + OFF.fip, pointer(8), true);
+  dv.setBigUint64(CPU + OFF.fdp, pointer(16), true);
   const field = CPU + OFF.mxcsr;
   dv.setUint32(field, restoredMxcsr(dv.getUint32(field, true), src.getUint32(24, true)), true);
   const abridged = src.getUint8(4);

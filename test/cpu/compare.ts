@@ -6,7 +6,6 @@ import {
   approximate,
   entersMmxBeforeFault,
   faultsInImage,
-  ignoresFpuPointers,
   jumpsAstray,
   uncertainStatus,
 } from './differences.ts';
@@ -80,7 +79,7 @@ export const differences = (
     ];
     if (!approximate(c, 'xmm', x, y)) differ(`xmm${i}`, hexNumber(x), hexNumber(y));
   }
-  if ((native.hash !== ours.hash || native.differences !== ours.differences) && !ignoresFpuPointers(c)) {
+  if (native.hash !== ours.hash || native.differences !== ours.differences) {
     const words = [...new Set([...native.memory.keys(), ...ours.memory.keys()])].sort((p, q) => p - q);
     for (const w of words) {
       const [x, y] = [native.memory.get(w), ours.memory.get(w)];

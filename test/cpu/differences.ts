@@ -77,10 +77,6 @@ export const approximate = (c: Case, kind: 'st' | 'xmm', native: Uint8Array, our
 /** C1 says which way a result was rounded: no more certain than its last bit. */
 export const uncertainStatus = (c: Case): number => (uses(c, TRANSCENDENTAL) ? 0x200 : 0);
 
-/** Instruction and operand pointers of the x87 are not kept. */
-const STORES_POINTERS = names('fnstenv fnsave fxsave');
-export const ignoresFpuPointers = (c: Case): boolean => uses(c, STORES_POINTERS);
-
 const TRANSFERS = names('jmp call ret');
 /**
  * A jump to an address that is not canonical faults at the jump on the processor, and with the target fetched

@@ -159,6 +159,9 @@ export class InterpEmit extends EmitBase {
   protected segmentBase(_o: MemOperand): Val | null {
     return loadAt('i64', WASM.i64Load, this.#u16(OP.segment), CPU);
   }
+  here(): Val {
+    return this.#i64(OP.ip);
+  }
   next(): Val {
     return i64.add(this.#i64(OP.ip), i64.extendU(loadAt('i32', WASM.i32Load8U, this.#op, OP.length)));
   }

@@ -41,6 +41,9 @@ export const FEATURES: Readonly<Record<string, FeatureBit>> = {
   osxsave: f1c(27),
   // A hint rather than instructions: REP MOVSB and STOSB are the fastest way here, too (string-rep.ts).
   erms: f7b(9),
+  // What the x87 leaves in FDP, and FCS and FDS (x87/helpers.ts).
+  fdp_excptn_only: f7b(6),
+  zero_fcs_fds: f7b(13),
   lahf: xc(0),
   syscall: xd(11),
   nx: xd(20),

@@ -358,6 +358,9 @@ class RegionEmit extends EmitBase {
   protected override tlbBase(): Val {
     return this.#tlb;
   }
+  here(): Val {
+    return i64.const(this.insn.ip);
+  }
   next(): Val {
     return i64.const(this.insn.next);
   }

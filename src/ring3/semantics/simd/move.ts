@@ -43,6 +43,7 @@ const moveLow: Semantics = (e, i) => {
   else if (dst.kind === 'xmm') e.writeX(dst, zeroExtend64(e.let(wide())));
   else if (dst.kind === 'mm') writeMmx(e, dst, wide());
   else {
+    if (src.kind === 'mm') e.pendingX87();
     const v = e.let(low64Of(e, src));
     // A store that faults leaves TOP at 0 but the tags alone (seen on the processor).
     if (src.kind === 'mm') e.setField('fsw', i32.and(e.field('fsw'), i32.const(0xc7ff)));

@@ -39,6 +39,9 @@ export const POP = 1 << 9;
 export const POP_TWICE = 1 << 10;
 export const SHORT = 1 << 11;
 
+/** Slot of OFF.scratch with the address of the instruction. */
+export const HERE_SLOT = 3;
+
 const { FSW } = st;
 const SIZE = [0, 4, 8, 10, 2, 4, 8];
 const dest = (arg: number): number => arg & 7;
@@ -746,7 +749,7 @@ const waiting =
 const reversedSub = swapped(sub);
 const reversedDiv = swapped(div);
 
-export const x87Helpers: HelperTable = {
+const noted: HelperTable = {
   fadd: arithmetic(add),
   fmul: arithmetic(mul),
   fsub: arithmetic(sub),
@@ -788,19 +791,13 @@ export const x87Helpers: HelperTable = {
   fprem1: reduction(true),
   fscale: scale,
   fxtract: extract,
+  fnop: waiting(() => {}),
   fxam: examine,
   fld1: exactConstant(ONE),
   fldz: exactConstant(0n),
   ...Object.fromEntries(Object.entries(CONSTANTS).map(([name, c]) => [name, constant(c)])),
   fbld: loadBcd,
   fbstp: storeBcd,
-  fldcw: loadControl,
-  fninit: initialize,
-  fnclex: silent((cpu) => st.setFsw(cpu, st.fsw(cpu) & 0x7f00)),
-  fnstenv: storeEnvironment,
-  fldenv: restoreEnvironment,
-  fnsave: saveAll,
-  frstor: restoreAll,
   ffree: waiting((cpu, arg) => {
     st.free(cpu, dest(arg));
     st.setConditions(cpu, 0, FSW.C1);
@@ -824,5 +821,51 @@ export const x87Helpers: HelperTable = {
     st.setTop(cpu, st.top(cpu) - 1);
     st.setConditions(cpu, 0, FSW.C1);
   }),
+};
+
+const FIP = (CPU + OFF.fip) >>> 3;
+const FDP = (CPU + OFF.fdp) >>> 3;
+const FOP = (CPU + OFF.fop) >>> 1;
+const HERE = (CPU + OFF.scratch + 16 * HERE_SLOT) >>> 3;
+/** Prefixes before an x87 opcode. */
+const isPrefix = (b: number): boolean =>
+  (b & 0xf0) === 0x40 || [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf2, 0xf3].includes(b);
+
+/** The 11 bits of FOP: the low ones of the first opcode byte, and the second. */
+const opcodeAt = (cpu: CpuState, address: number): number => {
+  for (let at = address; at < address + 14; at++) {
+    const b = cpu.load(at, 2);
+    if (!b) return 0;
+    if (!isPrefix(b[0] as number)) return (((b[0] as number) & 7) << 8) | (b[1] as number);
+  }
+  return 0;
+};
+
+/**
+ * Instructions that are no control ones leave their address in FIP; opcode and operand address only when they flag an
+ * exception that is not masked (CPUID.7:EBX.FDP_EXCPTN_ONLY; FOP so by default, SDM volume 1, 8.1.9).
+ */
+const noting =
+  (run: Helper): Helper =>
+  (cpu, arg) => {
+    const failed = run(cpu, arg);
+    if (failed !== 0) return failed;
+    const here = cpu.u64[HERE] as bigint;
+    cpu.u64[FIP] = here;
+    if ((st.fsw(cpu) & FSW.ES) === 0) return 0;
+    cpu.u16[FOP] = opcodeAt(cpu, Number(here));
+    if (mem(arg) !== MEM.none) cpu.u64[FDP] = cpu.u64[(CPU + OFF.helperAddress) >>> 3] as bigint;
+    return 0;
+  };
+
+export const x87Helpers: HelperTable = {
+  ...Object.fromEntries(Object.entries(noted).map(([name, run]) => [name, noting(run)])),
+  fldcw: loadControl,
+  fninit: initialize,
+  fnclex: silent((cpu) => st.setFsw(cpu, st.fsw(cpu) & 0x7f00)),
+  fnstenv: storeEnvironment,
+  fldenv: restoreEnvironment,
+  fnsave: saveAll,
+  frstor: restoreAll,
   x87wait: waiting(() => {}),
 };

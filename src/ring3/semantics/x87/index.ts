@@ -4,9 +4,12 @@
 import type { Insn, Operand } from '../../decode/insn.ts';
 import type { Emit, Semantics, SemanticsTable } from '../../emit.ts';
 import { i32, type Val } from '../../wasm/ir.ts';
-import { MEM, POP, POP_TWICE, SHORT } from './helpers.ts';
+import { HERE_SLOT, MEM, POP, POP_TWICE, SHORT } from './helpers.ts';
 
 export { x87Helpers } from './helpers.ts';
+
+/** Where the instruction is, for the helper that notes it as the last one (helpers.ts). */
+const noteHere = (e: Emit): void => e.scratch(HERE_SLOT, e.here());
 
 const shl = (v: Val, n: number): Val => i32.shl(v, i32.const(n));
 const memory = (i: Insn): Extract<Operand, { kind: 'mem' }> | undefined => {
@@ -23,6 +26,7 @@ const MEM_OF: Record<'float' | 'integer', Record<number, number>> = {
 const operation =
   (helper: string, kind: 'float' | 'integer', flags = 0): Semantics =>
   (e, i) => {
+    noteHere(e);
     const m = memory(i);
     if (m) {
       e.helper(helper, ((MEM_OF[kind][m.width] ?? 0) << 6) | flags, e.address(m));
@@ -38,17 +42,22 @@ const operation =
 /** FCOMPP and FUCOMPP: ST(0) with ST(1), both popped. */
 const compareBoth =
   (helper: string): Semantics =>
-  (e) =>
+  (e) => {
+    noteHere(e);
     e.helper(helper, (1 << 3) | POP_TWICE);
+  };
 
 const alone =
   (helper: string): Semantics =>
-  (e) =>
+  (e) => {
+    noteHere(e);
     e.helper(helper);
+  };
 
 const fromMemory =
   (helper: string, flags = 0): Semantics =>
   (e, i) => {
+    noteHere(e);
     const m = memory(i);
     if (m) e.helper(helper, flags | (i.width === 16 ? SHORT : 0), e.address(m));
   };
@@ -66,6 +75,7 @@ const conditional =
   (e: Emit, i) => {
     const source = i.operands[1];
     if (!source) return;
+    noteHere(e);
     const arg = e.let(shl(e.read(source), 3));
     const condition = e.let(e.condition(cc));
     e.if(
@@ -76,7 +86,7 @@ const conditional =
   };
 
 const table: Record<string, Semantics> = {
-  fnop: alone('x87wait'),
+  fnop: alone('fnop'),
   fwait: alone('x87wait'),
   wait: alone('x87wait'),
   fcompp: compareBoth('fcom'),

@@ -12,26 +12,30 @@ const X87 = 1;
 const SSE = 2;
 const SUPPORTED = X87 | SSE;
 
-const misaligned = (cpu: CpuState, bytes: number): boolean => cpu.address() % bytes !== 0;
+/** By the low word, which the address as a number may have lost. */
+const misaligned = (cpu: CpuState, bytes: number): boolean =>
+  ((cpu.u32[(CPU + OFF.helperAddress) >>> 2] as number) & (bytes - 1)) !== 0;
+/** The argument of those with REX.W. */
+const WIDE = 1;
 /** The requested-feature bitmap in edx:eax. */
 const requested = (cpu: CpuState): number =>
   (cpu.u32[(CPU + OFF.gpr + 8 * GPR.rax) >>> 2] as number) & SUPPORTED;
 
-const fxsave: Helper = (cpu) => {
+const fxsave: Helper = (cpu, arg) => {
   if (misaligned(cpu, 16)) return cpu.raise(VECTOR.GP);
   const image = new Uint8Array(LEGACY);
-  writeFxsave(cpu.u8, cpu.dv, image);
+  writeFxsave(cpu.u8, cpu.dv, image, arg === WIDE);
   // The last 96 bytes are the program's own.
   return cpu.store(cpu.address(), image.subarray(0, 416)) ? 0 : 1;
 };
 
-const fxrstor: Helper = (cpu) => {
+const fxrstor: Helper = (cpu, arg) => {
   if (misaligned(cpu, 16)) return cpu.raise(VECTOR.GP);
   const image = cpu.load(cpu.address(), LEGACY);
   if (!image) return 1;
   const mxcsr = new DataView(image.buffer, image.byteOffset).getUint32(24, true);
   if ((mxcsr & ~MXCSR_MASK) !== 0) return cpu.raise(VECTOR.GP);
-  readFxsave(cpu.u8, cpu.dv, image);
+  readFxsave(cpu.u8, cpu.dv, image, arg === WIDE);
   return 0;
 };
 
@@ -48,7 +52,7 @@ const inUse = (cpu: CpuState): number => {
 
 const xsave =
   (compact: boolean, skipInitial: boolean): Helper =>
-  (cpu) => {
+  (cpu, arg) => {
     if (misaligned(cpu, 64)) return cpu.raise(VECTOR.GP);
     const wanted = requested(cpu);
     const used = inUse(cpu);
@@ -56,7 +60,7 @@ const xsave =
     if (!area) return 1;
     const header = new DataView(area.buffer, LEGACY, HEADER);
     const image = new Uint8Array(LEGACY);
-    writeFxsave(cpu.u8, cpu.dv, image);
+    writeFxsave(cpu.u8, cpu.dv, image, arg === WIDE);
     const save = skipInitial ? wanted & used : wanted;
     if (save & X87) area.set(image.subarray(0, 24), 0);
     if (save & X87) area.set(image.subarray(32, 160), 32);
@@ -72,7 +76,7 @@ const xsave =
     return cpu.store(cpu.address(), area) ? 0 : 1;
   };
 
-const xrstor: Helper = (cpu) => {
+const xrstor: Helper = (cpu, arg) => {
   if (misaligned(cpu, 64)) return cpu.raise(VECTOR.GP);
   const area = cpu.load(cpu.address(), LEGACY + HEADER)?.slice();
   if (!area) return 1;
@@ -96,7 +100,7 @@ const xrstor: Helper = (cpu) => {
     image.set(area.subarray(24, 28), 24);
     image.set((present & SSE ? area : initial).subarray(160, 416), 160);
   }
-  readFxsave(cpu.u8, cpu.dv, image);
+  readFxsave(cpu.u8, cpu.dv, image, arg === WIDE || (wanted & X87) === 0);
   return 0;
 };
 
@@ -113,14 +117,14 @@ const at =
   (helper: string): Semantics =>
   (e, i) => {
     const [o] = i.operands;
-    if (o?.kind === 'mem') e.helper(helper, 0, e.address(o));
+    if (o?.kind === 'mem') e.helper(helper, i.width === 64 ? WIDE : 0, e.address(o));
   };
 
 const table: Record<string, Semantics> = {};
-for (const name of Object.keys(saveHelpers)) table[name] = table[`${name}64`] = at(name);
+for (const name of Object.keys(saveHelpers)) table[name] = at(name);
 /** Restoring MXCSR may change how code has to be made. */
 for (const name of ['fxrstor', 'xrstor']) {
-  table[name] = table[`${name}64`] = (e, i) => {
+  table[name] = (e, i) => {
     at(name)(e, i);
     e.resync();
   };

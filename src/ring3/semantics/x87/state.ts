@@ -89,10 +89,17 @@ export const setConditions = (cpu: CpuState, bits: number, mask: number = CONDIT
 
 /** Takes over the flags of an operation; true when its result may be stored in a register. */
 export const conclude = (cpu: CpuState, env: Env): boolean => {
+  // These stop an operation before it has a result that could be inexact.
+  const before = env.flags & (FP.IE | FP.DE | FP.ZE);
+  if ((before & ~fcw(cpu)) !== 0) {
+    setFsw(cpu, (fsw(cpu) & ~FSW.C1) | before);
+    summarize(cpu);
+    return false;
+  }
   const unmasked = env.flags & ~fcw(cpu) & 0x3f;
   setFsw(cpu, (fsw(cpu) & ~FSW.C1) | env.flags | (env.roundedUp && env.flags & FP.PE ? FSW.C1 : 0));
   if (unmasked !== 0) summarize(cpu);
-  return (unmasked & (FP.IE | FP.DE | FP.ZE)) === 0;
+  return true;
 };
 
 /** A stack fault; true when it is masked, and the indefinite takes the place of the value. */
