@@ -76,6 +76,14 @@ int main(void) {
   TRY(0x37f, "fincstp", three);
   TRY(0x37f, "ffree %%st(2)", three);
   TRY(0x37f, "fnop", three);
+  TRY(0x37f, ".byte 0xdb,0xe0", three);
+  TRY(0x37f, ".byte 0xdb,0xe1", three);
+  TRY(0x37f, ".byte 0xdb,0xe4", three);
+  TRY(0x37f, ".byte 0xde,0xd2", three);
+  TRY(0x37f, ".byte 0xdd,0xc9", three);
+  TRY(0x37f, ".byte 0xdf,0xc1", three);
+  TRY(0x37d, "fldl %[m]", denormal);
+  TRY(0x37d, "fldt %[m]", three);
   TRY(0x37f, "fwait", three);
   TRY(0x37f, "fnstsw %%ax", three);
   TRY(0x37f, "fistps %[m]", word);
@@ -102,6 +110,10 @@ int main(void) {
   PENDING("cvttpd2pi %%xmm0,%%mm0");
   PENDING("palignr $3,%%mm1,%%mm0");
   PENDING("pinsrw $1,%%eax,%%mm0");
+  PENDING("pxor 0,%%mm0");
+  PENDING("psllw 0,%%mm0");
+  PENDING("movq 0,%%mm0");
+  PENDING("pinsrw $1,0,%%mm0");
   PENDING("addps %%xmm0,%%xmm0");
 
   // Restored words: what cannot be set is not, and the summary follows from the flags and the masks.

@@ -118,6 +118,7 @@ export const binary =
     const dst = operand(i, 0);
     const src = operand(i, 1);
     if (dst.kind === 'mm') {
+      e.pendingX87();
       const b = e.let(mmVector(e, src));
       const a = e.let(mmVector(e, dst));
       const r = e.let(low64(f(a, b, 8, e)));
@@ -136,6 +137,7 @@ export const unary =
     const dst = operand(i, 0);
     const src = operand(i, 1);
     if (dst.kind === 'mm') {
+      e.pendingX87();
       const r = e.let(low64(f(e.let(mmVector(e, src)), 8, e)));
       e.enterMmx();
       e.writeMm(dst, r);

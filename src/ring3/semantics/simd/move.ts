@@ -36,6 +36,7 @@ const writeMmx = (e: Emit, dst: Operand, v: Val): void => {
 const moveLow: Semantics = (e, i) => {
   const dst = operand(i, 0);
   const src = operand(i, 1);
+  if (dst.kind === 'mm' || src.kind === 'mm') e.pendingX87();
   const narrow = (src.kind === 'reg' || isMem(src)) && src.width === 32;
   const wide = (): Val => (narrow ? i64.extendU(e.read(src)) : low64Of(e, src));
   if (dst.kind === 'xmm' && isMem(src))
@@ -43,7 +44,6 @@ const moveLow: Semantics = (e, i) => {
   else if (dst.kind === 'xmm') e.writeX(dst, zeroExtend64(e.let(wide())));
   else if (dst.kind === 'mm') writeMmx(e, dst, wide());
   else {
-    if (src.kind === 'mm') e.pendingX87();
     const v = e.let(low64Of(e, src));
     // A store that faults leaves TOP at 0 but the tags alone (seen on the processor).
     if (src.kind === 'mm') e.setField('fsw', i32.and(e.field('fsw'), i32.const(0xc7ff)));

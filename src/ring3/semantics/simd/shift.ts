@@ -24,6 +24,7 @@ const shift =
   (code: number, width: number, arithmetic = false): Semantics =>
   (e, i) => {
     const dst = operand(i, 0);
+    if (dst.kind === 'mm') e.pendingX87();
     const count = countOf(e, i, arithmetic ? width - 1 : width);
     const known = constOf(count);
     const a = dst.kind === 'mm' ? mmVector(e, dst) : e.readX(dst);

@@ -110,6 +110,7 @@ const insert =
   (e, i) => {
     const dst = operand(i, 0);
     const src = operand(i, 1);
+    if (dst.kind === 'mm') e.pendingX87();
     const size = bytes === 4 && src.width === 64 ? 8 : bytes;
     let v = e.let(e.read(src));
     if (size !== 8 && src.width === 64) v = i32.wrap(v);

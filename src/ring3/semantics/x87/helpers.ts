@@ -193,7 +193,8 @@ const load: Helper = (cpu, arg) => {
     if (v === null) return 1;
     if (!st.isEmpty(cpu, 7)) env.flags = 0;
     env.roundedUp = false;
-    if (!st.conclude(cpu, env)) return 0;
+    // A denormal is loaded whether that is masked or not (seen on the processor).
+    if (!st.conclude(cpu, env) && (env.flags & FP.IE) !== 0) return 0;
   }
   st.push(cpu, v);
   return 0;
