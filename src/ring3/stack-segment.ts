@@ -16,6 +16,8 @@ const STACK = new Set([
   'popsreg',
   'call',
   'ret',
+  'retf',
+  'iret',
   'enter',
   'leave',
 ]);

@@ -3,11 +3,11 @@
 
 import type { Insn, Width } from '../decode/insn.ts';
 import type { Emit, Semantics, SemanticsTable } from '../emit.ts';
-import type { CpuState, HelperTable } from '../helpers.ts';
+import type { CpuState, Helper, HelperTable } from '../helpers.ts';
 import { CPU, FLAG, GPR, OFF, VECTOR } from '../layout.ts';
-import { i32, i64, type Val } from '../wasm/ir.ts';
+import { i32, i64, loadAt, type Val } from '../wasm/ir.ts';
 import { clip, low32, operand, wide, word } from './integer-width.ts';
-import { loadSelector, segmentBase, selectorOf } from './segment.ts';
+import { CODE_SELECTOR, DATA_SELECTOR, loadSelector, segmentBase, selectorOf } from './segment.ts';
 
 const sp = (e: Emit): Val => e.gpr(GPR.rsp, 64);
 
@@ -153,7 +153,21 @@ const xlat: Semantics = (e, i) => {
   e.setGpr(GPR.rax, 8, e.load(8, i64.add(segmentBase(e, i), at)));
 };
 
-const gp: Semantics = (e) => e.raise(VECTOR.GP, 0);
+/** Slot of OFF.scratch where the helpers of far transfers leave the target. */
+const TARGET_SLOT = 2;
+
+/** Far transfers go no further than to the code segment that the program is in; what they read may fault before. */
+const far =
+  (helper: string): Semantics =>
+  (e, i) => {
+    const [o] = i.operands;
+    const bytes = i.width / 8;
+    if (o?.kind === 'mem') {
+      e.scratch(TARGET_SLOT, e.next());
+      e.helper(helper, bytes, e.address(o));
+    } else e.helper(helper, o ? i32.or(i32.shl(low32(e.read(o)), i32.const(8)), i32.const(bytes)) : bytes);
+    e.jump(e.let(loadAt('i64', 0x29, i32.const(0), CPU + OFF.scratch + 16 * TARGET_SLOT)));
+  };
 
 export const controlSemantics: SemanticsTable = {
   push,
@@ -175,11 +189,10 @@ export const controlSemantics: SemanticsTable = {
   loope: loopWhile((e) => e.flag('zf')),
   loopne: loopWhile((e) => i32.eqz(e.flag('zf'))),
   xlat,
-  // Far transfers need descriptors that a flat 64-bit process does not have.
-  callf: gp,
-  jmpf: gp,
-  retf: gp,
-  iret: gp,
+  callf: far('callf'),
+  jmpf: far('jmpf'),
+  retf: far('retf'),
+  iret: far('iret'),
 };
 
 const gprAt = (reg: number): number => (CPU + OFF.gpr) / 8 + reg;
@@ -217,4 +230,78 @@ const enterNested = (cpu: CpuState, arg: number): number => {
   return 0;
 };
 
-export const controlHelpers: HelperTable = { enter: enterNested };
+const TARGET = (CPU + OFF.scratch + 16 * TARGET_SLOT) >>> 3;
+const RSP = gprAt(GPR.rsp);
+
+const little = (b: Uint8Array, at: number, bytes: number): bigint => {
+  let v = 0n;
+  for (let k = bytes - 1; k >= 0; k--) v = (v << 8n) | BigInt(b[at + k] as number);
+  return v;
+};
+/** Raises #GP for a selector other than the one in CS, and for a target that is not canonical. */
+const refuses = (cpu: CpuState, selector: number, is: number, target: bigint): boolean => {
+  if (selector !== is) cpu.raise(VECTOR.GP, selector & ~3);
+  else if (BigInt.asIntN(48, target) !== BigInt.asIntN(64, target)) cpu.raise(VECTOR.GP);
+  else return false;
+  return true;
+};
+
+/** `arg`: the bytes of the offset, and of RETF above them what to release. */
+const farReturn = (cpu: CpuState, arg: number): number => {
+  const n = arg & 0xff;
+  const top = Number(cpu.u64[RSP]);
+  // The selector is read first (seen on the processor), as the flags are by IRET.
+  const b = cpu.load(top + n, n) && cpu.load(top, 2 * n);
+  if (!b) return 1;
+  const target = little(b, 0, n);
+  if (refuses(cpu, Number(little(b, n, 2)), CODE_SELECTOR, target)) return 1;
+  cpu.u64[TARGET] = target;
+  cpu.u64[RSP] = (cpu.u64[RSP] as bigint) + BigInt(2 * n + (arg >>> 8));
+  return 0;
+};
+
+/** IRET of 64-bit mode always takes the stack as well. */
+const interruptReturn = (cpu: CpuState, n: number): number => {
+  const from = Number(cpu.u64[RSP]);
+  const b = cpu.load(from + 2 * n, n) && cpu.load(from, 5 * n);
+  if (!b) return 1;
+  const target = little(b, 0, n);
+  if (refuses(cpu, Number(little(b, n, 2)), CODE_SELECTOR, target)) return 1;
+  if (refuses(cpu, Number(little(b, 4 * n, 2)), DATA_SELECTOR, 0n)) return 1;
+  cpu.u64[TARGET] = target;
+  const top = little(b, 3 * n, n);
+  cpu.setRflags(Number(little(b, 2 * n, Math.min(n, 4))), n === 2 ? POPF_MASK & 0xffff : POPF_MASK);
+  cpu.u64[RSP] = top;
+  return 0;
+};
+
+const farJump =
+  (calls: boolean): Helper =>
+  (cpu, n) => {
+    const b = cpu.load(cpu.address(), n + 2);
+    if (!b) return 1;
+    const target = little(b, 0, n);
+    if (refuses(cpu, Number(little(b, n, 2)), CODE_SELECTOR, target)) return 1;
+    if (calls) {
+      const frame = new Uint8Array(16);
+      const dv = new DataView(frame.buffer);
+      dv.setBigUint64(0, cpu.u64[TARGET] as bigint, true);
+      dv.setUint16(n, CODE_SELECTOR, true);
+      dv.setUint16(n + 2, 0, true);
+      if (n >= 4) dv.setUint32(n, CODE_SELECTOR, true);
+      if (n === 8) dv.setUint32(n + 4, 0, true);
+      const top = (cpu.u64[RSP] as bigint) - BigInt(2 * n);
+      if (!cpu.store(Number(top), frame.subarray(0, 2 * n))) return 1;
+      cpu.u64[RSP] = top;
+    }
+    cpu.u64[TARGET] = target;
+    return 0;
+  };
+
+export const controlHelpers: HelperTable = {
+  enter: enterNested,
+  retf: farReturn,
+  iret: interruptReturn,
+  jmpf: farJump(false),
+  callf: farJump(true),
+};
