@@ -16,7 +16,7 @@ import {
   cpusetOut,
   pid,
   size,
-  structIn,
+  structInOrNull,
   structOut,
   uint,
   uintOut,
@@ -27,6 +27,11 @@ import type { Task } from '../task/types.ts';
 import { block, type Result } from '../wait.ts';
 
 const find = (task: Task, id: number): Task | undefined => (id === 0 ? task : task.kernel.tasks.get(id));
+/** Whether a task may change how another is scheduled (check_same_owner of the kernel). */
+const mayChange = (task: Task, target: Task): boolean => {
+  const { euid } = task.cred;
+  return euid === target.cred.euid || euid === target.cred.uid || capable(task, 'CAP_SYS_NICE');
+};
 const policyOf = (t: Task): number => t.attributes.get('policy') ?? SCHED.SCHED_OTHER;
 const priorityOf = (t: Task): number => t.attributes.get('rtprio') ?? 0;
 const isRealtime = (policy: number): boolean => policy === SCHED.SCHED_FIFO || policy === SCHED.SCHED_RR;
@@ -45,8 +50,7 @@ const setPolicy = (task: Task, id: number, requested: number, priority: number):
   const range = priorityRange(policy);
   if (range === null || policy === SCHED.SCHED_DEADLINE) return -EINVAL;
   if (priority < range[0] || priority > range[1]) return -EINVAL;
-  const raises = isRealtime(policy) || target.cred.euid !== task.cred.euid;
-  if (raises && !capable(task, 'CAP_SYS_NICE')) return -EPERM;
+  if (!mayChange(task, target) || (isRealtime(policy) && !capable(task, 'CAP_SYS_NICE'))) return -EPERM;
   target.attributes.set('policy', policy);
   target.attributes.set('rtprio', priority);
   return 0;
@@ -69,7 +73,7 @@ const setattr = (task: Task, id: number, at: number): number => {
 
 const getattr = (task: Task, id: number, at: number, bytes: number, options: number): number => {
   const target = find(task, id);
-  if (id < 0 || options !== 0 || bytes < SCHED_ATTR_SIZE_VER0 || bytes > 4096) return -EINVAL;
+  if (at === 0 || id < 0 || options !== 0 || bytes < SCHED_ATTR_SIZE_VER0 || bytes > 4096) return -EINVAL;
   if (target === undefined) return -ESRCH;
   const n = Math.min(bytes, SCHED_ATTR.size);
   const policy = policyOf(target);
@@ -89,7 +93,9 @@ const CPU_MASK_BYTES = 8;
 const setaffinity = (task: Task, id: number, bytes: number, at: number): number => {
   const first = bytes === 0 ? 0 : task.mm.readU8(at);
   if (first === null) return -EFAULT;
-  if (find(task, id) === undefined) return -ESRCH;
+  const target = find(task, id);
+  if (target === undefined) return -ESRCH;
+  if (!mayChange(task, target)) return -EPERM;
   return (first & 1) === 0 ? -EINVAL : 0;
 };
 
@@ -124,9 +130,10 @@ export const rows = [
   ),
   syscall(
     'sched_setscheduler',
-    [pid('pid'), policy, structIn('param', SCHED_PARAM)],
+    [pid('pid'), policy, structInOrNull('param', SCHED_PARAM)],
     { returns: 'int', family: 'process', ...kept },
-    (task, id, policy, param) => (policy < 0 ? -EINVAL : setPolicy(task, id, policy, param.priority)),
+    (task, id, policy, param) =>
+      policy < 0 || param === null ? -EINVAL : setPolicy(task, id, policy, param.priority),
   ),
   syscall('sched_getscheduler', [pid('pid')], { returns: 'int', family: 'process' }, (task, id) => {
     const target = find(task, id);
@@ -134,9 +141,10 @@ export const rows = [
   }),
   syscall(
     'sched_setparam',
-    [pid('pid'), structIn('param', SCHED_PARAM)],
+    [pid('pid'), structInOrNull('param', SCHED_PARAM)],
     { returns: 'int', family: 'process', ...kept },
     (task, id, param) => {
+      if (id < 0 || param === null) return -EINVAL;
       const target = find(task, id);
       return target === undefined ? -ESRCH : setPolicy(task, id, policyOf(target), param.priority);
     },

@@ -242,7 +242,8 @@ export const rows = [
     { returns: 'int', family: ['signal', 'process'] },
     (task, id, signo, info) => {
       if (forged(task, id, info)) return -EPERM;
-      const target = task.kernel.processes.get(id);
+      const { processes, tasks } = task.kernel;
+      const target = processes.get(id) ?? tasks.get(id)?.process;
       if (target === undefined) return -ESRCH;
       if (signo !== 0 && !validSignal(signo)) return -EINVAL;
       if (!mayKill(task, target, signo)) return -EPERM;
