@@ -17,8 +17,6 @@ import {
 } from '../../abi/errno.ts';
 import {
   AT_FDCWD,
-  F_SEAL_GROW,
-  F_SEAL_SHRINK,
   F_SEAL_WRITE,
   FADVICE,
   FALLOC_FL_COLLAPSE_RANGE,
@@ -74,7 +72,7 @@ import {
 import { syscall } from '../../gate/row.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt, installOrRelease } from '../vfs/fdtable.ts';
-import { canRead, canWrite, dropSetId, fileSizeLimit, seekTo } from '../vfs/file.ts';
+import { canRead, canWrite, dropSetId, fileSizeLimit, sealedSize, seekTo } from '../vfs/file.ts';
 import { notifyDentry, notifyFile } from '../vfs/notify.ts';
 import { isOpenFile, open as openAt } from '../vfs/open.ts';
 import { MAX_FILE, Pages } from '../vfs/pagecache.ts';
@@ -321,15 +319,6 @@ export const lseek = syscall(
     return to;
   },
 );
-
-/** Seals of a memfd against changing its size. */
-const sealedSize = (inode: Inode, to: number): boolean => {
-  const seals = inode.seals ?? 0;
-  if (seals === 0) return false;
-  const attr = inode.attr();
-  const now = typeof attr === 'number' ? 0 : attr.size;
-  return (to < now && (seals & F_SEAL_SHRINK) !== 0) || (to > now && (seals & F_SEAL_GROW) !== 0);
-};
 
 const setSize = (task: Task, inode: Inode, to: number): Result => {
   const attr = inode.attr();

@@ -42,6 +42,9 @@ const timeoutOf = (task: Task, at: number, clock: number, absolute: boolean): nu
   return deadlineOf(task, clock, time, absolute);
 };
 
+/** The timeout's argument as a count. Beyond 2^63 it is a negative one: its low bits may be lost, its sign is not. */
+const secondCount = (given: number): number => (given >= 2 ** 63 ? -1 : given | 0);
+
 /** A waiter that is tried again: woken, out of time, or to wait on. */
 const resume = (task: Task, w: FutexWaiter): Result => {
   if (w.woken) return 0;
@@ -80,6 +83,8 @@ const requeue = (
   own: boolean,
 ): number => {
   if (wakes < 0 || moves < 0) return -EINVAL;
+  // Another process's word has to be there to be named.
+  if (!own && task.mm.readU32(to) === null) return -EFAULT;
   const list = bucket(task, from, own, false);
   const woken = wakeFutex(list, wakes, FUTEX_BITSET_MATCH_ANY);
   if (list === null || list.length === 0) return woken;
@@ -193,7 +198,7 @@ const futex = (
         if (value === null) return -EFAULT;
         if (value !== val3 >>> 0) return -EAGAIN;
       }
-      return requeue(task, at, at2, count, timeout | 0, own);
+      return requeue(task, at, at2, count | 0, secondCount(timeout), own);
     }
     case FUTEX.FUTEX_WAKE_OP:
       return at2 % 4 !== 0 ? -EINVAL : wakeOp(task, at, at2, Math.max(1, count), timeout | 0, val3, own);

@@ -61,13 +61,19 @@ const report = (task: Task, s: Segment, at: number): boolean =>
     nattch: s.pages.mappings(),
   });
 
+/** shmmax and shmall as they are when nobody has set them (linux/shm.h). */
+const UNLIMITED = 2n ** 64n - 1n - 2n ** 24n;
+
 const control = (task: Task, id: number, cmd: number, buf: number): number => {
   const { kernel } = task;
   switch (cmd) {
     case SHMCTL.IPC_INFO: {
-      const all = 2 ** 52;
-      const info = { shmmax: all, shmmin: 1, shmmni: SHMMNI, shmseg: SHMMNI, shmall: all };
-      return SHMINFO.write(task.mm, buf, info) ? highest(segmentsOf(task.kernel)) : -EFAULT;
+      const info = { shmmin: 1, shmmni: SHMMNI, shmseg: SHMMNI };
+      const written =
+        SHMINFO.write(task.mm, buf, info) &&
+        task.mm.writeBig(buf + SHMINFO.offsets.shmmax, UNLIMITED) &&
+        task.mm.writeBig(buf + SHMINFO.offsets.shmall, UNLIMITED);
+      return written ? highest(segmentsOf(task.kernel)) : -EFAULT;
     }
     case SHMCTL.SHM_INFO: {
       const live = segmentsOf(kernel).slots.filter((s) => s !== undefined);

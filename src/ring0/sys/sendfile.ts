@@ -17,7 +17,15 @@ import { type Pipe, pipeOf, takeBytes } from '../fs/pipe.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt } from '../vfs/fdtable.ts';
 import { canRead, canWrite } from '../vfs/file.ts';
-import { MAX_RW, readBytes, readIoVec, readVector, writeBytes, writeVector } from '../vfs/transfer.ts';
+import {
+  type IoVec,
+  MAX_RW,
+  readBytes,
+  readIoVec,
+  readVector,
+  writeBytes,
+  writeVector,
+} from '../vfs/transfer.ts';
 import type { OpenFile } from '../vfs/types.ts';
 import { isBlock, type Result } from '../wait.ts';
 
@@ -88,7 +96,7 @@ export const sendfile = syscall(
     if (to.flags & O_APPEND) return -EINVAL;
     if (kindOf(from) === S_IFDIR) return -EINVAL;
     const r = copyOut(task, from, to, Math.min(count, MAX_RW), at);
-    if (typeof r === 'number' && r > 0 && at >= 0 && !task.mm.writeI64(offset, at + r)) return -EFAULT;
+    if (typeof r === 'number' && at >= 0 && !task.mm.writeI64(offset, at + Math.max(0, r))) return -EFAULT;
     return r;
   },
 );
@@ -249,6 +257,18 @@ export const tee = syscall(
   },
 );
 
+/** The first n bytes of a vector. */
+const upTo = (list: readonly IoVec[], n: number): IoVec[] => {
+  const out: IoVec[] = [];
+  let left = n;
+  for (const { base, length } of list) {
+    if (left <= 0) break;
+    out.push({ base, length: Math.min(length, left) });
+    left -= length;
+  }
+  return out;
+};
+
 export const vmsplice = syscall(
   'vmsplice',
   [fd('fd'), iovec('iov', 'nr_segs', 'in'), size('nr_segs'), flags('flags', SPLICE_FLAGS)],
@@ -256,16 +276,18 @@ export const vmsplice = syscall(
   (task, n, vec, count, how) => {
     if (how & ~0xf) return -EINVAL;
     const file = fileAt(task, n);
-    if (file === undefined) return -EBADF;
-    if (pipeOf(file) === undefined) return -EBADF;
+    const pipe = file && pipeOf(file);
+    if (file === undefined || pipe === undefined) return -EBADF;
     const list = readIoVec(task, vec, count);
     if (typeof list === 'number') return list;
     if (list.length === 0) return 0;
     const was = file.flags;
     if (how & SPLICE_F_NONBLOCK) file.flags |= O_NONBLOCK;
+    // As much as there is room for, or one byte more than fits, to wait or to hear SIGPIPE as a write does.
+    const room = Math.max(1, pipe.capacity - pipe.used);
     const r =
       (file.flags & O_ACCMODE) === O_WRONLY
-        ? writeVector(task, file, list, -1)
+        ? writeVector(task, file, upTo(list, room), -1)
         : readVector(task, file, list, -1);
     file.flags = was;
     return r;

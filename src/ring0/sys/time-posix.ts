@@ -5,7 +5,7 @@ import { RLIMITS } from '../../abi/resource.ts';
 import { NSIG, SIG } from '../../abi/signal.ts';
 import type { StructValue } from '../../abi/struct.ts';
 import { CLOCKS, ITIMERSPEC, SIGEV, SIGEVENT, TIMER_ABSTIME, TIMER_FLAGS } from '../../abi/time.ts';
-import { choice, flags, int, intOut, structIn, structInOrNull, structOut } from '../../gate/codec.ts';
+import { choice, flags, int, intOut, structInOrNull, structOut } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { COST, charge, uncharge } from '../heap.ts';
 import { deadlineOf, fromNs, isWallClock, toNs, validTime } from '../task/clock.ts';
@@ -87,11 +87,11 @@ const settime = (
   task: Task,
   id: number,
   options: number,
-  v: StructValue<typeof ITIMERSPEC.fields>,
+  v: StructValue<typeof ITIMERSPEC.fields> | null,
   oldAt: number,
 ): number => {
   const timer = task.process.timers.get(id);
-  if (timer === undefined) return -EINVAL;
+  if (timer === undefined || v === null) return -EINVAL;
   const value = { sec: v.valueSec, nsec: v.valueNsec };
   const interval = { sec: v.intervalSec, nsec: v.intervalNsec };
   if (!validTime(value) || !validTime(interval)) return -EINVAL;
@@ -116,7 +116,7 @@ export const rows = [
     [
       int('timerid'),
       flags('flags', TIMER_FLAGS),
-      structIn('new_value', ITIMERSPEC),
+      structInOrNull('new_value', ITIMERSPEC),
       structOut('old_value', ITIMERSPEC),
     ],
     { returns: 'int', family: 'time' },

@@ -172,12 +172,15 @@ const expire = (process: Process, timer: PosixTimer, now: number): void => {
   else signalTask(target, info);
 };
 
+/** As many overruns as are counted, INT_MAX. */
+const DELAYTIMER_MAX = 0x7fffffff;
+
 /** A timer's signal is being delivered: the overruns so far go with it. */
 export const timerDequeued = (task: Task, info: SigInfo): SigInfo => {
   if (info.code !== SI.SI_TIMER || info.timerId === undefined) return info;
   const timer = task.process.timers.get(info.timerId);
   if (timer === undefined) return info;
-  timer.overrun = timer.missed;
+  timer.overrun = Math.min(timer.missed, DELAYTIMER_MAX);
   timer.missed = 0;
   return { ...info, overrun: timer.overrun };
 };

@@ -109,8 +109,7 @@ const send = (process: Process, only: Task | null, info: SigInfo): number => {
   if (signo < SIGRTMIN && list.has(signo)) return 0;
   if ((signo >= SIGRTMIN && list.length >= queueLimit(process)) || !list.push(info)) {
     // The kernel tells senders of queued values; for the others the signal is set, its information may be lost.
-    if (signo >= SIGRTMIN && info.code < 0 && info.code !== SI.SI_TKILL && info.code !== SI.SI_TIMER)
-      return -EAGAIN;
+    if (signo >= SIGRTMIN && info.code < 0 && info.code !== SI.SI_TIMER) return -EAGAIN;
     if (list.has(signo)) return 0;
     list.force(info);
   }

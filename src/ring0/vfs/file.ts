@@ -5,6 +5,7 @@ import { EFBIG, EINVAL, EISDIR, ENOTDIR, EPERM, ETXTBSY } from '../../abi/errno.
 import {
   F_SEAL_FUTURE_WRITE,
   F_SEAL_GROW,
+  F_SEAL_SHRINK,
   F_SEAL_WRITE,
   O_ACCMODE,
   O_NOATIME,
@@ -133,6 +134,15 @@ const sealed = (inode: Inode, end: number, size: number): boolean => {
   const seals = inode.seals ?? 0;
   if (seals === 0) return false;
   return (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) !== 0 || ((seals & F_SEAL_GROW) !== 0 && end > size);
+};
+
+/** Seals of a memfd against changing its size. */
+export const sealedSize = (inode: Inode, to: number): boolean => {
+  const seals = inode.seals ?? 0;
+  if (seals === 0) return false;
+  const attr = inode.attr();
+  const now = typeof attr === 'number' ? 0 : attr.size;
+  return (to < now && (seals & F_SEAL_SHRINK) !== 0) || (to > now && (seals & F_SEAL_GROW) !== 0);
 };
 
 /** Writing takes set-id bits away (file_remove_privs of the kernel). */

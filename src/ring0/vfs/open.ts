@@ -46,7 +46,7 @@ import {
 import type { Task } from '../task/types.ts';
 import type { Block } from '../wait.ts';
 import { attach, isInode, newDentry } from './dentry.ts';
-import { directoryOps, newFile, pathOnlyOps } from './file.ts';
+import { directoryOps, newFile, pathOnlyOps, sealedSize } from './file.ts';
 import { creationIds } from './namei.ts';
 import { notifyDentry, notifyName } from './notify.ts';
 import { inodePermission, MAY, mayCreate, owns, permission, writableMount } from './perm.ts';
@@ -133,7 +133,7 @@ export const openPath = (
   if (typeof ops === 'number' || 'blocked' in ops) return ops as number | Block;
   const file = newFile(inode, path, ops, (flags & ~NOT_KEPT) | O_LARGEFILE);
   if (flags & O_TRUNC && kind === S_IFREG && !created) {
-    const r = inode.setattr?.({ size: 0 }) ?? -EINVAL;
+    const r = sealedSize(inode, 0) ? -EPERM : (inode.setattr?.({ size: 0 }) ?? -EINVAL);
     if (r !== 0) {
       file.refs = 0;
       dropUnused(file);
