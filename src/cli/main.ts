@@ -1,6 +1,7 @@
 // The entry of the command line. Mistakes and failures end with one line on standard error and status 125.
 
 import { CommanderError } from 'commander';
+import { printable } from '../abi/printable.ts';
 import { colorsFor } from './colors.ts';
 import { EXIT, UsageError } from './options.ts';
 import { commandLine, withDoorDefault } from './program.ts';
@@ -8,7 +9,7 @@ import { commandLine, withDoorDefault } from './program.ts';
 const main = async (): Promise<void> => {
   // To make a stream takes longer than to parse the command line: only when there is something to say.
   const complain = (message: string): void => {
-    process.stderr.write(`${colorsFor(process.stderr).red('kanmon:')} ${message}\n`);
+    process.stderr.write(`${colorsFor(process.stderr).red('kanmon:')} ${printable(message)}\n`);
   };
   try {
     const program = commandLine(complain);

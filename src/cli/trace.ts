@@ -3,6 +3,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
 import { ARCHITECTURES } from '../abi/numbers/index.ts';
+import { printableJson } from '../abi/printable.ts';
 import { SIG } from '../abi/signal.ts';
 import type { TraceEvent } from '../trace/events.ts';
 import { selection, type Wants } from '../trace/select.ts';
@@ -81,7 +82,7 @@ export const expressions = (list: readonly string[]): Expressions => {
 };
 
 const jsonLines = (out: (text: string) => void): TraceListener => {
-  const write = (event: TraceEvent): void => out(`${JSON.stringify(event)}\n`);
+  const write = (event: TraceEvent): void => out(`${printableJson(JSON.stringify(event))}\n`);
   return {
     leave: (_open, _late, event) => write(event),
     signal: write,

@@ -1,6 +1,7 @@
 // The kernel of one machine: everything that is not per task. No module of ring 0 keeps state of its own, so
 // two machines in one process do not see each other.
 
+import { printable } from '../abi/printable.ts';
 import type { Cpu } from '../ring3/cpu.ts';
 import type { Clock } from './clock.ts';
 import { type KernelHeap, kernelHeap } from './heap.ts';
@@ -125,7 +126,7 @@ const bugReporter = (report: (text: string) => void): Kernel['bug'] => {
     const what = `${String(error)} ${at}`.trim();
     if (told.has(what) || told.size >= MAX_REPORTS) return;
     told.add(what);
-    report(`bug: ${what}; met by ${where}`);
+    report(printable(`bug: ${what}; met by ${where}`));
   };
 };
 

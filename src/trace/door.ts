@@ -54,7 +54,7 @@ const narrate = (kernel: Kernel, gate: Gate, call: Call, result: number | null, 
   ]);
   const nameWidth = Math.max(0, ...row.params.map((p) => p.name.length));
   const decoded = row.params.map(
-    (p, i) => `             ${p.name.padEnd(nameWidth)} = ${before.args[i] ?? after[i]}`,
+    (p, i) => `             ${p.name.padEnd(nameWidth)} = ${before.args[i] ?? after[i] ?? '(not looked at)'}`,
   );
   const written = row.params.flatMap((p, i) =>
     p.direction === 'in' || after[i] === before.args[i]

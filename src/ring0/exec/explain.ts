@@ -14,6 +14,7 @@ import {
   errnoName,
 } from '../../abi/errno.ts';
 import { AT_FDCWD, MS_NOEXEC } from '../../abi/fcntl.ts';
+import { printable } from '../../abi/printable.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../../abi/stat.ts';
 import { memoryOf } from '../mm/state.ts';
 import type { Task } from '../task/types.ts';
@@ -66,7 +67,7 @@ export const explainExec = (task: Task, path: string, errno: number): string => 
   const got = readAt?.(0, 256);
   const head = got instanceof Uint8Array ? got : new Uint8Array(0);
   const name = readAt ? interpreterOf(head, readAt) : null;
-  const interpreter = name === null ? '' : `its interpreter ${name}`;
+  const interpreter = name === null ? '' : `its interpreter ${printable(name)}`;
   switch (code) {
     case -ENOENT:
     case -ENOTDIR:
