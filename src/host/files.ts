@@ -1,10 +1,10 @@
-// Host folders on Node, for ring0/fs/host.ts. Each call starts from an open descriptor and names one entry in
+// Host folders on Node, for ring0/fs/host-files.ts. Each call starts from an open descriptor and names one entry in
 // it through /proc/self/fd/N/NAME, which is what openat(2) would do; O_NOFOLLOW keeps links from being followed.
 
 import * as fs from 'node:fs';
 import { EACCES, EFBIG, EIO, ELOOP, ENOENT } from '../abi/errno.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../abi/stat.ts';
-import type { HostFiles, HostHandle, HostStat } from '../ring0/fs/host.ts';
+import type { HostFiles, HostHandle, HostStat } from '../ring0/fs/host-files.ts';
 import type { TimeSpec } from '../ring0/vfs/types.ts';
 
 const { O_RDONLY, O_RDWR, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_CREAT, O_EXCL } = fs.constants;

@@ -1,7 +1,7 @@
 // What a machine needs of the place it runs in. Node's implementation is node.ts; a browser's would be another.
 
 import type { Clock } from '../ring0/clock.ts';
-import type { HostFiles } from '../ring0/fs/host.ts';
+import type { HostFiles } from '../ring0/fs/host-files.ts';
 import type { CoreImage } from '../ring3/processor.ts';
 import type { TranslationService } from '../ring3/translate/translator.ts';
 

@@ -21,7 +21,8 @@ import { mountFs } from '../vfs/mount.ts';
 import { make, makeLink, remove, rename } from '../vfs/namei.ts';
 import { isOpenFile, open } from '../vfs/open.ts';
 import { FOLLOW, isPath, walk } from '../vfs/walk.ts';
-import { HostDir, HostFs } from './host.ts';
+import { HostFs } from './host.ts';
+import { HostDir } from './host-dir.ts';
 import { OverlayFs } from './overlay.ts';
 
 let folder = '';

@@ -8,7 +8,10 @@ import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/types.ts';
 import { vfsOf } from '../vfs/state.ts';
 import type { FileOps, InodeAttr } from '../vfs/types.ts';
-import { HostDir, HostFile, type HostInode, HostLink, type HostStat } from './host.ts';
+import { HostDir } from './host-dir.ts';
+import { HostFile } from './host-file.ts';
+import type { HostStat } from './host-files.ts';
+import { type HostInode, HostLink } from './host-inode.ts';
 import { type AttrChange, MemDir, MemFile, MemFs, MemLink, MemNode } from './tmpfs.ts';
 
 /** What a directory of a disk file system takes at least. */

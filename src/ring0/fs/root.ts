@@ -11,7 +11,10 @@ import { mountFs, visible } from '../vfs/mount.ts';
 import { vfsOf } from '../vfs/state.ts';
 import type { FileSystem, Inode, Path } from '../vfs/types.ts';
 import { newDevFs } from './dev.ts';
-import { HostDir, type HostFiles, HostFs, type HostFsOptions, HostLink, type HostView } from './host.ts';
+import { HostFs, type HostFsOptions } from './host.ts';
+import { HostDir, type HostView } from './host-dir.ts';
+import type { HostFiles } from './host-files.ts';
+import { HostLink } from './host-inode.ts';
 import { OverlayFs } from './overlay.ts';
 import { MemLink, newTmpfs, tmpfsFromOptions } from './tmpfs.ts';
 
