@@ -53,7 +53,7 @@ import {
   SYNC_RANGE_FLAGS,
 } from '../../abi/fcntl.ts';
 import { IN } from '../../abi/inotify.ts';
-import { S_IFDIR, S_IFMT, S_IFREG } from '../../abi/stat.ts';
+import { S_IFBLK, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../abi/stat.ts';
 import {
   addr,
   bytesIn,
@@ -470,7 +470,10 @@ export const syncFileRange = syscall(
     if (how & ~7 || offset < 0 || bytes < 0) return -EINVAL;
     const file = fileAt(task, n);
     if (file === undefined) return -EBADF;
-    if (file.ops.seekable !== true) return -ESPIPE;
+    const attr = file.inode.attr();
+    if (typeof attr === 'number') return attr;
+    // Files with pages of their own, that is; devices that can be sought in are none.
+    if (![S_IFREG, S_IFDIR, S_IFLNK, S_IFBLK].includes(attr.mode & S_IFMT)) return -ESPIPE;
     return file.ops.fsync?.(file) ?? 0;
   },
 );

@@ -27,6 +27,9 @@ int main(void) {
   SHOW("sendfile, offset read-only", sendfile(out, in, offset, 5));
   SHOW("sendfile, nothing to do", sendfile(out, in, offset, 0));
 
+  SHOW("sync a range of a device", sync_file_range(open("/dev/null", O_RDWR), 0, 1, 4));
+  SHOW("of a directory", sync_file_range(open("/", O_RDONLY), 0, 1, 4));
+
   // More than a pipe holds: what fits goes in.
   int p[2];
   static char big[256 << 10] __attribute__((aligned(4096)));
