@@ -51,7 +51,7 @@ int main(void) {
   show(signalfd(-1, &set, 0), NULL);
   int t = timerfd_create(CLOCK_MONOTONIC, 0);
   show(t, NULL);
-  struct itimerspec when = {{3, 5}, {1, 0}};
+  struct itimerspec when = {{3, 5}, {0, 1}};
   timerfd_settime(t, TFD_TIMER_ABSTIME, &when, 0);
   show(t, NULL);
   int ep = epoll_create1(0);
