@@ -96,7 +96,10 @@ const repeated = (text: string, before: readonly string[] = []): string[] => [..
 const counted = (_text: string, before: number): number => before + 1;
 
 /** Where the trace goes: a file, or standard error. Synchronous, so that nothing is lost when kanmon is killed. */
-const openOutput = (file: string | undefined): { write(text: string): void; close(): void } => {
+const openOutput = (
+  file: string | undefined,
+  complain: (message: string) => void,
+): { write(text: string): void; close(): void } => {
   let handle = 2;
   if (file !== undefined) {
     try {
@@ -108,20 +111,27 @@ const openOutput = (file: string | undefined): { write(text: string): void; clos
   const LIMIT = 65536;
   let pending = '';
   let closed = false;
+  let lost = false;
   const flush = (): void => {
-    if (closed) return;
+    if (closed || lost) return;
     let rest = Buffer.from(pending, 'utf8');
     pending = '';
     while (rest.length > 0) {
       try {
         rest = rest.subarray(writeSync(handle, rest));
       } catch (e) {
-        if (!(e instanceof Error && 'code' in e && e.code === 'EAGAIN')) throw e;
+        const code = e instanceof Error && 'code' in e ? e.code : '';
+        if (code === 'EAGAIN') continue;
+        // The program goes on without the trace, when its reader has gone away or the disk is full.
+        lost = true;
+        if (code !== 'EPIPE') complain(`the trace ends here: ${e instanceof Error ? e.message : String(e)}`);
+        return;
       }
     }
   };
   return {
     write(text) {
+      if (lost) return;
       // The beginning of a call that blocks is shown when the machine has nothing else to do.
       if (pending === '') setImmediate(flush);
       pending += text;
@@ -222,7 +232,7 @@ Examples:
       if (sort === undefined)
         throw new UsageError(`-S ${raw.summarySortBy}: choose one of ${SORTS.join(', ')}`);
       const { wants, wantsSignal, status } = expressions(o.expr ?? []);
-      const out = openOutput(o.output);
+      const out = openOutput(o.output, complain);
       const counts = summary();
       const text = o.json ? jsonLines(out.write) : straceText(textOptions(o, status), out.write);
       const listener = o.summaryOnly ? counts : o.summary ? toAll([text, counts]) : text;

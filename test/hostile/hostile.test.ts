@@ -286,6 +286,12 @@ describe('signals', () => {
   });
 });
 
+test('a trace that nobody takes any more does not end the program', async () => {
+  const r = await cli(['trace', '-o', '/dev/full', 'echo', 'here']);
+  expect(r).toMatchObject({ status: 0, stdout: 'here\n' });
+  expect(r.stderr).toMatch(/^kanmon: the trace ends here: ENOSPC[^\n]*\n$/);
+});
+
 describe('the library', () => {
   const loop = 'echo begun; while :; do :; done';
 
