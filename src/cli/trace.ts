@@ -124,7 +124,8 @@ const openOutput = (
         if (code === 'EAGAIN') continue;
         // The program goes on without the trace, when its reader has gone away or the disk is full.
         lost = true;
-        if (code !== 'EPIPE') complain(`the trace ends here: ${e instanceof Error ? e.message : String(e)}`);
+        if (code !== 'EPIPE' && handle !== 2)
+          complain(`the trace ends here: ${e instanceof Error ? e.message : String(e)}`);
         return;
       }
     }
