@@ -12,9 +12,12 @@ const X87 = 1;
 const SSE = 2;
 const SUPPORTED = X87 | SSE;
 
-/** By the low word, which the address as a number may have lost. */
-const misaligned = (cpu: CpuState, bytes: number): boolean =>
-  ((cpu.u32[(CPU + OFF.helperAddress) >>> 2] as number) & (bytes - 1)) !== 0;
+/** By the low word, which the address as a number may have lost. An address that is not canonical is refused for that first. */
+const misaligned = (cpu: CpuState, bytes: number): boolean => {
+  const address = cpu.address();
+  const canonical = address < 2 ** 47 || address >= 2 ** 64 - 2 ** 47;
+  return canonical && ((cpu.u32[(CPU + OFF.helperAddress) >>> 2] as number) & (bytes - 1)) !== 0;
+};
 /** The argument of those with REX.W. */
 const WIDE = 1;
 /** The requested-feature bitmap in edx:eax. */
