@@ -4,7 +4,7 @@
 import type { Insn, Operand } from '../../decode/insn.ts';
 import type { Emit, Semantics, SemanticsTable } from '../../emit.ts';
 import { i32, type Val } from '../../wasm/ir.ts';
-import { HERE_SLOT, MEM, POP, POP_TWICE, SHORT } from './helpers.ts';
+import { HERE_SLOT, MEM, POP, POP_TWICE, SHORT } from './operands.ts';
 
 export { x87Helpers } from './helpers.ts';
 
