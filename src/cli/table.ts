@@ -7,6 +7,7 @@ import { sealTable, type Table } from '../gate/table.ts';
 import { fileOf, ROWS } from '../ring0/sys/index.ts';
 import type { Colors } from './colors.ts';
 import { UsageError } from './options.ts';
+import { outputTo } from './output.ts';
 
 interface TableOptions {
   readonly arch: string;
@@ -122,7 +123,10 @@ Examples:
   kanmon table openat --arch i386   the number on another architecture
   kanmon table --json | jq length`,
     )
-    .action((which: string | undefined, options: TableOptions) =>
-      table(which, options, colors(), (text) => process.stdout.write(text)),
-    );
+    .action(async (which: string | undefined, options: TableOptions) => {
+      // A pipe takes 64 KiB at a time, and the process ends with the command.
+      const out = outputTo(1, () => {});
+      table(which, options, colors(), (text) => void out.sink(Buffer.from(text)));
+      await out.flushed();
+    });
 };

@@ -1,7 +1,7 @@
 // Bad input and hostile guests: a clear error or the death of the process that asked for it, never harm to the
 // machine, its other processes, or the host.
 
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -284,6 +284,13 @@ describe('signals', () => {
     expect(await ended).toBe(137);
     clearInterval(again);
   });
+});
+
+test('whoever reads the table slowly gets all of it', () => {
+  const slow = spawnSync('sh', ['-c', '"$0" "$1" table --json | (sleep 1; cat)', process.execPath, KANMON], {
+    encoding: 'utf8',
+  });
+  expect(JSON.parse(slow.stdout)).toHaveLength(381);
 });
 
 test('a trace that nobody takes any more does not end the program', async () => {

@@ -111,24 +111,16 @@ export const exchange: Helper = (cpu, arg) => {
   return 0;
 };
 
-/** FCMOVcc whose condition holds. */
-export const move: Helper = (cpu, arg) => {
-  if (st.pendingFault(cpu)) return 1;
-  if (st.isEmpty(cpu, 0) || st.isEmpty(cpu, other(arg))) {
-    if (st.stackFault(cpu, false)) st.setBits(cpu, 0, st.INDEFINITE);
+/** FCMOVcc: it looks for stack faults whether its condition holds or not. */
+export const moveIf =
+  (holds: boolean): Helper =>
+  (cpu, arg) => {
+    if (st.pendingFault(cpu)) return 1;
+    if (st.isEmpty(cpu, 0) || st.isEmpty(cpu, other(arg))) {
+      if (st.stackFault(cpu, false)) st.setBits(cpu, 0, st.INDEFINITE);
+    } else if (holds) st.setBits(cpu, 0, st.bitsOf(cpu, other(arg)));
     return 0;
-  }
-  st.setBits(cpu, 0, st.bitsOf(cpu, other(arg)));
-  return 0;
-};
-/** FCMOVcc whose condition does not hold still looks for stack faults. */
-export const stay: Helper = (cpu, arg) => {
-  if (st.pendingFault(cpu)) return 1;
-  if (st.isEmpty(cpu, 0) || st.isEmpty(cpu, other(arg))) {
-    if (st.stackFault(cpu, false)) st.setBits(cpu, 0, st.INDEFINITE);
-  }
-  return 0;
-};
+  };
 
 const BCD_MAX = 10n ** 18n;
 const BCD_INDEFINITE = 0xffffc000000000000000n;
