@@ -1,5 +1,7 @@
 // Every C program below this folder runs on Linux and in Kanmon, in each tier; output and status must agree.
-// The first lines of a program may say how: `// cc: OPTIONS`, `// stdin: TEXT`, `// tiers: NAMES` for some only.
+// The first lines of a program may say how: `// cc: OPTIONS`, `// stdin: TEXT`, `// tiers: NAMES` for some only. Programs
+// that ask the kernel rather than the processor run in the translator tier, which takes ten seconds for each, only
+// with KANMON_TESTS=full.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
@@ -13,6 +15,9 @@ const sources = readdirSync(here, { recursive: true, encoding: 'utf8' })
   .map((f) => join(here, f))
   .sort();
 const dir = scratch('guest');
+const full = process.env.KANMON_TESTS === 'full';
+/** Folders whose programs are about the kernel alone. */
+const KERNEL = ['exec', 'files', 'ipc', 'proc', 'time', 'tty'];
 
 const directive = (text: string, name: string): string | undefined =>
   new RegExp(`^// ${name}: (.*)$`, 'm').exec(text)?.[1];
@@ -26,8 +31,10 @@ describe.each(sources.map((s) => [relative(here, s), s] as const))('%s', (_name,
     compile(source, program, ['-pthread', ...(directive(text, 'cc')?.split(' ') ?? []), '-lm']);
     return native([program], { cwd: dir, stdin });
   };
-  const tiers = directive(text, 'tiers')?.split(' ') ?? TIERS;
-  test.each(TIERS.filter((t) => tiers.includes(t)))('%s', async (tier) => {
+  const asked = directive(text, 'tiers')?.split(' ') ?? TIERS;
+  const spared = !full && KERNEL.includes(basename(dirname(source)));
+  const tiers = TIERS.filter((t) => asked.includes(t) && !(spared && t === 'translator'));
+  test.each(tiers)('%s', async (tier) => {
     want ??= reference();
     const got = await kanmon([program], { cwd: dir, stdin }, { tier });
     expect(got).toEqual(want);

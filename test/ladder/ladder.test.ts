@@ -1,4 +1,4 @@
-// Climbs the ladder (commands.ts): the same command line on Linux and in Kanmon. KANMON_LADDER=full takes every
+// Climbs the ladder (commands.ts): the same command line on Linux and in Kanmon. KANMON_TESTS=full takes every
 // rung in every tier; otherwise all rungs run in mixed mode, and the short ones in the other two as well.
 
 import { mkdirSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { copy, kanmon, native, type Outcome, scratch, TIERS } from '../harness.t
 import { LADDER } from './commands.ts';
 import { makeInputs } from './inputs.ts';
 
-const full = process.env.KANMON_LADDER === 'full';
+const full = process.env.KANMON_TESTS === 'full';
 const dir = scratch('ladder');
 const inputs = join(dir, 'inputs');
 mkdirSync(inputs);
