@@ -59,7 +59,7 @@ export const LADDER: readonly Rung[] = [
   rung('truncate and sparse files', 'truncate -s 1M big; stat -c "%s %b" big; echo x >> big; wc -c < big'),
   rung(
     'tee and xargs',
-    'cat words.txt | tee copy | head -1; ls tree | xargs -n1 echo item; cmp copy words.txt; echo $?',
+    'cat words.txt | tee copy | sed -n 1p; ls tree | xargs -n1 echo item; cmp copy words.txt; echo $?',
   ),
   rung('env and sleep', 'env -i A=1 B=2 env; sleep 0.01; echo $?', true),
   rung('id and uname', 'id -u; id -g; uname -s -m', true),

@@ -83,9 +83,9 @@ const opsFor = (kernel: Kernel, timerfd: Timerfd): TimerfdOps => ({
     advance(kernel, timerfd);
     const { clock, ticks, flags, next, interval } = timerfd;
     const pair = (ns: number): string => `(${fromNs(ns).sec}, ${fromNs(ns).nsec})`;
-    // Once it has expired, a timer is set again when that is read.
+    // Once it has expired, a timer is set again when that is read, and what it missed is counted then.
     const left = next === null || ticks > 0 ? 0 : next - kernel.clock.monotonic();
-    return `clockid: ${clock}\nticks: ${ticks}\nsettime flags: 0${flags.toString(8)}\nit_value: ${pair(left)}\nit_interval: ${pair(interval)}\n`;
+    return `clockid: ${clock}\nticks: ${Math.min(ticks, 1)}\nsettime flags: 0${flags.toString(8)}\nit_value: ${pair(left)}\nit_interval: ${pair(interval)}\n`;
   },
   release() {
     timerfd.cancel?.();

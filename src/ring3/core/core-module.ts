@@ -236,6 +236,8 @@ export const defineCore = (
       cpu.set32(c, OFF.status, i32.const(status));
       c.return(i32.const(-1));
     };
+    // Beyond the last canonical address another exception may come first, for the interpreter to tell.
+    c.if(i64.ne(i64.shrU(last, i64.const(47)), i64.shrU(at, i64.const(47))), () => refuse(STATUS.step));
     c.loop((again) => {
       c.set(pte, callFn('i32', walk, [at]));
       c.if(i32.eqz(i32.and(pte, bit)), () => {
