@@ -27,6 +27,7 @@ import {
 import type { PhysicalMemory } from './mmu/frames.ts';
 import type { MmuTable } from './mmu/page-table.ts';
 import { Tiering } from './tiering.ts';
+import type { GuestCode } from './translate/jump-table.ts';
 import type { Translator } from './translate/translator.ts';
 
 /** A predecoded block, and the region that starts with it once there is one. */
@@ -58,22 +59,10 @@ export interface Block {
   stumbles: number;
 }
 
-/** Bytes of code at guest addresses, as region discovery and predecoding read them. */
-export interface CodeReader {
-  /** The instruction at ip; null where no code can be read or the bytes are no instruction. */
-  insn(ip: number): Insn | null;
+/** Guest code as region discovery reads it, and the bytes of it. */
+export interface CodeReader extends GuestCode {
   /** Copies the code at [ip, end), as it was read before. */
   bytes(ip: number, end: number, into: Uint8Array, at: number): void;
-  /** The 32-bit word of data at an address, unsigned; null where none is mapped for reading. */
-  word(address: number): number | null;
-  /** Whether a block that starts there has run more than a few times; always true when everything is translated at once. */
-  ran(ip: number): boolean;
-  /** Whether there is a region that starts there. */
-  translated(ip: number): boolean;
-  /** What a general register holds. */
-  register(reg: number): number;
-  /** Whether the region of the block there has been left often because of how memory lies. */
-  cautious(ip: number): boolean;
 }
 
 export interface CodeCacheEnv {
@@ -111,7 +100,7 @@ export interface CodeCache {
   stumbled(): void;
   /** One op for the instruction at rip that leaves no trace in the caches; 0 when an exception is pending. */
   singleStep(): number;
-  /** The guest address an op belongs to. */
+  /** What has been read, translated, thrown away, and left because of how memory lies, so far. */
   readonly stats: { blocks: number; regions: number; invalidations: number; stumbles: number };
   readonly reader: CodeReader;
 }
@@ -568,7 +557,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     count: (block) => dv.getInt32(block.op + OP.count, true),
     setCount,
     isInner: (ip) => u8[hints + (ip & (HINTS - 1))] === HINT.inner,
-    isHere: (block) => stillThere(block),
+    stillThere: (block) => stillThere(block),
     prepare: () => env.translator?.prepare(),
     translate: (asked) => translate(asked),
   });

@@ -15,8 +15,8 @@ export interface TieringEnv {
   setCount(block: Block, executions: number): void;
   /** Whether an address is known to lie within a function, and not to be the head of a loop. */
   isInner(ip: number): boolean;
-  /** Whether all that a block was read from is mapped now. */
-  isHere(block: Block): boolean;
+  /** Whether all that a block was read from is still what the current space shows there; may ask for pages. */
+  stillThere(block: Block): boolean;
   /** Something is going to be translated. */
   prepare(): void;
   /** Makes the regions of blocks of one mode of arithmetic, the most urgent first. */
@@ -107,7 +107,7 @@ export class Tiering {
     }
     // The urgent one first, in case they are too many; others may be of another process.
     const others = this.#waiting.filter(
-      (b) => b !== block && b.valid && !b.pending && b.exactFp === block.exactFp && this.#env.isHere(b),
+      (b) => b !== block && b.valid && !b.pending && b.exactFp === block.exactFp && this.#env.stillThere(b),
     );
     this.#waiting = [];
     this.#env.translate([block, ...others]);

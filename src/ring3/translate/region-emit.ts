@@ -197,8 +197,9 @@ class RegionEmit extends EmitBase {
   /** What was known at the end of the block that dominates a node and holds on every way to the node. */
   #persisting(node: number): { symbols: Symbols; groups: readonly Group[] } {
     const end = node === 0 ? undefined : this.#ends.get(this.#structure.idom[node] as number);
-    const { written, clobbers } = between(node, this.#preds, this.#structure, this.#effects);
-    if (!end || clobbers) return { symbols: this.#symbols.fork(false), groups: [] };
+    const passed = end && between(node, this.#preds, this.#structure, this.#effects);
+    if (!passed || passed.clobbers) return { symbols: this.#symbols.fork(false), groups: [] };
+    const { written } = passed;
     const kept = this.#gpr.filter((local, reg) => local && ((written >>> reg) & 1) === 0);
     return { symbols: end.symbols.only(kept.map((local) => (local as Val).op)), groups: end.groups };
   }

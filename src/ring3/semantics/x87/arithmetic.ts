@@ -18,22 +18,22 @@ import * as st from './state.ts';
 
 const { FSW } = st;
 
+/** The other operand, a register or in memory; null after a fault. */
+const source = (cpu: CpuState, arg: number, env: Env): bigint | null =>
+  mem(arg) === MEM.none ? st.bitsOf(cpu, other(arg)) : operandAsIs(cpu, mem(arg), env);
+/** Whether that is a register with nothing in it. */
+const isMissing = (cpu: CpuState, arg: number): boolean =>
+  mem(arg) === MEM.none && st.isEmpty(cpu, other(arg));
+
 export const arithmetic =
   (op: Binary): Helper =>
   (cpu, arg) => {
     if (st.pendingFault(cpu)) return 1;
     const env = st.envOf(cpu);
     const d = dest(arg);
-    let b: bigint | null;
-    let missing = st.isEmpty(cpu, d);
-    if (mem(arg) === MEM.none) {
-      missing ||= st.isEmpty(cpu, other(arg));
-      b = st.bitsOf(cpu, other(arg));
-    } else {
-      b = operandAsIs(cpu, mem(arg), env);
-      if (b === null) return 1;
-    }
-    if (missing) {
+    const b = source(cpu, arg, env);
+    if (b === null) return 1;
+    if (st.isEmpty(cpu, d) || isMissing(cpu, arg)) {
       if (!st.stackFault(cpu, false)) return 0;
       st.setBits(cpu, d, st.INDEFINITE);
       popAfter(cpu, arg);
@@ -58,17 +58,9 @@ export const comparison =
   (cpu, arg) => {
     if (st.pendingFault(cpu)) return 1;
     const env = st.envOf(cpu);
-    let b: bigint | null = 0n;
-    let missing = st.isEmpty(cpu, 0);
-    if (!withZero) {
-      if (mem(arg) === MEM.none) {
-        missing ||= st.isEmpty(cpu, other(arg));
-        b = st.bitsOf(cpu, other(arg));
-      } else {
-        b = operandAsIs(cpu, mem(arg), env);
-        if (b === null) return 1;
-      }
-    }
+    const b = withZero ? 0n : source(cpu, arg, env);
+    if (b === null) return 1;
+    const missing = st.isEmpty(cpu, 0) || (!withZero && isMissing(cpu, arg));
     let bits: number = ORDER.unordered;
     let goOn = true;
     if (missing) goOn = st.stackFault(cpu, false);
