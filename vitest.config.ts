@@ -8,5 +8,7 @@ export default defineConfig({
     // One at a time: programs that wait for the clock or race each other are compared with Linux as it runs them alone.
     maxWorkers: 1,
     pool: 'forks',
+    // What one test leaves behind must not change what another tests.
+    env: { KANMON_CACHE: 'off' },
   },
 });

@@ -107,7 +107,11 @@ await build({
   plugins: [prebuiltTables, lazyChildProcess],
   minifySyntax: true,
   minifyWhitespace: true,
-  define: { 'import.meta.dirname': '__dirname', CORE: JSON.stringify(nameOf('core.wasm')) },
+  define: {
+    'import.meta.dirname': '__dirname',
+    CORE: JSON.stringify(nameOf('core.wasm')),
+    TRANSLATOR: JSON.stringify(nameOf('core.wasm') + nameOf('translation-worker.cjs')),
+  },
   entryPoints: ['src/cli/main.ts'],
   outfile: `${dist}/main.cjs`,
 });

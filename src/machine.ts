@@ -140,6 +140,7 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
       Object.keys(helpers),
       options.tier === 'translator' ? SMALL_REGIONS : undefined,
       translations ?? undefined,
+      (translations && host.translated) ?? undefined,
     ),
     needsExactFp,
     tsc: () => BigInt(host.clock.monotonic()),

@@ -201,7 +201,7 @@ const statistics = (machine: Machine, [sec, nsec]: readonly [number, number]): s
     'statistics',
     `  time               ${(sec + nsec / 1e9).toFixed(3)} s`,
     `  memory             ${used.toFixed(1)} of ${((frames.total * 4096) / 2 ** 20).toFixed(0)} MiB`,
-    `  code               ${stats.blocks} blocks read, ${stats.regions} regions translated (${stats.translatedBytes} bytes of wasm), ${stats.invalidations} thrown away, ${stats.stumbles} stumbles`,
+    `  code               ${stats.blocks} blocks read, ${stats.regions} regions translated (${stats.kept} of them in earlier runs), ${stats.invalidations} thrown away, ${stats.stumbles} stumbles`,
     `  the table          ${machine.gate.attest() ? 'as sealed' : 'TAMPERED WITH'}, sha256 ${machine.gate.table.digest}`,
     `  calls not in yet   ${calls.length === 0 ? 'none were made' : calls.join(', ')}`,
   ].join('\n');

@@ -6,7 +6,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { Script } from 'node:vm';
+import { deserializeModule, serializeModule } from './machine-code.ts';
 
 /** Names the contents of core.wasm; defined in the bundle of the command line, which is who chooses the flags. */
 declare const CORE: string;
@@ -16,18 +16,6 @@ const mode = process.env.KANMON_MAKE_CODE;
 const codeFile = (): string | null =>
   typeof CORE === 'undefined' ? null : join(import.meta.dirname, `core-${CORE}-${process.versions.v8}.code`);
 
-/** Calls a native of V8 by the text of its call; null when there is none of that name. */
-const native = <T>(call: string, ...args: unknown[]): T | null => {
-  setFlagsFromString('--allow-natives-syntax');
-  try {
-    return new Script(`(function(a,b){return ${call}})`).runInThisContext()(...args) ?? null;
-  } catch {
-    return null;
-  } finally {
-    setFlagsFromString('--no-allow-natives-syntax');
-  }
-};
-
 const keep = (wasm: Uint8Array, file: string): WebAssembly.Module => {
   // What runs from now on is optimized at once; the rest is left to be compiled when it is met.
   setFlagsFromString('--no-liftoff');
@@ -36,7 +24,7 @@ const keep = (wasm: Uint8Array, file: string): WebAssembly.Module => {
     // Code is taken back only under the flags under which it is written; the first has put the second out.
     setFlagsFromString('--liftoff');
     setFlagsFromString('--wasm-dynamic-tiering');
-    const code = native<ArrayBuffer>('%SerializeWasmModule(a)', module);
+    const code = serializeModule(module);
     if (code) writeFileSync(file, new Uint8Array(code));
   });
   return module;
@@ -48,7 +36,7 @@ export const compileCore = (wasm: Uint8Array): WebAssembly.Module => {
   if (file !== null && mode === 'core') return keep(wasm, file);
   if (file !== null && existsSync(file)) {
     const code = readFileSync(file).buffer;
-    const module = native<WebAssembly.Module>('%DeserializeWasmModule(a,b)', code, wasm);
+    const module = deserializeModule(code, wasm);
     if (module) return module;
   }
   if (mode === 'check-core') throw new Error('the code of the core module does not fit');

@@ -4,6 +4,7 @@ import { openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { type CoreImage, unpackCore } from '../ring3/core/core-image.ts';
+import { codeStore } from './code-store.ts';
 import { compileCore } from './core-code.ts';
 import { nodeFiles } from './files.ts';
 import type { Host } from './host.ts';
@@ -69,6 +70,7 @@ export const nodeHost = (): Host => {
     clock: { monotonic, epoch: () => epoch },
     entropy,
     translations: translationWorker,
+    translated: codeStore(),
     files: nodeFiles(),
     turn: () => new Promise((resolve) => setImmediate(resolve)),
     sleep(ms) {

@@ -5,10 +5,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MessagePort, Worker } from 'node:worker_threads';
 import type { PackedBatch } from '../ring3/translate/translate.ts';
-import type { TranslationService } from '../ring3/translate/translator.ts';
+import type { MadeModule, TranslationService } from '../ring3/translate/translator.ts';
 
 /** What the worker answers with: the batches come back in the order in which they were sent. */
-export type Made = WebAssembly.Module | null;
+export type Made = MadeModule | null;
 
 /** Null where there is no worker beside this file: when running from sources. */
 export const translationWorker = (): (TranslationService & { close(): void }) | null => {
@@ -17,7 +17,7 @@ export const translationWorker = (): (TranslationService & { close(): void }) | 
   let worker: Worker | null = null;
   let port: MessagePort | null = null;
   let broken = false;
-  const waiting: ((module: Made) => void)[] = [];
+  const waiting: ((made: Made) => void)[] = [];
   // Most programs end before anything is translated: the module is loaded when something is.
   const threads = (): typeof import('node:worker_threads') => process.getBuiltinModule('node:worker_threads');
   const open = (): MessagePort => {

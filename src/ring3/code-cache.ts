@@ -11,7 +11,6 @@ import { BEGIN, MAX_INSNS, OP, OP_BYTES, UNNUMBERED, writeOp } from './interp/op
 import { RESULT } from './interp/predecoder.ts';
 import {
   BLOCKS,
-  BLOCKS_BYTES,
   CPU,
   FRAME_FLAGS,
   HINT,
@@ -61,6 +60,8 @@ export interface Block {
 
 /** Guest code as region discovery reads it, and the bytes of it. */
 export interface CodeReader extends GuestCode {
+  /** Whether this code lies there; may ask for pages. */
+  isSame(ip: number, code: Uint8Array): boolean;
   /** Copies the code at [ip, end), as it was read before. */
   bytes(ip: number, end: number, into: Uint8Array, at: number): void;
 }
@@ -98,16 +99,20 @@ export interface CodeCache {
   invalidate(frame: number): void;
   /** A region was left with STATUS.step. */
   stumbled(): void;
+  /** A program is going to run. */
+  expect(program: string): void;
   /** One op for the instruction at rip that leaves no trace in the caches; 0 when an exception is pending. */
   singleStep(): number;
-  /** What has been read, translated, thrown away, and left because of how memory lies, so far. */
-  readonly stats: { blocks: number; regions: number; invalidations: number; stumbles: number };
+  /** What has been read, translated, of that kept from earlier runs, thrown away, and left because of how memory lies, so far. */
+  readonly stats: { blocks: number; regions: number; kept: number; invalidations: number; stumbles: number };
   readonly reader: CodeReader;
 }
 
+/** A machine with as much can have a large table of blocks. */
+const MUCH_MEMORY = 256 << 20;
 const ARENA_BYTES = 128 << 20;
 /** Regions at a time: with more, all code is forgotten and made anew, so that a program cannot fill the host's memory. */
-const MAX_REGIONS = 8192;
+const MAX_REGIONS = 16384;
 
 export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   const { mem, handlers } = env;
@@ -144,6 +149,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       return stats.read + (u32[(CPU + OFF.madeCount) >>> 2] as number);
     },
     regions: 0,
+    kept: 0,
     invalidations: 0,
     stumbles: 0,
   };
@@ -154,12 +160,15 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     u8[i] = (u8[i] as number) | what;
   };
   const window = new Uint8Array(16);
-  const table = mem.allocContiguous(BLOCKS_BYTES / PAGE);
+  const entries = u8.length < MUCH_MEMORY ? BLOCKS.few : BLOCKS.entries;
+  const blocksMask = entries - 1;
+  const table = mem.allocContiguous((entries << BLOCKS.entryShift) / PAGE);
   const lists = mem.allocContiguous(Math.ceil(u8.length / PAGE / (PAGE / 4)));
   if (hints === 0 || table === 0 || lists === 0) throw new RangeError('memoryBytes is too small for tables');
   /** Word index of the heads of the lists, by frame. */
   const made = lists >>> 2;
   u32[(CPU + OFF.blocks) >>> 2] = table;
+  u32[(CPU + OFF.blocksMask) >>> 2] = blocksMask;
   u32[(CPU + OFF.hints) >>> 2] = hints;
   u32[(CPU + OFF.made) >>> 2] = lists;
   u32[(CPU + OFF.decoder) >>> 2] = env.threshold === 0 ? 0 : handlers.tables;
@@ -218,6 +227,16 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
         from += n;
       }
     },
+    isSame(ip, code) {
+      for (let n = 0; n < code.length; ) {
+        const page = Math.floor((ip + n) / PAGE);
+        if (frameOf(page) === 0 && !env.fetchable(page * PAGE)) return false;
+        let at = frameOf(page) * PAGE + ((ip + n) & (PAGE - 1));
+        for (const end = Math.min(code.length, n + PAGE - (at & (PAGE - 1))); n < end; n++)
+          if (u8[at++] !== code[n]) return false;
+      }
+      return true;
+    },
     word(address) {
       const e = address % 4 === 0 ? env.table().get(Math.floor(address / PAGE)) : 0;
       return (e & 1) === 0 ? null : (u32[(Math.floor(e / 8) * PAGE + (address % PAGE)) >>> 2] as number);
@@ -240,7 +259,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   const entryOf = (block: Block): number => entryFor(block.frames[0] as number, block.ip);
   const entryFor = (frame: number, ip: number): number => {
     const code = frame * PAGE + (ip & (PAGE - 1));
-    return (table + (((code ^ (code >>> 12)) & (BLOCKS.entries - 1)) << BLOCKS.entryShift)) >>> 2;
+    return (table + (((code ^ (code >>> 12)) & blocksMask) << BLOCKS.entryShift)) >>> 2;
   };
   const namesAddress = (at: number, ip: number): boolean =>
     u32[at] === ip >>> 0 && u32[at + 1] === Math.floor(ip / 4294967296);
@@ -317,7 +336,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       dropRegion(b);
     }
     blocks.length = 0;
-    u8.fill(0, table, table + BLOCKS_BYTES);
+    u8.fill(0, table, table + (entries << BLOCKS.entryShift));
     u32.fill(0, made, made + u8.length / PAGE);
     for (const frame of onFrame.keys()) u8[FRAME_FLAGS + frame] = (u8[FRAME_FLAGS + frame] as number) & ~1;
     byFrame.clear();
@@ -511,15 +530,17 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   const translate = (asked: readonly Block[]): void => {
     const [first] = asked;
     if (!env.translator || !first) return;
-    const plan = env.translator.plan(
-      asked.map((b) => b.ip),
-      first.exactFp,
+    const plan = env.translator.plan({
+      entries: asked.map((b) => b.ip),
+      exactFp: first.exactFp,
       reader,
-    );
+      program: env.table().program,
+      again: first.region !== 0,
+    });
     // From now on a write to any of the pages makes the block invalid, and what is being made useless.
     const made = plan.regions.map((p) => {
       const block = asked.find((b) => b.ip === p.ip) ?? blockFor(p.ip, first.exactFp);
-      if (!block?.valid) return null;
+      if (!block?.valid || (plan.kept && (block.region !== 0 || block.pending))) return null;
       for (const page of p.pages) if (!block.pages.includes(page)) hold(block, page, frameOf(page));
       tiering.began(block, p.frontier);
       return block;
@@ -529,7 +550,9 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
         const fn = functions?.[n];
         if (!block) return;
         block.pending = false;
-        if (fn && block.valid) adopt(block, env.place(fn));
+        if (!fn || !block.valid) return;
+        adopt(block, env.place(fn));
+        if (plan.kept) stats.kept++;
       }),
     );
     if (placed > MAX_REGIONS) reset();
@@ -556,6 +579,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     regions: () => stats.regions,
     count: (block) => dv.getInt32(block.op + OP.count, true),
     setCount,
+    isKept: (block) => env.translator?.isKept(env.table().program, block.ip, block.exactFp) ?? false,
     isInner: (ip) => u8[hints + (ip & (HINTS - 1))] === HINT.inner,
     stillThere: (block) => stillThere(block),
     prepare: () => env.translator?.prepare(),
@@ -632,6 +656,9 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       stats.stumbles++;
       const block = find(word64(OFF.left), env.exactFp());
       if (block) tiering.stumbled(block);
+    },
+    expect(program) {
+      for (const ip of env.translator?.fetch(program) ?? []) hint(ip, HINT.kept);
     },
     singleStep() {
       const ip = rip();

@@ -42,6 +42,8 @@ export interface PageTable {
    */
   translate(address: number, write: boolean): number;
   clear(page: number): void;
+  /** What runs there, if its translations are kept from one run of it to the next; see `Cpu.expect`. */
+  program: string | null;
   /** Calls visit for each mapped page in [from, to), in order, skipping holes quickly. */
   each(from: number, to: number, visit: (page: number, frame: number, access: number) => void): void;
   /** Frees the table (not the frames it maps). */
@@ -50,8 +52,9 @@ export interface PageTable {
 
 export interface CpuStats {
   readonly blocks: number;
+  /** Regions translated, and of those, how many were kept from an earlier run. */
   readonly regions: number;
-  readonly translatedBytes: number;
+  readonly kept: number;
   readonly invalidations: number;
   /** How often translated code was left because of how memory lies. */
   readonly stumbles: number;
@@ -74,6 +77,8 @@ export interface Cpu {
   readonly frames: Frames;
   readonly stats: CpuStats;
   newPageTable(): PageTable;
+  /** The program that a page table names is going to run. */
+  expect(table: PageTable): void;
   /** Makes a page table current. */
   switchTo(table: PageTable): void;
   /** Copies the register file to or from a task's save area (CONTEXT_BYTES bytes). */

@@ -80,7 +80,12 @@ export const OFF = {
   /** u8[4][16]: operands that `Emit.scratch` leaves for a helper, and results that helpers leave there */ scratch: 0x340,
   /** u32: blocks made in WebAssembly */ madeCount: 0x380,
   /** u64: entry of the region that was left by an exception or STATUS.step last */ left: 0x388,
+  /** i32: number of entries in the table of blocks, a power of two, less one */ blocksMask: 0x390,
+  /** (i64, i32)[MEMOS]: entries of the TLB that a loop found the last time around, tag and frame */ memos: 0x400,
 } as const;
+
+/** Entries that a loop may remember. */
+export const MEMOS = 16;
 
 /** Bytes of the CPU block that belong to a task. */
 export const CONTEXT_BYTES = 0x2a0;
@@ -182,12 +187,12 @@ export const PSEUDO = {
  * entry begins like one of a jump cache; it holds for code that lies in one page and runs with fast arithmetic.
  */
 export const BLOCKS = {
-  entries: 131072,
+  entries: 1 << 19,
+  /** In a machine with less than 256 MiB. */ few: 1 << 17,
   entryShift: 5,
   /** u32: physical address of the first byte of code; 0: never taken */ code: 16,
   /** In `code`: taken once. */ gone: 1,
 } as const;
-export const BLOCKS_BYTES = BLOCKS.entries << BLOCKS.entryShift;
 
 /** Addresses that are told apart before code is read there, a byte each, by their low bits: one may be mistaken for another. */
 export const HINTS = 1 << 21;
@@ -195,4 +200,7 @@ export const HINTS = 1 << 21;
 export const HINT = {
   /** Reached from within a function: a return point, or the target of a forward branch. */ inner: 1,
   /** Target of a call or of a backward jump: where a region should start. */ head: 2,
+  /** A region that starts here was kept from an earlier run. */ kept: 4,
 } as const;
+/** Instructions that a block executes, roughly, before its region is fetched from those kept. */
+export const KEPT_PATIENCE = 400;

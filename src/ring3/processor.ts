@@ -345,7 +345,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
   const self: Cpu = {
     frames: mem,
     get stats() {
-      return { ...cache.stats, translatedBytes: 0 };
+      return { ...cache.stats };
     },
     newPageTable() {
       const t = createPageTable(mem, (changed) => {
@@ -360,6 +360,9 @@ export const createCpu = (options: CpuOptions): Cpu => {
         destroy();
       };
       return t;
+    },
+    expect({ program }) {
+      if (program !== null) cache.expect(program);
     },
     switchTo(t: PageTable) {
       const m = t as MmuTable;

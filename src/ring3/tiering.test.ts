@@ -30,6 +30,7 @@ const make = (work = 1e9, inner: readonly number[] = []) => {
     count: (b) => counts.get(b) ?? b.patience,
     setCount: (b, n) => counts.set(b, n),
     isInner: (ip) => inner.includes(ip),
+    isKept: () => false,
     stillThere: (b) => b.ip !== 13,
     prepare: () => {},
     translate: (blocks) => translated.push(blocks.map((b) => b.ip)),

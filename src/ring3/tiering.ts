@@ -15,6 +15,8 @@ export interface TieringEnv {
   setCount(block: Block, executions: number): void;
   /** Whether an address is known to lie within a function, and not to be the head of a loop. */
   isInner(ip: number): boolean;
+  /** Whether the region of a block seems to have been kept from an earlier run. */
+  isKept(block: Block): boolean;
   /** Whether all that a block was read from is still what the current space shows there; may ask for pages. */
   stillThere(block: Block): boolean;
   /** Something is going to be translated. */
@@ -76,6 +78,10 @@ export class Tiering {
 
   /** Decides what to translate when a block has run often. */
   hot(block: Block): void {
+    if (this.#env.isKept(block)) {
+      this.#env.translate([block]);
+      return;
+    }
     if (this.#env.work() < YOUNG && block.delays < DELAYS) {
       block.delays++;
       this.rearm(block);

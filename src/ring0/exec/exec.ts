@@ -35,6 +35,7 @@ export const commitExec = (task: Task, p: PreparedExec): void => {
   setWord(task.context, OFF.rip, p.entry);
   setWord(task.context, OFF.gpr + 8 * GPR.rsp, p.sp);
   adoptContext(task);
+  kernel.cpu.expect(p.mm.pageTable);
 };
 
 /** The whole of execveat(2): REPLACED, -errno, or a Block to be called again. */

@@ -40,6 +40,7 @@ export const testMachine = (memory = 32 * 1024 * 1024): TestMachine => {
     load: () => {},
     save: () => {},
     switchTo: () => {},
+    expect: () => {},
   } as unknown as Cpu;
   const kernel = createKernel({
     cpu,

@@ -279,6 +279,8 @@ const build = (
     prot: PROT_READ | PROT_WRITE | (image.executableStack ? PROT_EXEC : 0),
   });
   if (sp < 0) return fail(sp);
+  const origin = found.file.inode.origin?.() ?? null;
+  if (origin !== null) mm.pageTable.program = `${found.file.path?.dentry.name ?? ''} ${origin}`;
   // A program named only by a descriptor is shown by its file's name (since Linux 6.14).
   const shown = req.path === '' ? (found.file.path?.dentry.name ?? filename) : filename;
   const comm = shown.slice(shown.lastIndexOf('/') + 1).slice(0, 15);

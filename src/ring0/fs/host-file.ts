@@ -82,6 +82,12 @@ export class HostFile extends HostInode implements PagedInode, PageSource {
     return this.fs.trustNs === Number.POSITIVE_INFINITY ? this.st : this.restat();
   }
 
+  /** What is written through this machine moves the time of last change, too. */
+  origin(): string {
+    const { id, size, mtime } = this.st;
+    return `${id}:${size}:${mtime.sec}.${mtime.nsec}`;
+  }
+
   override open(_task: Task, flags: number): FileOps | number {
     const writing = (flags & O_ACCMODE) !== O_RDONLY;
     if (writing && this.fs.readonly) return -EROFS;

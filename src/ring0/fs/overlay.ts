@@ -112,6 +112,10 @@ export class OverlayFile extends MemFile {
     return typeof st === 'number' ? this.lower.st : st;
   }
 
+  origin(): string | null {
+    return this.#settled ? null : this.lower.origin();
+  }
+
   /** Takes over the lower file's attributes, and its contents page by page as they are needed. */
   override change(): void {
     if (this.#settled) return;

@@ -279,6 +279,7 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
     child.brk = this.brk;
     const { state, pageTable } = this;
     const table = child.pageTable;
+    table.program = pageTable.program;
     let complete = true;
     for (const m of this.list) {
       if (m.flags & VM.dontFork) continue;

@@ -103,6 +103,8 @@ export interface Inode {
   /** Magic links: where following leads, bypassing the path. */
   follow?(task: Task): Path | number;
 
+  /** Names the contents, the same in every machine that sees them; null when they are this machine's own. */
+  origin?(): string | null;
   /** Pages of a regular file for mmap and cached read/write. */
   readonly pages?: PageCache;
   /** Makes the per-open operations; absent: regular files use the page cache, others ENXIO. */

@@ -452,7 +452,7 @@ export const defineCore = (
           i32.add(
             cpu.i32(OFF.blocks),
             i32.shl(
-              i32.and(i32.xor(pte, i32.shrU(pte, i32.const(12))), i32.const(BLOCKS.entries - 1)),
+              i32.and(i32.xor(pte, i32.shrU(pte, i32.const(12))), cpu.i32(OFF.blocksMask)),
               i32.const(BLOCKS.entryShift),
             ),
           ),

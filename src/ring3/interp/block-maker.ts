@@ -5,7 +5,7 @@
 import { PTE } from '../cpu.ts';
 import { FLOW } from '../decode/tables.ts';
 import { cpu, WASM } from '../emit-base.ts';
-import { BLOCKS, FRAME_FLAGS, HINT, HINTS, JUMP, OFF, PAGE, PSEUDO } from '../layout.ts';
+import { BLOCKS, FRAME_FLAGS, HINT, HINTS, JUMP, KEPT_PATIENCE, OFF, PAGE, PSEUDO } from '../layout.ts';
 import { Code } from '../wasm/code.ts';
 import { callFn, i32, i64, loadAt, type Val } from '../wasm/ir.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
@@ -32,7 +32,7 @@ export const defineBlockMaker = (mb: ModuleBuilder, make: number, walk: number, 
   const code = int();
   c.set(code, i32.or(i32.and(pte, k(-PAGE)), i32.and(i32.wrap(ip), k(PAGE - 1))));
   const known = int();
-  const index = i32.and(i32.xor(code, i32.shrU(code, k(12))), k(BLOCKS.entries - 1));
+  const index = i32.and(i32.xor(code, i32.shrU(code, k(12))), cpu.i32(OFF.blocksMask));
   c.set(known, i32.add(cpu.i32(OFF.blocks), i32.shl(index, k(BLOCKS.entryShift))));
   const list = int();
   c.set(list, i32.add(cpu.i32(OFF.made), i32.shl(frame, k(2))));
@@ -80,7 +80,10 @@ export const defineBlockMaker = (mb: ModuleBuilder, make: number, walk: number, 
   word(k(PSEUDO.begin), op, OP.fn);
   c.store(WASM.i64Store, op, ip, OP.ip);
   const patience = int();
+  const hintAt = (address: Val): Val => i32.add(cpu.i32(OFF.hints), i32.and(i32.wrap(address), k(HINTS - 1)));
+  const isKept = i32.and(loadAt('i32', WASM.i32Load8U, hintAt(ip)), k(HINT.kept));
   c.set(patience, cpu.i32(OFF.patience));
+  c.if(isKept, () => c.set(patience, k(KEPT_PATIENCE)));
   c.set(patience, i32.divU(i32.add(patience, insns), i32.add(insns, k(1))));
   word(patience, op, OP.count);
   word(patience, op, BEGIN.patience);
@@ -106,7 +109,7 @@ export const defineBlockMaker = (mb: ModuleBuilder, make: number, walk: number, 
 
   // As in code-cache.ts, `noteTargets`.
   const hint = (address: Val, what: Val): void => {
-    const at = c.let(i32.add(cpu.i32(OFF.hints), i32.and(i32.wrap(address), k(HINTS - 1))));
+    const at = c.let(hintAt(address));
     c.store(WASM.i32Store8, at, i32.or(loadAt('i32', WASM.i32Load8U, at), what));
   };
   const flowIn = (...names: (keyof typeof FLOW)[]): Val =>

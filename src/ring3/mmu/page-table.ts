@@ -93,6 +93,7 @@ export const createPageTable = (
     tlb,
     jump,
     destroyed: false,
+    program: null,
     set(page, frame, access) {
       const i = leaf(page, true);
       if (i === 0) return false;

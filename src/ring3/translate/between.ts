@@ -4,7 +4,7 @@
 import type { Insn } from '../decode/insn.ts';
 import { GPR } from '../layout.ts';
 import type { Region } from './region.ts';
-import type { Graph, Structure } from './structure.ts';
+import { type Graph, loopBodies, type Structure } from './structure.ts';
 
 /** What a block may do. */
 export interface Effects {
@@ -46,6 +46,25 @@ const effectsOf = (i: Insn): Effects => {
 /** What the blocks of a region do, by the look of their instructions: a guess, to be checked when they are emitted. */
 export const guessEffects = (region: Region): Effects[] =>
   region.blocks.map((b) => b.insns.map(effectsOf).reduce(both, NO_EFFECTS));
+
+/** For each node, the header of the largest loop around it in which nothing clobbers; -1 where there is none. */
+export const quietLoops = (
+  preds: Graph,
+  s: Pick<Structure, 'header' | 'isBack'>,
+  effects: readonly Effects[],
+): readonly number[] => {
+  const size = effects.map(() => 0);
+  const loop = effects.map(() => -1);
+  for (const [header, body] of loopBodies(s, preds)) {
+    if ([...body].some((u) => (effects[u] as Effects).clobbers)) continue;
+    for (const u of body) {
+      if ((size[u] as number) >= body.size) continue;
+      size[u] = body.size;
+      loop[u] = header;
+    }
+  }
+  return loop;
+};
 
 /** What happens on the ways from the immediate dominator of a node to it, given what each node does. */
 export const between = (

@@ -8,15 +8,24 @@
 
 import { RANGE_READ } from '../core/core-module.ts';
 import { WASM } from '../emit-base.ts';
-import { PAGE, TLB } from '../layout.ts';
+import { CPU, MEMOS, OFF, PAGE, TLB } from '../layout.ts';
 import { bytesOf, type Code, type Label } from '../wasm/code.ts';
 import type { Val } from '../wasm/ir.ts';
 import type { Sym } from './symbols.ts';
 
 /** The widest range that one lookup covers: the chance that it crosses a page is range / 4096. */
 const MAX_RANGE = 512;
+/**
+ * A memo of nothing. Some address must fit it: one that is not canonical, as no program forms it, and were it
+ * formed, the frame lies beyond the end of every memory, so that it ends in a trap of the host.
+ */
+const NO_TAG = -(0x5a3c_c3a5n << 32n) - 0x5000n;
+const NO_FRAME = -0x10000;
 /** Groups that are kept in mind at a time. */
 const MAX_ACTIVE = 6;
+
+/** Address of a TLB entry that is remembered. */
+type Memo = number;
 
 export interface Group {
   readonly root: number;
@@ -28,12 +37,16 @@ export interface Group {
   hi: number;
   write: boolean;
   members: number;
+  /** Of a group in a loop, the entry of the TLB that it found the last time around. */
+  readonly memo: Memo | null;
 }
 
 /** What surrounds an access. */
 export interface AccessContext {
   readonly block: number;
   readonly conditional: boolean;
+  /** Header of a loop around it in which what was looked up once holds, or -1. */
+  readonly loop: number;
   /** Address of the instruction, and where a fault of it goes with that address in the rip local, known when all is emitted. */
   readonly ip: number;
   readonly rip: Val;
@@ -75,6 +88,8 @@ export class GuestMemory {
   #begun: Group[] = [];
 
   readonly #ranges: RangeLookups | null;
+  /** By the header of the loop. */
+  readonly #memos = new Map<number, Memo[]>();
 
   /** Without `ranges` the region is cautious. */
   constructor(code: Code, tlb: Val, ranges: RangeLookups | null) {
@@ -109,6 +124,30 @@ export class GuestMemory {
     };
   }
 
+  /** Before a loop begins, nothing is remembered. */
+  enterLoop(header: number): void {
+    this.#code.later((c) => {
+      for (const memo of this.#memos.get(header) ?? []) this.#forget(c, memo);
+    });
+  }
+  #forget(c: Code, memo: Memo): void {
+    c.i32(0);
+    c.i64(NO_TAG);
+    c.access(WASM.i64Store, memo);
+    c.i32(0);
+    c.i32(NO_FRAME);
+    c.access(WASM.i32Store, memo + 8);
+  }
+  #memoIn(loop: number): Memo | null {
+    if (loop < 0 || !this.#ranges) return null;
+    const memos = this.#memos.get(loop) ?? [];
+    this.#memos.set(loop, memos);
+    if (memos.length === MEMOS) return null;
+    const memo = CPU + OFF.memos + 16 * memos.length;
+    memos.push(memo);
+    return memo;
+  }
+
   /** The group for an access, and whether the access begins it. */
   #join(s: Sym, bytes: number, write: boolean, ctx: AccessContext): Group {
     const { offset } = s;
@@ -134,62 +173,112 @@ export class GuestMemory {
       hi: offset + bytes,
       write,
       members: 1,
+      memo: this.#memoIn(ctx.loop),
     };
     this.#begun.push(group);
     if (!ctx.conditional) this.#active = [group, ...this.#active.slice(0, MAX_ACTIVE - 1)];
     return group;
   }
 
+  /** Pushes the start of a group whose member `delta` behind it is at an address, which can be pushed again. */
+  #pushStart(c: Code, at: Val, delta: number): void {
+    if (at.k === 'const') {
+      c.i64(Number(at.imm) - delta);
+      return;
+    }
+    c.push(at);
+    if (delta === 0) return;
+    c.i64(-delta);
+    c.op(I64_ADD);
+  }
+  /** An address in a form that can be pushed again. */
+  #settle(c: Code, address: Val, delta: number): Val {
+    const fixed = address.k === 'const' && typeof address.imm === 'number' && address.imm - delta >= 0;
+    if (fixed || address.k === 'local') return address;
+    c.push(address);
+    c.pop(this.#at);
+    return this.#at;
+  }
+  /** Sets `#entry` to the entry of the TLB for the start of a group. */
+  #toEntry(c: Code, at: Val, delta: number): void {
+    if (at.k === 'const')
+      c.i32((Math.floor((Number(at.imm) - delta) / PAGE) & (TLB.entries - 1)) << TLB.entryShift);
+    else {
+      this.#pushStart(c, at, delta);
+      c.raw(INDEX);
+    }
+    c.push(this.#tlb);
+    c.op(I32_ADD);
+    c.pop(this.#entry);
+  }
+  /** Sets `physical` by a frame, given `#offset` in it. */
+  #toPhysical(c: Code, physical: Val, pushFrame: () => void): void {
+    c.push(this.#offset);
+    c.op(I32_WRAP);
+    pushFrame();
+    c.op(I32_ADD);
+    c.pop(physical);
+  }
+  /** Opens the `if` of what does not lie behind `#offset` as far as the group goes. */
+  #ifBeyond(c: Code, g: Group): void {
+    c.push(this.#offset);
+    c.i64(PAGE - (g.hi - g.lo));
+    c.op(I64_GT_U);
+    c.openIf(true);
+  }
   /**
    * Looks the group up by the address of a member, `delta` behind its start, and opens the `if` of a miss. Sets
    * `physical` to where a hit leads. Returns the address in a form that can be used again.
    */
   #lookup(c: Code, g: Group, address: Val, delta: number, physical: Val): Val {
-    const tag = g.write ? TLB.writeTag : TLB.readTag;
-    const fixed = address.k === 'const' && typeof address.imm === 'number' && address.imm - delta >= 0;
-    let at = address;
-    if (fixed) {
-      c.i32((Math.floor((Number(address.imm) - delta) / PAGE) & (TLB.entries - 1)) << TLB.entryShift);
-      c.push(this.#tlb);
-    } else {
-      c.push(address);
-      if (address.k !== 'local') {
-        at = this.#at;
-        c.pop(at);
-        c.push(at);
-      }
-      if (delta !== 0) {
-        c.i64(-delta);
-        c.op(I64_ADD);
-      }
-      c.raw(INDEX);
-      c.push(this.#tlb);
-    }
-    c.op(I32_ADD);
-    c.pop(this.#entry);
-    if (fixed) c.i64(Number(address.imm) - delta);
-    else {
-      c.push(at);
-      if (delta !== 0) {
-        c.i64(-delta);
-        c.op(I64_ADD);
-      }
-    }
+    const at = this.#settle(c, address, delta);
+    this.#toEntry(c, at, delta);
+    this.#pushStart(c, at, delta);
     c.push(this.#entry);
-    c.access(WASM.i64Load, tag);
+    c.access(WASM.i64Load, g.write ? TLB.writeTag : TLB.readTag);
     c.op(I64_SUB);
     c.pop(this.#offset);
-    c.push(this.#offset);
-    c.op(I32_WRAP);
+    this.#toPhysical(c, physical, () => {
+      c.push(this.#entry);
+      c.access(WASM.i32Load, TLB.frame);
+    });
+    this.#ifBeyond(c, g);
+    return at;
+  }
+  /** The same for a group that remembers an entry: looks there first. */
+  #lookupAgain(c: Code, g: Group, memo: Memo, address: Val, delta: number, miss: (at: Val) => void): void {
+    const at = this.#settle(c, address, delta);
+    const toOffset = (): void => {
+      this.#pushStart(c, at, delta);
+      c.i32(0);
+      c.access(WASM.i64Load, memo);
+      c.op(I64_SUB);
+      c.pop(this.#offset);
+    };
+    const done = c.open(0x02);
+    toOffset();
+    this.#ifBeyond(c, g);
+    this.#toEntry(c, at, delta);
+    c.i32(0);
+    c.push(this.#entry);
+    c.access(WASM.i64Load, g.write ? TLB.writeTag : TLB.readTag);
+    c.access(WASM.i64Store, memo);
+    c.i32(0);
     c.push(this.#entry);
     c.access(WASM.i32Load, TLB.frame);
-    c.op(I32_ADD);
-    c.pop(physical);
-    c.push(this.#offset);
-    c.i64(PAGE - (g.hi - g.lo));
-    c.op(I64_GT_U);
-    c.openIf(true);
-    return at;
+    c.access(WASM.i32Store, memo + 8);
+    toOffset();
+    this.#ifBeyond(c, g);
+    miss(at);
+    this.#forget(c, memo);
+    c.br(done);
+    c.close();
+    c.close();
+    this.#toPhysical(c, g.base, () => {
+      c.i32(0);
+      c.access(WASM.i32Load, memo + 8);
+    });
+    c.close();
   }
   /** Leaves the region if there is a 0 on the stack, before the instruction. */
   #leaveIfNone(c: Code, ctx: AccessContext, found: Val): void {
@@ -208,16 +297,22 @@ export class GuestMemory {
     ranges: RangeLookups,
     ctx: AccessContext,
   ): void {
-    const at = this.#lookup(c, g, address, delta, g.base);
-    c.i64(ctx.ip);
-    c.pop(ctx.rip);
-    c.push(at);
-    c.i32((write ? 0 : RANGE_READ) | (delta << 16) | (g.hi - g.lo));
-    c.invoke(g.write ? ranges.writeRange : ranges.readRange);
-    // By the complement V8 knows that the upper half is clear, as it is after a hit.
-    c.i32(-1);
-    c.op(I32_XOR);
-    this.#leaveIfNone(c, ctx, g.base);
+    const miss = (at: Val): void => {
+      c.i64(ctx.ip);
+      c.pop(ctx.rip);
+      c.push(at);
+      c.i32((write ? 0 : RANGE_READ) | (delta << 16) | (g.hi - g.lo));
+      c.invoke(g.write ? ranges.writeRange : ranges.readRange);
+      // By the complement V8 knows that the upper half is clear, as it is after a hit.
+      c.i32(-1);
+      c.op(I32_XOR);
+      this.#leaveIfNone(c, ctx, g.base);
+    };
+    if (g.memo !== null) {
+      this.#lookupAgain(c, g, g.memo, address, delta, miss);
+      return;
+    }
+    miss(this.#lookup(c, g, address, delta, g.base));
     c.close();
   }
 

@@ -9,7 +9,7 @@ import type { CcKind } from '../flags.ts';
 import { ARITH_FLAGS, FLAG, OFF, STATUS, VECTOR } from '../layout.ts';
 import { Code, type Label } from '../wasm/code.ts';
 import { callFn, constOf, i32, i64, type Val, type WasmType } from '../wasm/ir.ts';
-import { between, type Effects, guessEffects } from './between.ts';
+import { between, type Effects, guessEffects, quietLoops } from './between.ts';
 import { type AccessContext, type Group, GuestMemory } from './guest-memory.ts';
 import { type Cc, DEAD, DYNAMIC, join, LazyFlags } from './lazy-flags.ts';
 import { flagLiveness } from './liveness.ts';
@@ -74,6 +74,7 @@ class RegionEmit extends EmitBase {
 
   readonly #effects: readonly Effects[];
   readonly #preds: Graph;
+  readonly #quietLoops: readonly number[];
   /** What is known at the end of each block emitted. */
   readonly #ends = new Map<number, { readonly symbols: Symbols; readonly groups: readonly Group[] }>();
   /** Blocks behind which nothing that was known of memory before holds. */
@@ -100,6 +101,7 @@ class RegionEmit extends EmitBase {
       for (const v of list) preds[v]?.push(u);
     });
     this.#preds = preds;
+    this.#quietLoops = quietLoops(preds, s, effects);
     this.#block = region.blocks[0] as BasicBlock;
     this.insn = this.#block.insns[0] as Insn;
     this.#flags = new LazyFlags(code, options.core);
@@ -167,6 +169,7 @@ class RegionEmit extends EmitBase {
         this.#symbols = before.symbols;
         back();
       },
+      enter: (header) => this.#memory.enterLoop(header),
       end: () => ends.pop()?.(),
       leave: (_from, to) => this.#leaveTo(this.#addressOf(to)),
       back: (_from, to) => {
@@ -439,6 +442,7 @@ class RegionEmit extends EmitBase {
     return {
       block: this.#block.index,
       conditional: this.#conditional > 0,
+      loop: this.#quietLoops[this.#block.index] as number,
       ip: this.insn.ip,
       rip: this.#rip,
       faults: () => this.#epilogues[p.epilogue] as Label,

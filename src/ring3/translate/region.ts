@@ -34,6 +34,8 @@ export interface Region {
   readonly flagless: ReadonlySet<number>;
   /** The jump that a call's target consists of, by that target: stubs of a procedure linkage table. */
   readonly stubs: ReadonlyMap<number, Insn>;
+  /** Code beyond the blocks that the region was made from: address, and address behind it. */
+  readonly looked: readonly (readonly [ip: number, end: number])[];
   /** Addresses where the region is left because nothing has run there yet. */
   readonly frontier: readonly number[];
   /** Whether accesses to memory each have a slow path; see guest-memory.ts. */
@@ -71,9 +73,8 @@ const stubAt = (ip: number, code: GuestCode): Insn | null => {
 /** How far behind a call's target flags are looked for. */
 const FLAG_SCAN = 12;
 
-/** Pages of the instructions from `ip` on that write every arithmetic flag before one is read; null when they do not. */
-const forgetsFlags = (ip: number, code: GuestCode): readonly number[] | null => {
-  const pages: number[] = [];
+/** End of the instructions from `ip` on that write every arithmetic flag before one is read; null when they do not. */
+const forgetsFlags = (ip: number, code: GuestCode): number | null => {
   let open = ARITH_FLAGS;
   for (let n = 0, at = ip; n < FLAG_SCAN; n++) {
     const i = code.insn(at);
@@ -81,17 +82,11 @@ const forgetsFlags = (ip: number, code: GuestCode): readonly number[] | null => 
     const { written, read } = insnFlags(i);
     if (read & open) return null;
     open &= ~written;
-    pages.push(...pagesOf(i));
-    if (open === 0) return pages;
+    if (open === 0) return i.next;
     if (i.row.flow !== 'next') return null;
     at = i.next;
   }
   return null;
-};
-const pagesOf = (i: Insn): readonly number[] => {
-  const first = Math.floor(i.ip / PAGE);
-  const last = Math.floor((i.next - 1) / PAGE);
-  return first === last ? [first] : [first, last];
 };
 
 /** Where control may go inside the region after this instruction; calls and system calls come back. */
@@ -187,6 +182,10 @@ export const discover = (
     return d;
   };
   const pages = new Set<number>();
+  const lookAt = (ip: number, end: number): void => {
+    for (let p = Math.floor(ip / PAGE); p * PAGE < end; p++) pages.add(p);
+  };
+  const looked: [number, number][] = [];
   const callees = new Set<number>();
   const stubs = new Map<number, Insn>();
   const flagless = new Set<number>();
@@ -198,29 +197,32 @@ export const discover = (
       const insn = insns.get(ip);
       if (!insn) break;
       body.push(insn);
-      for (const p of pagesOf(insn)) pages.add(p);
       ip = insn.next;
       if (insn.row.flow !== 'next' || at.has(ip)) break;
     }
     count += body.length;
+    lookAt(start, ip);
     const last = body[body.length - 1] as Insn;
     if (last.row.flow === 'call') {
       const callee = directTarget(last);
       const stub = callee === null ? null : stubAt(callee, code);
       if (callee !== null && stub) {
         stubs.set(callee, stub);
-        for (const at of [callee, stub.next - 1]) pages.add(Math.floor(at / PAGE));
+        looked.push([callee, stub.next]);
       } else if (callee !== null && !callees.has(callee)) {
         callees.add(callee);
-        const read = forgetsFlags(callee, code);
-        if (read) flagless.add(callee);
-        for (const p of read ?? []) pages.add(p);
+        const end = forgetsFlags(callee, code);
+        if (end !== null) {
+          flagless.add(callee);
+          looked.push([callee, end]);
+        }
       }
     }
     const table = tables.get(last.ip);
     const succs = table ? [dispatchOf(table).index] : inside(successors(last));
     return { index, ip: start, insns: body, end: ip, succs };
   });
+  for (const [ip, end] of looked) lookAt(ip, end);
   return {
     entry,
     blocks: [...blocks, ...dispatch.values()],
@@ -230,6 +232,7 @@ export const discover = (
     callees: [...callees],
     flagless,
     stubs,
+    looked,
     frontier: [...frontier].filter((ip) => !at.has(ip)),
     cautious: code.cautious(entry),
   };

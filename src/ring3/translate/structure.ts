@@ -123,6 +123,26 @@ export const structure = (graph: Graph): Structure => {
   return { order, number, idom, header, merge, merges, leaves, isBack };
 };
 
+/** The nodes of each loop by its header, which is one of them. `preds`: by edges that are followed. */
+export const loopBodies = (
+  { header, isBack }: Pick<Structure, 'header' | 'isBack'>,
+  preds: Graph,
+): ReadonlyMap<number, ReadonlySet<number>> => {
+  const bodies = new Map<number, Set<number>>();
+  header.forEach((is, h) => {
+    if (is === 0) return;
+    const body = new Set([h]);
+    const open = (preds[h] as readonly number[]).filter((u) => isBack(u, h));
+    for (let u = open.pop(); u !== undefined; u = open.pop()) {
+      if (body.has(u)) continue;
+      body.add(u);
+      open.push(...(preds[u] as readonly number[]));
+    }
+    bodies.set(h, body);
+  });
+  return bodies;
+};
+
 /** Transfers of control out of the node that is being emitted. */
 export interface Edges {
   /** Goes to a successor: a branch, or the successor's code itself where this is the only way in. */
@@ -134,6 +154,8 @@ export interface Edges {
 export interface StructureVisitor {
   /** Emits a node. Every path must end in exactly one `go`, a branch, or a return. */
   node(node: number, edges: Edges): void;
+  /** Emits what happens before a loop begins. */
+  enter(header: number): void;
   /** All that a node dominates has been emitted. */
   end(node: number): void;
   /** Emits what happens on an edge that cannot be followed. Must not fall through. */
@@ -153,7 +175,10 @@ export const emitStructured = (
 
   const tree = (node: number): void => {
     const isHeader = s.header[node] === 1;
-    if (isHeader) loops.set(node, code.open(0x03));
+    if (isHeader) {
+      visitor.enter(node);
+      loops.set(node, code.open(0x03));
+    }
     const merges = s.merges[node] as readonly number[];
     // The last in reverse postorder is outermost, so that each can branch forward to those after it.
     for (let i = merges.length - 1; i >= 0; i--) ends.set(merges[i] as number, code.open(0x02));

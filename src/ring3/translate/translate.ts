@@ -8,6 +8,7 @@ import type { Insn } from '../decode/insn.ts';
 import type { SemanticsTable } from '../emit.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import type { GuestCode } from './jump-table.ts';
+import type { CodeRange } from './kept.ts';
 import { type BasicBlock, discover, REGION_LIMITS, type Region, type RegionLimits } from './region.ts';
 import { emitRegion } from './region-emit.ts';
 
@@ -82,6 +83,21 @@ export const emitBatch = (regions: Batch, env: EmitEnv): Uint8Array => {
   return mb.finish();
 };
 
+/** All the code that the module of a batch depends on. */
+export const codeOf = (regions: Batch, bytes: ReadCode): readonly CodeRange[] =>
+  [...regions.values()].flatMap((r) =>
+    [...r.blocks.filter((b) => b.ip >= 0).map((b) => [b.ip, b.end] as const), ...r.looked].map(
+      ([ip, end]) => {
+        const code = new Uint8Array(end - ip);
+        bytes(ip, end, code, 0);
+        return { ip, bytes: code };
+      },
+    ),
+  );
+
+/** Copies the guest's code at [ip, end). */
+export type ReadCode = (ip: number, end: number, into: Uint8Array, at: number) => void;
+
 /** A batch as plain data: the blocks of its regions, and the bytes of their code one after the other. */
 export interface PackedBatch {
   readonly exactFp: boolean;
@@ -97,11 +113,7 @@ export interface PackedBatch {
   }[];
 }
 
-export const packBatch = (
-  regions: Batch,
-  exactFp: boolean,
-  bytes: (ip: number, end: number, into: Uint8Array, at: number) => void,
-): PackedBatch => ({
+export const packBatch = (regions: Batch, exactFp: boolean, bytes: ReadCode): PackedBatch => ({
   exactFp,
   regions: [...regions.values()].map((r) => {
     const code = new Uint8Array(r.blocks.reduce((n, b) => n + b.end - b.ip, 0));
@@ -151,6 +163,7 @@ export const unpackBatch = (packed: PackedBatch): Batch =>
         callees: [],
         flagless: new Set(flagless),
         stubs: new Map(stubs.map(([callee, at, bytes]) => [callee, instruction(bytes, 0, at)])),
+        looked: [],
         frontier: [],
         cautious,
       };

@@ -3,9 +3,11 @@
 
 import type { CodeReader } from '../code-cache.ts';
 import type { SemanticsTable } from '../emit.ts';
+import { type CodeStore, KeptCode } from './kept.ts';
 import {
   type Batch,
   type BatchLimits,
+  codeOf,
   emitBatch,
   type PackedBatch,
   packBatch,
@@ -26,17 +28,41 @@ export interface Planned {
 export interface Plan {
   /** Those asked for that have code, in order; then callees that come with them. */
   readonly regions: readonly Planned[];
+  /** They were made in an earlier run, and may be there already. */
+  readonly kept: boolean;
   /** Makes them: `done` gets a function for each, now or while a later `poll` runs; null when that failed. */
   make(done: (functions: readonly WebAssembly.ExportValue[] | null) => void): void;
 }
 
+/** What is wanted of the translator. */
+export interface Request {
+  /** Where regions should start, the most urgent first. */
+  readonly entries: readonly number[];
+  /** See `Emit.exactFp`. */
+  readonly exactFp: boolean;
+  readonly reader: CodeReader;
+  /** What runs, as `Translator.fetch` was told; null when nobody said. */
+  readonly program: string | null;
+  /** The first has a region that is not good enough any more. */
+  readonly again: boolean;
+}
+
 export interface Translator {
-  /** `exactFp`: see `Emit.exactFp`. */
-  plan(entries: readonly number[], exactFp: boolean, reader: CodeReader): Plan;
+  plan(request: Request): Plan;
+  /** A program is going to run: where regions start that were kept from earlier runs of it. */
+  fetch(program: string): Iterable<number>;
+  /** Whether there may be such a region for an address. */
+  isKept(program: string | null, ip: number, exactFp: boolean): boolean;
   /** There will be something to make soon. */
   prepare(): void;
   /** Takes in what another thread has made. */
   poll(): void;
+}
+
+/** A module, and what it was compiled from. */
+export interface MadeModule {
+  readonly module: WebAssembly.Module;
+  readonly wasm: Uint8Array;
 }
 
 /** Makes modules of packed batches on another thread. */
@@ -44,7 +70,7 @@ export interface TranslationService {
   /** Something will be submitted soon. */
   prepare(): void;
   /** False when the thread is gone; then `done` is not called. It gets null for what could not be made. */
-  submit(batch: PackedBatch, done: (module: WebAssembly.Module | null) => void): boolean;
+  submit(batch: PackedBatch, done: (made: MadeModule | null) => void): boolean;
   /** Calls `done` for the modules that are ready. */
   poll(): void;
 }
@@ -65,12 +91,12 @@ const helperNumbers = (names: readonly string[]): ((name: string) => number) => 
 export const createModuleMaker = (
   semantics: SemanticsTable,
   helperNames: readonly string[],
-): ((packed: PackedBatch) => WebAssembly.Module) => {
+): ((packed: PackedBatch) => MadeModule) => {
   const helperNumber = helperNumbers(helperNames);
   return (packed) => {
     const { exactFp } = packed;
-    const bytes = emitBatch(unpackBatch(packed), { semantics, helperNumber, exactFp });
-    return new WebAssembly.Module(bytes as BufferSource);
+    const wasm = emitBatch(unpackBatch(packed), { semantics, helperNumber, exactFp });
+    return { module: new WebAssembly.Module(wasm as BufferSource), wasm };
   };
 };
 
@@ -80,6 +106,7 @@ export const createTranslator =
     helperNames: readonly string[],
     limits?: BatchLimits,
     service?: TranslationService,
+    store?: CodeStore,
   ) =>
   (imports: Record<string, WebAssembly.ExportValue>): Translator => {
     const helperNumber = helperNumbers(helperNames);
@@ -88,20 +115,49 @@ export const createTranslator =
       const { exports } = new WebAssembly.Instance(module, { k: imports });
       return Array.from({ length: n }, (_, i) => exports[`${i}`] as WebAssembly.ExportValue);
     };
-    const makeHere = (batch: Batch, exactFp: boolean): WebAssembly.ExportValue[] => {
-      const bytes = emitBatch(batch, { semantics, helperNumber, exactFp });
-      return functions(new WebAssembly.Module(bytes as BufferSource), batch.size);
+    const kept = store && new KeptCode(store);
+    const makeHere = (batch: Batch, exactFp: boolean): MadeModule => {
+      const wasm = emitBatch(batch, { semantics, helperNumber, exactFp });
+      return { module: new WebAssembly.Module(wasm as BufferSource), wasm };
+    };
+    /** What was made of the same code in an earlier run. */
+    const fromStore = (r: Request): Plan | null => {
+      const [first] = r.entries;
+      if (!store || !kept || r.again || first === undefined) return null;
+      const batch = kept.find(r.program, first, r.exactFp, ({ ip, bytes }) => r.reader.isSame(ip, bytes));
+      const module = batch?.module();
+      if (!batch || !module) return null;
+      return {
+        regions: batch.regions,
+        kept: true,
+        make(done) {
+          const made = functions(module, batch.regions.length);
+          store.used(batch, made);
+          done(made);
+        },
+      };
     };
     return {
-      plan(entries, exactFp, reader) {
+      plan(request) {
+        const before = fromStore(request);
+        if (before) return before;
+        const { entries, exactFp, reader, program } = request;
         const batch = planBatch(entries, reader, limits);
         const regions = [...batch.values()].map((r) => ({
           ip: r.entry,
           pages: reachablePages(r.entry, batch),
           frontier: r.frontier,
         }));
+        const code = store && program !== null ? codeOf(batch, reader.bytes) : [];
+        const finish = (made: MadeModule): WebAssembly.ExportValue[] => {
+          const instances = functions(made.module, batch.size);
+          if (store && program !== null)
+            store.made(program, { ...made, exactFp, regions, code, functions: instances });
+          return instances;
+        };
         return {
           regions,
+          kept: false,
           make(done) {
             if (batch.size === 0) {
               done([]);
@@ -110,15 +166,17 @@ export const createTranslator =
             const elsewhere =
               service !== undefined &&
               submitted < MAX_SUBMITTED &&
-              service.submit(packBatch(batch, exactFp, reader.bytes), (module) => {
+              service.submit(packBatch(batch, exactFp, reader.bytes), (made) => {
                 submitted--;
-                done(module && functions(module, batch.size));
+                done(made && finish(made));
               });
             if (elsewhere) submitted++;
-            else done(makeHere(batch, exactFp));
+            else done(finish(makeHere(batch, exactFp)));
           },
         };
       },
+      fetch: (program) => kept?.fetch(program) ?? [],
+      isKept: (program, ip, exactFp) => kept?.has(program, ip, exactFp) ?? false,
       prepare: () => service?.prepare(),
       poll: () => service?.poll(),
     };

@@ -211,7 +211,7 @@ export class Code {
     this.#out.byte(0x41);
     this.#out.s32(v);
   }
-  i64(v: number): void {
+  i64(v: number | bigint): void {
     this.#out.byte(0x42);
     this.#out.s64(v);
   }

@@ -1,0 +1,31 @@
+// Machine code that V8 has made of WebAssembly modules, out of V8 and into it again. V8 has this for its embedders only,
+// not for JavaScript, but its natives for testing reach it; should they be gone, there is no such code.
+
+import { setFlagsFromString } from 'node:v8';
+import { Script } from 'node:vm';
+
+/** A native of V8 as a function, by the text of its call; null when there is none of that name. */
+const native = <A extends unknown[], R>(call: string): ((...args: A) => R | null) => {
+  let f: ((...args: A) => R) | null | undefined;
+  return (...args) => {
+    if (f === undefined) {
+      setFlagsFromString('--allow-natives-syntax');
+      try {
+        f = new Script(`(function(a,b){return ${call}})`).runInThisContext() as (...args: A) => R;
+      } catch {
+        f = null;
+      }
+      setFlagsFromString('--no-allow-natives-syntax');
+    }
+    return f === null ? null : (f(...args) ?? null);
+  };
+};
+
+/** What has been optimized of a module. It must not be called where nothing has. */
+export const serializeModule = native<[WebAssembly.Module], ArrayBuffer>('%SerializeWasmModule(a)');
+/** The module again, given its bytes, too; null when V8 does not take the code. */
+export const deserializeModule = native<[ArrayBuffer, Uint8Array], WebAssembly.Module>(
+  '%DeserializeWasmModule(a,b)',
+);
+/** Whether a function that a module exports has been optimized. */
+export const isOptimized = native<[WebAssembly.ExportValue], boolean>('%IsTurboFanFunction(a)');
