@@ -81,11 +81,29 @@ export const OFF = {
   /** u32: blocks made in WebAssembly */ madeCount: 0x380,
   /** u64: entry of the region that was left by an exception or STATUS.step last */ left: 0x388,
   /** i32: number of entries in the table of blocks, a power of two, less one */ blocksMask: 0x390,
-  /** (i64, i32)[MEMOS]: entries of the TLB that a loop found the last time around, tag and frame */ memos: 0x400,
+  /** MEMO[]: entries of the TLB that regions remember */ memos: 0x400,
 } as const;
 
-/** Entries that a loop may remember. */
-export const MEMOS = 16;
+/** An entry of the TLB that regions remember, so as not to look it up by its address again. */
+export const MEMO = {
+  bytes: 16,
+  /** i64: as in the TLB */ tag: 0,
+  /** i32 */ frame: 8,
+  /** That of the stack, when it is read and when it is written: forgotten when the TLB forgets anything. */
+  stackRead: 0,
+  stackWrite: 1,
+  /** Those of a loop: nothing is in them when it begins. */
+  firstOfLoop: 2,
+  number: 18,
+  /**
+   * Nothing. Some address must fit the tag: one that is not canonical, as no program forms it, and were it formed,
+   * the frame lies beyond the end of every memory, which is a trap of the host.
+   */
+  noTag: -(0x5a3c_c3a5n << 32n) - 0x5000n,
+  noFrame: -0x10000,
+} as const;
+/** Address of a memo. */
+export const memoAt = (n: number): number => CPU + OFF.memos + MEMO.bytes * n;
 
 /** Bytes of the CPU block that belong to a task. */
 export const CONTEXT_BYTES = 0x2a0;

@@ -12,7 +12,7 @@ import type { CpuState, HelperTable } from './helpers.ts';
 import { buildCoreModule, createHandlers } from './interp/handlers.ts';
 import { ARITH_FLAGS, CONTEXT_BYTES, CPU, FLAG, GPR, OFF, PAGE, STATUS, VECTOR } from './layout.ts';
 import { createFrames } from './mmu/frames.ts';
-import { createPageTable, type MmuTable } from './mmu/page-table.ts';
+import { createPageTable, forgetStack, type MmuTable } from './mmu/page-table.ts';
 import { throughStack } from './stack-segment.ts';
 import { createTranslator, type Translator } from './translate/translator.ts';
 
@@ -370,6 +370,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
       current = m;
       u32[at(OFF.pageRoot)] = m.root;
       u32[at(OFF.tlb)] = m.tlb;
+      forgetStack(mem);
       u32[at(OFF.jumpCache)] = m.jump;
     },
     save(into) {

@@ -3,7 +3,7 @@
 // An entry is the frame's physical address with the access bits (PTE) below; 0 is "not mapped".
 
 import { type PageTable, PTE } from '../cpu.ts';
-import { FRAME_FLAGS, JUMP, JUMP_BYTES, PAGE, TLB, TLB_BYTES } from '../layout.ts';
+import { FRAME_FLAGS, JUMP, JUMP_BYTES, MEMO, memoAt, PAGE, TLB, TLB_BYTES } from '../layout.ts';
 import type { PhysicalMemory } from './frames.ts';
 
 /** What the processor needs to know of a page table beyond the contract. */
@@ -32,6 +32,17 @@ for (let n = 0; n < TLB.entries; n++) {
   EMPTY_TLB[entry + (TLB.writeTag >> 2)] = noTag(n);
 }
 
+/** Regions remember nothing of the stack's page any more. */
+export const forgetStack = ({ i32 }: Pick<PhysicalMemory, 'i32'>): void => {
+  for (let n: number = MEMO.stackRead; n <= MEMO.stackWrite; n++) {
+    const at = memoAt(n) >>> 2;
+    i32[at + MEMO.tag / 4] = NO_STACK[0] as number;
+    i32[at + MEMO.tag / 4 + 1] = NO_STACK[1] as number;
+    i32[at + MEMO.frame / 4] = MEMO.noFrame;
+  }
+};
+const NO_STACK = new Int32Array(BigInt64Array.of(MEMO.noTag).buffer);
+
 /** `codeMoved` is called when an executable page appears, goes or changes its frame. */
 export const createPageTable = (
   mem: PhysicalMemory,
@@ -54,6 +65,7 @@ export const createPageTable = (
     i32[at + 1] = 0;
     i32[at + 2] = none;
     i32[at + 3] = 0;
+    forgetStack(mem);
   };
 
   /** Frames of the tables, to be freed. */
@@ -175,6 +187,7 @@ export const createPageTable = (
     },
     flushTlb() {
       i32.set(EMPTY_TLB, tlb >>> 2);
+      forgetStack(mem);
     },
     destroy() {
       if (self.destroyed) return;

@@ -42,7 +42,15 @@ const run = (
   const results: Val[] = [];
   accesses.forEach(({ at, store }, n) => {
     const where = i64.add(base, i64.const(at));
-    const ctx = { block: 0, conditional: false, loop: -1, ip: 100 + n, rip, faults: () => faults };
+    const ctx = {
+      block: 0,
+      conditional: false,
+      loop: -1,
+      stack: false,
+      ip: 100 + n,
+      rip,
+      faults: () => faults,
+    };
     const s = symbols.of(where, 0);
     if (store) {
       const value = i64.const(n);
@@ -171,7 +179,7 @@ describe('guest memory in a region', () => {
     const rip = local('i64', result.op);
     const faults = code.open(0x02);
     const where = i64.const(PAGE_5 + 24);
-    const ctx = { block: 0, conditional: false, loop: -1, ip: 1, rip, faults: () => faults };
+    const ctx = { block: 0, conditional: false, loop: -1, stack: false, ip: 1, rip, faults: () => faults };
     new GuestMemory(code, table, null).load(
       result,
       WASM.i64Load,

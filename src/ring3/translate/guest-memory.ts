@@ -8,23 +8,17 @@
 
 import { RANGE_READ } from '../core/core-module.ts';
 import { WASM } from '../emit-base.ts';
-import { CPU, MEMOS, OFF, PAGE, TLB } from '../layout.ts';
+import { MEMO, memoAt, PAGE, TLB } from '../layout.ts';
 import { bytesOf, type Code, type Label } from '../wasm/code.ts';
 import type { Val } from '../wasm/ir.ts';
 import type { Sym } from './symbols.ts';
 
 /** The widest range that one lookup covers: the chance that it crosses a page is range / 4096. */
 const MAX_RANGE = 512;
-/**
- * A memo of nothing. Some address must fit it: one that is not canonical, as no program forms it, and were it
- * formed, the frame lies beyond the end of every memory, so that it ends in a trap of the host.
- */
-const NO_TAG = -(0x5a3c_c3a5n << 32n) - 0x5000n;
-const NO_FRAME = -0x10000;
 /** Groups that are kept in mind at a time. */
 const MAX_ACTIVE = 6;
 
-/** Address of a TLB entry that is remembered. */
+/** Address of a memo (MEMO). */
 type Memo = number;
 
 export interface Group {
@@ -39,6 +33,7 @@ export interface Group {
   members: number;
   /** Of a group in a loop, the entry of the TLB that it found the last time around. */
   readonly memo: Memo | null;
+  readonly stack: boolean;
 }
 
 /** What surrounds an access. */
@@ -47,6 +42,8 @@ export interface AccessContext {
   readonly conditional: boolean;
   /** Header of a loop around it in which what was looked up once holds, or -1. */
   readonly loop: number;
+  /** Whether it lies at a known distance from the top of the stack. */
+  readonly stack: boolean;
   /** Address of the instruction, and where a fault of it goes with that address in the rip local, known when all is emitted. */
   readonly ip: number;
   readonly rip: Val;
@@ -132,18 +129,19 @@ export class GuestMemory {
   }
   #forget(c: Code, memo: Memo): void {
     c.i32(0);
-    c.i64(NO_TAG);
-    c.access(WASM.i64Store, memo);
+    c.i64(MEMO.noTag);
+    c.access(WASM.i64Store, memo + MEMO.tag);
     c.i32(0);
-    c.i32(NO_FRAME);
-    c.access(WASM.i32Store, memo + 8);
+    c.i32(MEMO.noFrame);
+    c.access(WASM.i32Store, memo + MEMO.frame);
   }
   #memoIn(loop: number): Memo | null {
     if (loop < 0 || !this.#ranges) return null;
     const memos = this.#memos.get(loop) ?? [];
     this.#memos.set(loop, memos);
-    if (memos.length === MEMOS) return null;
-    const memo = CPU + OFF.memos + 16 * memos.length;
+    const n = MEMO.firstOfLoop + memos.length;
+    if (n === MEMO.number) return null;
+    const memo = memoAt(n);
     memos.push(memo);
     return memo;
   }
@@ -173,7 +171,8 @@ export class GuestMemory {
       hi: offset + bytes,
       write,
       members: 1,
-      memo: this.#memoIn(ctx.loop),
+      memo: ctx.stack ? null : this.#memoIn(ctx.loop),
+      stack: ctx.stack,
     };
     this.#begun.push(group);
     if (!ctx.conditional) this.#active = [group, ...this.#active.slice(0, MAX_ACTIVE - 1)];
@@ -251,7 +250,7 @@ export class GuestMemory {
     const toOffset = (): void => {
       this.#pushStart(c, at, delta);
       c.i32(0);
-      c.access(WASM.i64Load, memo);
+      c.access(WASM.i64Load, memo + MEMO.tag);
       c.op(I64_SUB);
       c.pop(this.#offset);
     };
@@ -262,11 +261,11 @@ export class GuestMemory {
     c.i32(0);
     c.push(this.#entry);
     c.access(WASM.i64Load, g.write ? TLB.writeTag : TLB.readTag);
-    c.access(WASM.i64Store, memo);
+    c.access(WASM.i64Store, memo + MEMO.tag);
     c.i32(0);
     c.push(this.#entry);
     c.access(WASM.i32Load, TLB.frame);
-    c.access(WASM.i32Store, memo + 8);
+    c.access(WASM.i32Store, memo + MEMO.frame);
     toOffset();
     this.#ifBeyond(c, g);
     miss(at);
@@ -276,7 +275,7 @@ export class GuestMemory {
     c.close();
     this.#toPhysical(c, g.base, () => {
       c.i32(0);
-      c.access(WASM.i32Load, memo + 8);
+      c.access(WASM.i32Load, memo + MEMO.frame);
     });
     c.close();
   }
@@ -308,8 +307,9 @@ export class GuestMemory {
       c.op(I32_XOR);
       this.#leaveIfNone(c, ctx, g.base);
     };
-    if (g.memo !== null) {
-      this.#lookupAgain(c, g, g.memo, address, delta, miss);
+    const memo = g.stack ? memoAt(g.write ? MEMO.stackWrite : MEMO.stackRead) : g.memo;
+    if (memo !== null) {
+      this.#lookupAgain(c, g, memo, address, delta, miss);
       return;
     }
     miss(this.#lookup(c, g, address, delta, g.base));

@@ -6,7 +6,7 @@ import type { Insn, MemOperand, Operand, RegOperand, Width } from '../decode/ins
 import type { Field, FlagKind, FlagName, SemanticsTable } from '../emit.ts';
 import { cpu, EmitBase } from '../emit-base.ts';
 import type { CcKind } from '../flags.ts';
-import { ARITH_FLAGS, FLAG, OFF, STATUS, VECTOR } from '../layout.ts';
+import { ARITH_FLAGS, FLAG, GPR, OFF, STATUS, VECTOR } from '../layout.ts';
 import { Code, type Label } from '../wasm/code.ts';
 import { callFn, constOf, i32, i64, type Val, type WasmType } from '../wasm/ir.ts';
 import { between, type Effects, guessEffects, quietLoops } from './between.ts';
@@ -18,7 +18,7 @@ import { EPILOGUES, type Point, RegisterFlow } from './registers.ts';
 import { ScalarLanes } from './scalars.ts';
 import { spread } from './spread.ts';
 import { type Edges, emitStructured, type Graph, type Structure, structure } from './structure.ts';
-import { Symbols } from './symbols.ts';
+import { type Sym, Symbols } from './symbols.ts';
 
 /** The host stack that nested regions may take, in bytes; V8's default limit is 984 KiB. */
 export const STACK_LIMIT = 400_000;
@@ -437,12 +437,14 @@ class RegionEmit extends EmitBase {
 
   // Memory
 
-  #access(): AccessContext {
+  #access(s: Sym): AccessContext {
+    const sp = this.#gpr[GPR.rsp];
     const p = this.#flow.point('fault');
     return {
       block: this.#block.index,
       conditional: this.#conditional > 0,
       loop: this.#quietLoops[this.#block.index] as number,
+      stack: sp !== undefined && this.#symbols.of(sp, this.#epoch).root === s.root,
       ip: this.insn.ip,
       rip: this.#rip,
       faults: () => this.#epilogues[p.epilogue] as Label,
@@ -452,7 +454,7 @@ class RegionEmit extends EmitBase {
     const result = this.code.temp(t);
     const s = this.#symbols.of(address, this.#epoch);
     const slow = forWrite ? this.core.loadForWriteSlow : this.core.loadSlow;
-    this.#memory.load(result, op, bytes, address, s, forWrite, slow, this.#access());
+    this.#memory.load(result, op, bytes, address, s, forWrite, slow, this.#access(s));
     this.#symbols.forget(result.op);
     return result;
   }
@@ -465,7 +467,7 @@ class RegionEmit extends EmitBase {
   ): void {
     const value = v.k === 'local' ? v : this.let(v);
     const s = this.#symbols.of(address, this.#epoch);
-    this.#memory.store(op, bytes, address, s, value, (c, at) => c.push(slow(at, value)), this.#access());
+    this.#memory.store(op, bytes, address, s, value, (c, at) => c.push(slow(at, value)), this.#access(s));
   }
 
   override probeWrite(bytes: number, address: Val): void {
