@@ -11,12 +11,11 @@ import {
   readdirSync,
   readSync,
   renameSync,
-  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import type { CodeRange, CodeStore, KeptBatch, MadeBatch } from '../ring3/translate/kept.ts';
 import type { Planned } from '../ring3/translate/translator.ts';
@@ -29,6 +28,13 @@ declare const TRANSLATOR: string;
 const MAX_BYTES = 1 << 30;
 /** Bytes that the modules of one program may have. */
 const MAX_PROGRAM_BYTES = 128 << 20;
+
+/** Names of the folders that `folder` gives, and of the files in them. */
+const FOLDER = /^code-[0-9a-f]{24}-/;
+const SUFFIX = '.kanmon';
+
+/** Programs whose files may be open: each takes a descriptor of the host. */
+const MAX_FETCHED = 256;
 
 /** Where something lies in the file: offset after the index, and length. */
 type Place = readonly [at: number, length: number];
@@ -75,11 +81,11 @@ const folder = (): string | null => {
   const base =
     KANMON_CACHE ||
     join(XDG_CACHE_HOME?.startsWith('/') ? XDG_CACHE_HOME : join(homedir(), '.cache'), 'kanmon');
-  return base.startsWith('/') ? join(base, `${TRANSLATOR}-${process.versions.v8}`) : null;
+  return base.startsWith('/') ? join(base, `code-${TRANSLATOR}-${process.versions.v8}`) : null;
 };
 
 /** A file name for a program, told apart by its end, which says what file it is. */
-const fileName = (program: string): string => `${encodeURIComponent(program).slice(-200)}.code`;
+const fileName = (program: string): string => `${encodeURIComponent(program).slice(-200)}${SUFFIX}`;
 
 const readAt = (fd: number, at: number, length: number): Uint8Array => {
   const into = new Uint8Array(length);
@@ -248,7 +254,7 @@ const writeFile = (dir: string, program: string, batches: readonly Fresh[]): voi
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(index.length));
   const file = join(dir, fileName(program));
-  const draft = `${file}.${process.pid}`;
+  const draft = join(dir, `${process.pid}-${fileName(program)}`);
   const fd = openSync(draft, 'wx', 0o600);
   try {
     for (const part of [MAGIC, length, index, ...parts]) {
@@ -263,77 +269,83 @@ const writeFile = (dir: string, program: string, batches: readonly Fresh[]): voi
   renameSync(draft, file);
 };
 
+/** Files of this and of other builds beside `dir`, and nothing else that may lie there. */
+const ownFiles = (dir: string): string[] => {
+  const base = dirname(dir);
+  return readdirSync(base, { withFileTypes: true })
+    .filter((d) => d.isDirectory() && FOLDER.test(d.name))
+    .flatMap((d) => readdirSync(join(base, d.name)).map((f) => join(base, d.name, f)))
+    .filter((file) => file.endsWith(SUFFIX));
+};
 /** Deletes what was written the longest ago until the rest has no more than MAX_BYTES. */
 const tidy = (dir: string): void => {
-  const base = join(dir, '..');
-  const files = readdirSync(base)
-    .flatMap((d) => readdirSync(join(base, d)).map((f) => join(base, d, f)))
-    .map((file) => ({ file, stat: statSync(file) }))
+  const files = ownFiles(dir)
+    .map((file) => ({ file, stat: lstatSync(file) }))
     .sort((a, b) => b.stat.mtimeMs - a.stat.mtimeMs);
   let total = 0;
   for (const { file, stat } of files) {
     total += stat.size;
-    if (total > MAX_BYTES) unlinkSync(file);
+    if (total > MAX_BYTES && stat.isFile()) unlinkSync(file);
   }
 };
 
-/** A store for the machines of this process; what they made is written when it ends. Null where nothing is kept. */
-export const codeStore = (): CodeStore | null => {
-  const dir = folder();
-  if (dir === null) return null;
+/** A store in a folder. `save` writes what was made and what was optimized since. */
+export const openCodeStore = (dir: string): CodeStore & { save(): void } => {
+  let fetched = 0;
   const made: { program: string; batch: MadeBatch }[] = [];
   const used = new Map<Stored, readonly WebAssembly.ExportValue[]>();
-  const save = (): void => {
-    const fresh = made.map(({ program, batch }) => fromMade(program, batch));
-    for (const [batch, functions] of used) {
-      const optimized = optimizedIn(functions);
-      const module = optimized > batch.entry.optimized ? batch.module() : null;
-      if (module) fresh.push(fromStored(batch, machineCode(module, optimized), optimized));
+  const merge = (program: string, fresh: readonly Fresh[]): void => {
+    // Another run may have written it meanwhile.
+    const old = openFile(dir, program);
+    const all = new Map<string, Fresh>();
+    for (const entry of old?.index.entries ?? []) {
+      const b = fromStored(stored(program, entry, (place) => old?.bytes(place) ?? NOTHING));
+      all.set(identity(b), b);
     }
-    if (fresh.length === 0) return;
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-    for (const program of new Set(fresh.map((b) => b.program))) {
-      // Another run may have written it meanwhile.
-      const old = openFile(dir, program);
-      const all = new Map<string, Fresh>();
-      for (const e of old?.index.entries ?? []) {
-        const b = fromStored(stored(program, e, (place) => old?.bytes(place) ?? NOTHING));
-        all.set(identity(b), b);
-      }
-      old?.close();
-      for (const b of fresh) {
-        if (b.program !== program) continue;
-        all.delete(identity(b));
-        all.set(identity(b), b);
-      }
-      writeFile(dir, program, newest([...all.values()]));
+    old?.close();
+    for (const b of fresh) {
+      all.delete(identity(b));
+      all.set(identity(b), b);
     }
-    tidy(dir);
-  };
-  let listening = false;
-  const listen = (): void => {
-    if (listening) return;
-    listening = true;
-    process.on('exit', () => {
-      try {
-        save();
-      } catch {
-        // The disk is full, say: the next run translates anew.
-      }
-    });
+    writeFile(dir, program, newest([...all.values()]));
   };
   return {
     fetch(program) {
-      const file = openFile(dir, program);
+      const file = ++fetched > MAX_FETCHED ? null : openFile(dir, program);
       return file ? file.index.entries.map((e) => stored(program, e, file.bytes)) : [];
     },
-    made(program, batch) {
-      listen();
-      made.push({ program, batch });
-    },
-    used(batch, functions) {
-      listen();
-      used.set(batch as Stored, functions);
+    made: (program, batch) => void made.push({ program, batch }),
+    used: (batch, functions) => void used.set(batch as Stored, functions),
+    save() {
+      const fresh = made.map(({ program, batch }) => fromMade(program, batch));
+      for (const [batch, functions] of used) {
+        const optimized = optimizedIn(functions);
+        const module = optimized > batch.entry.optimized ? batch.module() : null;
+        if (module) fresh.push(fromStored(batch, machineCode(module, optimized), optimized));
+      }
+      if (fresh.length === 0) return;
+      mkdirSync(dir, { recursive: true, mode: 0o700 });
+      for (const program of new Set(fresh.map((b) => b.program)))
+        merge(
+          program,
+          fresh.filter((b) => b.program === program),
+        );
+      tidy(dir);
     },
   };
+};
+
+/** The store of the command line, written when it ends. Null where nothing is kept. */
+export const codeStore = (): CodeStore | null => {
+  const dir = folder();
+  if (dir === null) return null;
+  const store = openCodeStore(dir);
+  process.on('exit', () => {
+    try {
+      store.save();
+    } catch {
+      // The disk is full, say: the next run translates anew.
+    }
+  });
+  return store;
 };
