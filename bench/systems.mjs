@@ -27,6 +27,7 @@ const works = (command) => {
  * @property {string} name
  * @property {(argv: readonly string[]) => readonly string[]} command
  * @property {string | null} absent why it is not measured
+ * @property {boolean} [once] it is measured in the first of all runs alone
  */
 
 /** @returns {readonly System[]} `dir` holds the prepared files; `kanmon` is the command line's main file. */
@@ -36,11 +37,13 @@ export const systems = (dir, kanmon) => {
   const runsc = which('runsc');
   const all = [
     { name: 'native', command: (argv) => argv, absent: null },
-    {
-      name: 'kanmon',
+    // The first finds no kept translations, those that follow what was kept of it.
+    ...['first run', 'kanmon'].map((name) => ({
+      name,
       command: (argv) => [process.execPath, kanmonMain, 'run', '-v', `${dir}:${dir}:ro`, '--', ...argv],
       absent: existsSync(kanmonMain) ? null : 'dist/ is missing: npm run build',
-    },
+      once: name === 'first run',
+    })),
     {
       name: 'qemu-user',
       command: (argv) => [qemu, ...argv],
