@@ -1,7 +1,7 @@
 // Why calls without a handler are absent, and what Linux answers in their place. Calls that are not listed are
 // not in yet: ENOSYS. Reasons: syscalls(2) and the manual page of each call; kernel/sys_ni.c for optional ones.
 
-import { EAFNOSUPPORT, ENOSYS, EPERM } from '../abi/errno.ts';
+import { ENOSYS, EPERM } from '../abi/errno.ts';
 import type { Family } from './row.ts';
 
 export interface Absence {
@@ -75,13 +75,6 @@ export const ABSENT: Readonly<Record<string, Absence>> = {
     'optional in Linux, and not built into this kernel',
     'process',
     'lsm_get_self_attr lsm_set_self_attr lsm_list_modules',
-  ),
-  ...each(EAFNOSUPPORT, 'not in yet: no address family', 'network', 'socket socketpair'),
-  ...each(
-    ENOSYS,
-    'not in yet',
-    'network',
-    'connect accept sendto recvfrom sendmsg recvmsg shutdown bind listen getsockname getpeername setsockopt getsockopt accept4 recvmmsg sendmmsg',
   ),
   ...each(
     ENOSYS,

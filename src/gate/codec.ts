@@ -192,6 +192,19 @@ export const offsetInOut = (name: string): Codec<number> => pointer(name, 'offse
 export const waitStatusOut = (name: string): Codec<number> => pointer(name, 'wstatus', 'out');
 /** Two descriptors: `[3, 4]`. */
 export const fdPairOut = (name: string): Codec<number> => pointer(name, 'fdpair', 'out');
+/** Socket address of as many bytes as another argument says. */
+export const sockaddrIn = (name: string, length: string): Codec<number> =>
+  pointer(name, 'sockaddr', 'in', { length });
+/** Socket address that the call writes; the argument `length` points to its length. */
+export const sockaddrOut = (name: string, length: string): Codec<number> =>
+  pointer(name, 'sockaddr', 'out', { length });
+/** Length of a socket address, in and out: `[110 => 2]`. */
+export const socklenInOut = (name: string): Codec<number> => pointer(name, 'socklen', 'inout');
+/** struct msghdr, and an array of struct mmsghdr: as many as `count` says, or as the result does. */
+export const msghdr = (name: string, direction: 'in' | 'out'): Codec<number> =>
+  pointer(name, 'msghdr', direction);
+export const mmsghdrs = (name: string, count: string, direction: 'in' | 'out'): Codec<number> =>
+  pointer(name, 'mmsghdrs', direction, { count });
 /** A string that the call writes: up to its NUL, or as long as the result says (readlink). */
 export const stringOut = (name: string): Codec<number> => pointer(name, 'stringOut', 'out');
 /** Array of struct pollfd. */

@@ -9,6 +9,7 @@ import type { MessageQueue } from './ipc/messages.ts';
 import type { IpcTable } from './ipc/objects.ts';
 import type { Semaphores } from './ipc/semaphores.ts';
 import type { MemoryState } from './mm/state.ts';
+import type { NetState } from './net/state.ts';
 import { type FutexTable, futexTable } from './task/futex.ts';
 import { timerDequeued } from './task/itimers.ts';
 import { killForMemory } from './task/oom.ts';
@@ -53,6 +54,8 @@ export interface Kernel {
   readonly futexes: FutexTable;
   /** System V semaphores and message queues, made on first use (ipc/). */
   readonly ipc: { semaphores: Semaphores | null; messages: IpcTable<MessageQueue> | null };
+  /** Sockets; made on first use (net/state.ts). */
+  net?: NetState;
   /** Woken whenever a signal is queued for anybody: signalfd's poll. */
   readonly signalfds: WaitQueue;
   /** The inode of timerfd and its like, made on first use (task/anon.ts). */

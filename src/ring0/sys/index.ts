@@ -30,6 +30,8 @@ import * as sched from './sched.ts';
 import * as sendfile from './sendfile.ts';
 import * as signal from './signal.ts';
 import * as signalFd from './signal-fd.ts';
+import * as socket from './socket.ts';
+import * as socketMessage from './socket-message.ts';
 import * as stat from './stat.ts';
 import * as statChange from './stat-change.ts';
 import * as time from './time.ts';
@@ -66,6 +68,8 @@ const families: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'sendfile.ts': sendfile,
   'signal-fd.ts': signalFd,
   'signal.ts': signal,
+  'socket-message.ts': socketMessage,
+  'socket.ts': socket,
   'stat-change.ts': statChange,
   'stat.ts': stat,
   'time-fd.ts': timeFd,

@@ -29,6 +29,7 @@ export const readFile = (task: Task, file: OpenFile, addr: number, count: number
   if ((file.flags & (O_ACCMODE | O_PATH)) === O_WRONLY || (file.flags & O_PATH) !== 0) return -EBADF;
   if (ops.read === undefined) return -EINVAL;
   const n = Math.min(count, MAX_RW);
+  if (ops.readVector !== undefined) return ops.readVector(task, file, whole(addr, n));
   const seekable = ops.seekable === true;
   const pos = seekable ? (at < 0 ? file.pos : at) : -1;
   const { mm } = task;
@@ -122,6 +123,7 @@ export const writeFile = (task: Task, file: OpenFile, addr: number, count: numbe
   if ((file.flags & O_ACCMODE) === O_RDONLY || (file.flags & O_PATH) !== 0) return -EBADF;
   if (ops.write === undefined) return -EINVAL;
   let n = Math.min(count, MAX_RW);
+  if (ops.writeVector !== undefined) return ops.writeVector(task, file, whole(addr, n));
   const pos = writePosition(file, at);
   if (n > 0 && file.inode.pages !== undefined) {
     n = fileSizeLimit(task, pos, n);
@@ -211,6 +213,8 @@ export interface IoVec {
   readonly length: number;
 }
 
+const whole = (base: number, length: number): IoVec[] => (length === 0 ? [] : [{ base, length }]);
+
 const IOV_MAX = 1024;
 
 /** The vector at an address, without its empty parts; -EINVAL or -EFAULT. */
@@ -249,6 +253,7 @@ export const readVector = (task: Task, file: OpenFile, list: readonly IoVec[], a
     return done;
   }
   if ((file.flags & O_ACCMODE) === O_WRONLY || file.flags & O_PATH) return -EBADF;
+  if (file.ops.readVector !== undefined) return file.ops.readVector(task, file, list);
   const wanted = takes(task, file, list, total(list));
   if (wanted < 0) return wanted;
   const scratch = new Uint8Array(wanted);
@@ -278,7 +283,8 @@ export const writeVector = (task: Task, file: OpenFile, list: readonly IoVec[], 
     return done;
   }
   if ((file.flags & O_ACCMODE) === O_RDONLY || file.flags & O_PATH) return -EBADF;
-  // A pipe or datagram takes the parts as one write.
+  if (file.ops.writeVector !== undefined) return file.ops.writeVector(task, file, list);
+  // A pipe takes the parts as one write.
   return sendStream(task, file, total(list), (into, from) => {
     let skip = from;
     let got = 0;

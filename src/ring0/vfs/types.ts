@@ -6,6 +6,7 @@ import type { Task } from '../task/types.ts';
 import type { Block, Result, WaitQueue } from '../wait.ts';
 import type { InodeLocks } from './locks.ts';
 import type { Watch } from './notify.ts';
+import type { IoVec } from './transfer.ts';
 
 /** A time stamp in ns since the epoch; exact enough in a double to about 200 ns, so seconds and ns are apart. */
 export interface TimeSpec {
@@ -198,6 +199,9 @@ export interface FileOps {
   /** Reads up to n bytes into buf at `at`. `pos` is -1 for streams. 0 at the end. May block unless nonblock. */
   read?(task: Task, file: OpenFile, buf: Uint8Array, at: number, n: number, pos: number): Result;
   write?(task: Task, file: OpenFile, buf: Uint8Array, at: number, n: number, pos: number): Result;
+  /** Own readv and writev, straight to the program's memory: sockets, whose messages have to arrive whole. */
+  readVector?(task: Task, file: OpenFile, list: readonly IoVec[]): Result;
+  writeVector?(task: Task, file: OpenFile, list: readonly IoVec[]): Result;
   /**
    * How many bytes a read would take now. For streams that keep what could not be copied to the reader (pipes); others
    * lose it, as Linux's do.

@@ -1,0 +1,7 @@
+// The address families of the machine. Another is entered here; the calls and SOL_SOCKET know none of them by name.
+
+import { AF } from '../../abi/socket.ts';
+import type { Family } from './types.ts';
+import { unixFamily } from './unix/socket.ts';
+
+export const FAMILIES: ReadonlyMap<number, Family> = new Map([[AF.AF_UNIX, unixFamily]]);

@@ -1,0 +1,97 @@
+// Sockets as files: the inode and the open file description of a socket, and what read, write, poll and ioctl on it mean.
+
+import { EFAULT, EINVAL } from '../../abi/errno.ts';
+import { O_NONBLOCK, O_RDWR } from '../../abi/fcntl.ts';
+import { FIOGETOWN, FIOSETOWN, SIOCGPGRP, SIOCSPGRP } from '../../abi/ioctl.ts';
+import { MSG } from '../../abi/socket.ts';
+import { S_IFSOCK } from '../../abi/stat.ts';
+import type { Task } from '../task/types.ts';
+import { newFile } from '../vfs/file.ts';
+import { now } from '../vfs/state.ts';
+import type { Inode, InodeAttr, OpenFile } from '../vfs/types.ts';
+import type { Result } from '../wait.ts';
+import { bufferSink, bufferSource, vectorSink, vectorSource } from './bytes.ts';
+import { dropControl } from './control.ts';
+import { netOf } from './state.ts';
+import type { Incoming, Sink, Socket, SocketFileOps, Source } from './types.ts';
+
+const NO_CONTROL = new Uint8Array(0);
+
+const dontWait = (file: OpenFile): number => (file.flags & O_NONBLOCK ? MSG.MSG_DONTWAIT : 0);
+
+const send = (task: Task, file: OpenFile, socket: Socket, source: Source): Result =>
+  socket.ops.send(task, { source, to: null, control: NO_CONTROL, flags: dontWait(file) });
+
+const receive = (task: Task, file: OpenFile, socket: Socket, sink: Sink): Result => {
+  if (sink.length === 0) return 0;
+  const m: Incoming = { sink, flags: dontWait(file), from: NO_CONTROL, control: [], found: 0 };
+  const r = socket.ops.receive(task, m);
+  dropControl(m.control);
+  return r;
+};
+
+const ioctl = (task: Task, file: OpenFile, socket: Socket, request: number, arg: number): number => {
+  switch (request) {
+    case FIOSETOWN:
+    case SIOCSPGRP: {
+      const owner = task.mm.readI32(arg);
+      if (owner === null) return -EFAULT;
+      if (owner === -(2 ** 31)) return -EINVAL;
+      file.owner = owner;
+      return 0;
+    }
+    case FIOGETOWN:
+    case SIOCGPGRP:
+      return task.mm.writeU32(arg, file.owner) ? 0 : -EFAULT;
+    default:
+      return socket.ops.ioctl(task, request, arg);
+  }
+};
+
+const fileOps = (socket: Socket): SocketFileOps => ({
+  socket,
+  read: (task, file, buf, at, n) => receive(task, file, socket, bufferSink(buf, at, n)),
+  write: (task, file, buf, at, n) => send(task, file, socket, bufferSource(buf, at, n)),
+  readVector: (task, file, list) => receive(task, file, socket, vectorSink(task.mm, list)),
+  writeVector: (task, file, list) => send(task, file, socket, vectorSource(task.mm, list)),
+  poll: () => socket.ops.poll(),
+  pollQueues: () => socket.ops.queues,
+  ioctl: (task, file, request, arg) => ioctl(task, file, socket, request, arg),
+  release: () => {
+    socket.file = null;
+    socket.ops.release();
+  },
+});
+
+/** An open file description for a socket that has none yet. `flags` may have O_NONBLOCK. */
+export const socketFile = (task: Task, socket: Socket, flags: number): OpenFile => {
+  const { kernel, cred } = task;
+  const net = netOf(kernel);
+  const t = now(kernel);
+  const attr: InodeAttr = {
+    ino: net.nextIno++,
+    mode: S_IFSOCK | 0o777,
+    nlink: 1,
+    uid: cred.fsuid,
+    gid: cred.fsgid,
+    rdev: 0,
+    size: 0,
+    blocks: 0,
+    blksize: 4096,
+    atime: t,
+    mtime: t,
+    ctime: t,
+    btime: t,
+  };
+  const inode: Inode = {
+    fs: net.fs,
+    attr: () => attr,
+    setattr(change) {
+      Object.assign(attr, change);
+      return 0;
+    },
+  };
+  const file = newFile(inode, null, fileOps(socket), O_RDWR | flags, `socket:[${attr.ino}]`);
+  socket.file = file;
+  return file;
+};

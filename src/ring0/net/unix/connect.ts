@@ -1,0 +1,195 @@
+// Connections of AF_UNIX sockets: listening, connecting, accepting, pairs, shutting down and closing
+// (net/unix/af_unix.c).
+
+import {
+  EAGAIN,
+  ECONNREFUSED,
+  ECONNRESET,
+  EINVAL,
+  EISCONN,
+  ENOMEM,
+  ENOTCONN,
+  EOPNOTSUPP,
+  EPERM,
+} from '../../../abi/errno.ts';
+import { AF, SO, SOCK, SUN_PATH } from '../../../abi/socket.ts';
+import { COST, charge, uncharge } from '../../heap.ts';
+import type { Task } from '../../task/types.ts';
+import { type Result, wake } from '../../wait.ts';
+import { netOf } from '../state.ts';
+import type { Socket } from '../types.ts';
+import { waitFor } from '../wait.ts';
+import { autobind, familyOf, findSocket, isSocket, parseAddress, unbind } from './address.ts';
+import { setPeer } from './datagram.ts';
+import { purge, takeError } from './queue.ts';
+import { collectGarbage } from './rights.ts';
+import { type PeerCredentials, RECEIVING, SENDING, type UnixSocket } from './types.ts';
+
+/** net.core.somaxconn. */
+export const SOMAXCONN = 4096;
+
+const connects = (u: UnixSocket): boolean => u.type !== SOCK.SOCK_DGRAM;
+
+const credentialsOf = ({ process, cred }: Task): PeerCredentials => ({
+  pid: process.pid,
+  uid: cred.euid,
+  gid: cred.egid,
+  groups: cred.groups,
+  process,
+});
+
+export const listen = (task: Task, u: UnixSocket, backlog: number): number => {
+  if (!connects(u)) return -EOPNOTSUPP;
+  if (u.address === null || u.state === 'connected') return -EINVAL;
+  u.backlog = backlog < 0 || backlog > SOMAXCONN ? SOMAXCONN : backlog;
+  u.state = 'listening';
+  u.credentials = credentialsOf(task);
+  wake(u.room);
+  return 0;
+};
+
+export const connect = (
+  task: Task,
+  u: UnixSocket,
+  address: Uint8Array,
+  nonblock: boolean,
+  make: () => UnixSocket,
+): Result => {
+  if (!connects(u)) return connectDatagram(task, u, address);
+  const name = parseAddress(address);
+  if (typeof name === 'number') return name;
+  if (u.options.plain.get(SO.SO_PASSCRED) === 1 && u.address === null) autobind(u);
+  const other = findSocket(task, u.type, name);
+  if (!isSocket(other)) return other;
+  if (other.state !== 'listening' || other.shut & RECEIVING) return -ECONNREFUSED;
+  if (other.pending.length > other.backlog) {
+    return nonblock ? -EAGAIN : waitFor(task, [other.room], u.options.sndtimeo);
+  }
+  if (u.state !== 'closed') return u.state === 'connected' ? -EISCONN : -EINVAL;
+  if (!charge(u.kernel.heap, COST.descriptor)) return -ENOMEM;
+  const server = make();
+  server.peer = u;
+  server.state = 'connected';
+  server.address = other.address;
+  server.credentials = credentialsOf(task);
+  u.peer = server;
+  u.state = 'connected';
+  u.credentials = other.credentials;
+  other.pending.push(server);
+  wake(other.readable);
+  wake(u.writable);
+  return 0;
+};
+
+const connectDatagram = (task: Task, u: UnixSocket, address: Uint8Array): Result => {
+  if (address.length < SUN_PATH) return -EINVAL;
+  let other: UnixSocket | null = null;
+  if (familyOf(address) !== AF.AF_UNSPEC) {
+    const name = parseAddress(address);
+    if (typeof name === 'number') return name;
+    if (u.options.plain.get(SO.SO_PASSCRED) === 1 && u.address === null) autobind(u);
+    const found = findSocket(task, u.type, name);
+    if (!isSocket(found)) return found;
+    if (found.peer !== null && found.peer !== u) return -EPERM;
+    other = found;
+  }
+  const old = u.peer;
+  setPeer(u, other);
+  if (other !== null) other.state = 'connected';
+  if (old !== null && old !== other) disconnected(u, old);
+  wake(u.writable);
+  return 0;
+};
+
+/** What the old peer sent is lost, and it hears of that if it was connected to this socket. */
+const disconnected = (u: UnixSocket, old: UnixSocket): void => {
+  if (u.queue.length === 0) return;
+  purge(u);
+  if (old.dead || old.peer !== u) return;
+  old.error = ECONNRESET;
+  wake(old.readable);
+  wake(old.writable);
+};
+
+export const pair = (task: Task, a: UnixSocket, b: UnixSocket): number => {
+  for (const [one, other] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    if (connects(one)) one.peer = other;
+    else setPeer(one, other);
+    one.state = 'connected';
+    one.credentials = credentialsOf(task);
+  }
+  return 0;
+};
+
+export const accept = (task: Task, u: UnixSocket, nonblock: boolean): Socket | Result => {
+  if (!connects(u)) return -EOPNOTSUPP;
+  if (u.state !== 'listening') return -EINVAL;
+  const error = takeError(u);
+  if (error !== 0) return -error;
+  const next = u.pending.shift();
+  if (next === undefined) {
+    if (nonblock) return -EAGAIN;
+    if (u.shut & RECEIVING) return -EINVAL;
+    return waitFor(task, [u.readable], u.options.rcvtimeo);
+  }
+  // From now on its descriptor is charged.
+  uncharge(u.kernel.heap, COST.descriptor);
+  for (const flag of [SO.SO_PASSCRED, SO.SO_PASSPIDFD]) {
+    if (u.options.plain.get(flag) === 1) next.options.plain.set(flag, 1);
+  }
+  wake(u.room);
+  return next;
+};
+
+/** The address of a socket without a name. */
+const UNNAMED = new Uint8Array([AF.AF_UNIX, 0]);
+
+export const nameOf = (u: UnixSocket, peer: boolean): Uint8Array | number => {
+  if (!peer) return u.address ?? UNNAMED;
+  return u.peer === null ? -ENOTCONN : (u.peer.address ?? UNNAMED);
+};
+
+const changed = (u: UnixSocket): void => {
+  wake(u.readable);
+  wake(u.writable);
+};
+
+export const shutdown = (u: UnixSocket, how: number): number => {
+  u.shut |= how;
+  const { peer } = u;
+  if (connects(u) && peer !== null) {
+    peer.shut |= (how & RECEIVING ? SENDING : 0) | (how & SENDING ? RECEIVING : 0);
+    changed(peer);
+  }
+  changed(u);
+  wake(u.room);
+  return 0;
+};
+
+/** The last reference is gone; `waiting` for a connection that nobody has accepted. */
+export const release = (u: UnixSocket, waiting = false): void => {
+  const { unix } = netOf(u.kernel);
+  const { peer } = u;
+  const unread = u.queue.length > 0;
+  unix.sockets.delete(u);
+  unbind(u);
+  u.dead = true;
+  u.shut = RECEIVING | SENDING;
+  u.state = 'closed';
+  if (connects(u)) {
+    u.peer = null;
+    if (peer !== null && !peer.dead) {
+      peer.shut = RECEIVING | SENDING;
+      if (unread || waiting) peer.error = ECONNRESET;
+      changed(peer);
+    }
+  } else setPeer(u, null);
+  if (waiting) uncharge(u.kernel.heap, COST.descriptor);
+  for (const p of u.pending.splice(0)) release(p, true);
+  purge(u);
+  changed(u);
+  collectGarbage(u.kernel);
+};
