@@ -20,9 +20,9 @@ import { netOf } from '../state.ts';
 import type { Socket } from '../types.ts';
 import { waitFor } from '../wait.ts';
 import { autobind, familyOf, findSocket, isSocket, parseAddress, unbind } from './address.ts';
-import { setPeer } from './datagram.ts';
+import { disconnected, setPeer } from './datagram.ts';
 import { purge, takeError } from './queue.ts';
-import { collectGarbage } from './rights.ts';
+import { releasedOne } from './rights.ts';
 import { type PeerCredentials, RECEIVING, SENDING, type UnixSocket } from './types.ts';
 
 /** net.core.somaxconn. */
@@ -72,6 +72,9 @@ export const connect = (
   server.state = 'connected';
   server.address = other.address;
   server.credentials = credentialsOf(task);
+  for (const flag of [SO.SO_PASSCRED, SO.SO_PASSPIDFD]) {
+    if (other.options.plain.get(flag) === 1) server.options.plain.set(flag, 1);
+  }
   u.peer = server;
   u.state = 'connected';
   u.credentials = other.credentials;
@@ -101,16 +104,6 @@ const connectDatagram = (task: Task, u: UnixSocket, address: Uint8Array): Result
   return 0;
 };
 
-/** What the old peer sent is lost, and it hears of that if it was connected to this socket. */
-const disconnected = (u: UnixSocket, old: UnixSocket): void => {
-  if (u.queue.length === 0) return;
-  purge(u);
-  if (old.dead || old.peer !== u) return;
-  old.error = ECONNRESET;
-  wake(old.readable);
-  wake(old.writable);
-};
-
 export const pair = (task: Task, a: UnixSocket, b: UnixSocket): number => {
   for (const [one, other] of [
     [a, b],
@@ -137,9 +130,6 @@ export const accept = (task: Task, u: UnixSocket, nonblock: boolean): Socket | R
   }
   // From now on its descriptor is charged.
   uncharge(u.kernel.heap, COST.descriptor);
-  for (const flag of [SO.SO_PASSCRED, SO.SO_PASSPIDFD]) {
-    if (u.options.plain.get(flag) === 1) next.options.plain.set(flag, 1);
-  }
   wake(u.room);
   return next;
 };
@@ -191,5 +181,5 @@ export const release = (u: UnixSocket, waiting = false): void => {
   for (const p of u.pending.splice(0)) release(p, true);
   purge(u);
   changed(u);
-  collectGarbage(u.kernel);
+  releasedOne(u.kernel);
 };

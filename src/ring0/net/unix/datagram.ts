@@ -4,6 +4,7 @@
 import {
   EAGAIN,
   ECONNREFUSED,
+  ECONNRESET,
   EFAULT,
   EMSGSIZE,
   ENOTCONN,
@@ -15,11 +16,11 @@ import { MSG, SO, SOCK } from '../../../abi/socket.ts';
 import type { Task } from '../../task/types.ts';
 import { holdFile } from '../../vfs/file.ts';
 import type { OpenFile } from '../../vfs/types.ts';
-import { isBlock, type Result } from '../../wait.ts';
+import { isBlock, type Result, wake } from '../../wait.ts';
 import type { Incoming, Outgoing } from '../types.ts';
 import { waitFor } from '../wait.ts';
 import { autobind, findSocket, isSocket, parseAddress } from './address.ts';
-import { awaitRoom, datagramSize, dequeue, enqueue, queueFull, takeError } from './queue.ts';
+import { awaitRoom, datagramSize, dequeue, enqueue, purge, queueFull, takeError } from './queue.ts';
 import { dropRights, sendRights, takeRights } from './rights.ts';
 import { dropScm, readScm, received, type Scm, senderOf } from './scm.ts';
 import { RECEIVING, type UnixSocket } from './types.ts';
@@ -34,6 +35,16 @@ export const setPeer = (u: UnixSocket, peer: UnixSocket | null): void => {
   u.peer = peer;
   u.state = peer === null ? 'closed' : 'connected';
   peer?.senders.add(u);
+};
+
+/** What the old peer sent is lost, and it hears of that if it was connected to this socket. */
+export const disconnected = (u: UnixSocket, old: UnixSocket): void => {
+  if (u.queue.length === 0) return;
+  purge(u);
+  if (old.dead || old.peer !== u) return;
+  old.error = ECONNRESET;
+  wake(old.readable);
+  wake(old.writable);
 };
 
 export const sendDatagram = (task: Task, u: UnixSocket, m: Outgoing): Result => {
@@ -76,6 +87,7 @@ const sendOne = (task: Task, u: UnixSocket, m: Outgoing, scm: Scm): Result => {
   if (target.dead) {
     if (u.type === SOCK.SOCK_SEQPACKET) return -EPIPE;
     setPeer(u, null);
+    disconnected(u, target);
     return -ECONNREFUSED;
   }
   if (target.shut & RECEIVING) return -EPIPE;

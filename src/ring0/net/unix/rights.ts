@@ -32,8 +32,14 @@ export const sendRights = (task: Task, files: readonly OpenFile[]): Rights | num
   const { unix } = netOf(kernel);
   const free = capable(cred, CAP.sysResource) || capable(cred, CAP.sysAdmin);
   const limit = process.rlimits[RLIMIT_NOFILE]?.soft ?? 1024;
-  if ((unix.byUser.get(cred.uid) ?? 0) > limit && !free) return -ETOOMANYREFS;
-  if (!charge(kernel.heap, files.length * COST.descriptor)) return -ENOMEM;
+  const many = (): boolean => !free && (unix.byUser.get(cred.uid) ?? 0) > limit;
+  const bytes = files.length * COST.descriptor;
+  if (unix.socketsInFlight > unix.nextCollection || many()) collect(kernel);
+  if (many()) return -ETOOMANYREFS;
+  if (!charge(kernel.heap, bytes)) {
+    collect(kernel);
+    if (!charge(kernel.heap, bytes)) return -ENOMEM;
+  }
   count(unix.byUser, cred.uid, files.length);
   for (const file of files) {
     if (count(unix.inFlight, file, 1) === 1 && unixOf(file) !== null) unix.socketsInFlight++;
@@ -99,16 +105,21 @@ const unreachable = (unix: UnixState): UnixSocket[] => {
   return [...left.keys()].flatMap((file) => unixOf(file) ?? []);
 };
 
-/**
- * Called when an AF_UNIX socket is released: its last descriptor may have been what kept others. Looking costs as much as
- * there are sockets in flight, so with many of them it waits for more releases.
- */
-export const collectGarbage = (kernel: Kernel): void => {
+/** As often as there have come to be twice as many sockets in flight: looking costs as much as there are. */
+const LEAST = 64;
+
+const collect = (kernel: Kernel): void => {
   const { unix } = netOf(kernel);
-  if (unix.socketsInFlight === 0 || unix.dropping !== null) return;
-  if (++unix.releases < unix.socketsInFlight / 16) return;
-  unix.releases = 0;
+  if (unix.dropping !== null) return;
   const lost: Rights[] = [];
   for (const u of unreachable(unix)) takeAll(u, lost);
   for (const rights of lost) dropRights(kernel, rights);
+  unix.releases = 0;
+  unix.nextCollection = Math.max(LEAST, unix.socketsInFlight * 2);
+};
+
+/** An AF_UNIX socket is released: its last descriptor may have been what kept others. */
+export const releasedOne = (kernel: Kernel): void => {
+  const { unix } = netOf(kernel);
+  if (unix.socketsInFlight > 0 && ++unix.releases > unix.socketsInFlight / 16) collect(kernel);
 };

@@ -94,6 +94,9 @@ export const senderOf = (task: Task, scm: Scm | null, from: UnixSocket, to: Unix
   return { pid: process.pid, uid: cred.uid, gid: cred.gid, process };
 };
 
+/** What a receive that finds no message says of its sender. */
+export const NO_SENDER: Sender = { pid: 0, uid: 0, gid: 0, process: null };
+
 /** The control messages that a receive hands out. */
 export const received = (
   u: UnixSocket,

@@ -12,7 +12,7 @@ import type { Incoming, Outgoing } from '../types.ts';
 import { type Waiting, waitFor } from '../wait.ts';
 import { awaitRoom, dequeue, enqueue, STREAM_PIECE, streamSize, takeError } from './queue.ts';
 import { dropRights, sendRights, takeRights } from './rights.ts';
-import { dropScm, readScm, received, type Scm, senderOf, wantsCredentials } from './scm.ts';
+import { dropScm, NO_SENDER, readScm, received, type Scm, senderOf, wantsCredentials } from './scm.ts';
 import { RECEIVING, SENDING, type Sender, type UnixSocket } from './types.ts';
 
 const SIGPIPE = 13;
@@ -147,6 +147,6 @@ export const receiveStream = (task: Task, u: UnixSocket, m: Incoming): Result =>
     dequeue(u, 0);
     if (files !== null || copied === length) break;
   }
-  m.control = received(u, sender, files);
+  m.control = received(u, known ? sender : NO_SENDER, files);
   return copied > 0 || error === 0 ? copied : -error;
 };

@@ -91,8 +91,9 @@ export interface UnixState {
   readonly byUser: Map<number, number>;
   /** Descriptions that are about to be let go of; null unless that is going on. */
   dropping: OpenFile[] | null;
-  /** Releases since garbage was last looked for. */
+  /** Releases since garbage was last looked for, and how many sockets in flight make it worth while again. */
   releases: number;
+  nextCollection: number;
 }
 
 export const newUnixState = (): UnixState => ({
@@ -104,4 +105,5 @@ export const newUnixState = (): UnixState => ({
   byUser: new Map(),
   dropping: null,
   releases: 0,
+  nextCollection: 0,
 });
