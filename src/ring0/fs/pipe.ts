@@ -338,6 +338,7 @@ export const makePipe = (kernel: Kernel, uid: number, gid: number, flags = 0): [
     attr: () => attr,
     setattr(change) {
       Object.assign(attr, change);
+      attr.mode = S_IFIFO | (attr.mode & 0o7777);
       return 0;
     },
     // Opened again through /proc/self/fd/N.

@@ -16,6 +16,7 @@ import { realtime } from '../clock.ts';
 import { maxFiles, maxWatches } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
 import { MAX_MAPPINGS, MMAP_MIN } from '../mm/layout.ts';
+import { DEFAULT_BUFFER, MAX_DGRAM_QLEN, OPTMEM_MAX, SOMAXCONN } from '../net/limits.ts';
 import { UTS_RELEASE, UTS_VERSION } from '../sys/info.ts';
 import { PID_MAX } from '../task/fork.ts';
 import { processSystemNs, processUserNs } from '../task/itimers.ts';
@@ -314,7 +315,13 @@ const SYSCTLS: readonly (readonly [string, string | number])[] = [
   ['kernel/unprivileged_bpf_disabled', 2],
   ['kernel/version', UTS_VERSION],
   ['kernel/yama/ptrace_scope', 1],
-  ['net/core/somaxconn', 4096],
+  ['net/core/optmem_max', OPTMEM_MAX],
+  ['net/core/rmem_default', DEFAULT_BUFFER],
+  ['net/core/rmem_max', DEFAULT_BUFFER],
+  ['net/core/somaxconn', SOMAXCONN],
+  ['net/core/wmem_default', DEFAULT_BUFFER],
+  ['net/core/wmem_max', DEFAULT_BUFFER],
+  ['net/unix/max_dgram_qlen', MAX_DGRAM_QLEN],
   ['vm/dirty_background_ratio', 10],
   ['vm/dirty_ratio', 20],
   ['vm/max_map_count', MAX_MAPPINGS],

@@ -4,6 +4,7 @@
 import { ENOENT } from '../../abi/errno.ts';
 import { MAGIC } from '../../abi/stat.ts';
 import type { Kernel } from '../kernel.ts';
+import { unixTable } from '../net/unix/table.ts';
 import type { Process, Task } from '../task/types.ts';
 import { vfsOf } from '../vfs/state.ts';
 import type { DirEntry, Inode } from '../vfs/types.ts';
@@ -78,6 +79,7 @@ class ProcRoot extends PseudoDir {
 
 const newProcFs = (kernel: Kernel): PseudoFs => {
   const fs = new PseudoFs(kernel, 'proc', MAGIC.proc, (f) => new ProcRoot(f));
+  (fs.root as ProcRoot).net.put('unix', fs.newFile({ text: () => unixTable(kernel) }));
   addSystemFiles(fs);
   fs.add('self', new PseudoLink(fs, { readlink: (task) => String(task.process.pid) }));
   fs.add('thread-self', new PseudoLink(fs, { readlink: (task) => `${task.process.pid}/task/${task.tid}` }));

@@ -6,10 +6,9 @@ import { LINGER, SO, SOL_SOCKET } from '../../abi/socket.ts';
 import { TIMEVAL } from '../../abi/time.ts';
 import type { Task } from '../task/types.ts';
 import { capable } from '../vfs/perm.ts';
+import { DEFAULT_BUFFER } from './limits.ts';
 import type { Socket, SocketOptions } from './types.ts';
 
-/** net.core.wmem_default and rmem_default, and the most that a program may ask for. */
-export const DEFAULT_BUFFER = 212992;
 const MIN_SNDBUF = 4608;
 const MIN_RCVBUF = 2304;
 const INT_MAX = 2 ** 31 - 1;

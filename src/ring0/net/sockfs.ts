@@ -88,6 +88,7 @@ export const socketFile = (task: Task, socket: Socket, flags: number): OpenFile 
     attr: () => attr,
     setattr(change) {
       Object.assign(attr, change);
+      attr.mode = S_IFSOCK | (attr.mode & 0o7777);
       return 0;
     },
   };

@@ -14,6 +14,7 @@ import { S_IFDIR, S_IFMT, S_IFREG } from '../../abi/stat.ts';
 import { fd, flags, iovec, offsetInOut, size, uint } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { type Pipe, pipeOf, takeBytes } from '../fs/pipe.ts';
+import { socketOf } from '../net/types.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt } from '../vfs/fdtable.ts';
 import { canRead, canWrite } from '../vfs/file.ts';
@@ -70,10 +71,19 @@ const writeSome = (task: Task, to: OpenFile, buf: Uint8Array, n: number, at: num
   const nonblocking = (to.flags & O_NONBLOCK) !== 0;
   if (nonblocking || to.ops.seekable === true) return writeBytes(task, to, buf, 0, n, at);
   // A blocking stream would go on with its part later; here the caller decides what is next.
+  if (socketOf(to) !== undefined) return sendSome(task, to, buf, n);
   const p = pipeOf(to);
   if (p === undefined) return writeBytes(task, to, buf, 0, n, at);
   const room = p.capacity - p.used;
   return writeBytes(task, to, buf, 0, room > 0 ? Math.min(n, room) : n, at);
+};
+
+/** As if the socket did not wait; only when it takes nothing does it. */
+const sendSome = (task: Task, to: OpenFile, buf: Uint8Array, n: number): Result => {
+  to.flags |= O_NONBLOCK;
+  const w = writeBytes(task, to, buf, 0, n, -1);
+  to.flags &= ~O_NONBLOCK;
+  return w === -EAGAIN ? writeBytes(task, to, buf, 0, n, -1) : w;
 };
 
 const kindOf = (file: OpenFile): number => {
@@ -196,8 +206,8 @@ export const splice = syscall(
     const toAt = offsetAt(task, outOffset);
     if (at < -1) return at;
     if (toAt < -1) return toAt;
-    if (at >= 0 && from.ops.seekable !== true) return -ESPIPE;
-    if (toAt >= 0 && to.ops.seekable !== true) return -ESPIPE;
+    if (at >= 0 && from.ops.seekable !== true) return -EINVAL;
+    if (toAt >= 0 && to.ops.seekable !== true) return -EINVAL;
     if (source === undefined && from.ops.read === undefined) return -EINVAL;
     if (target === undefined && (to.ops.write === undefined || to.flags & O_APPEND)) return -EINVAL;
     const n = Math.min(count, MAX_RW);
@@ -230,7 +240,10 @@ const intoPipe = (
   }
   if (from.ops.seekable === true) return copyOut(task, from, to, Math.min(n, room), at);
   const buf = new Uint8Array(Math.min(n, room, CHUNK));
+  const was = from.flags;
+  if (nonblock && socketOf(from) !== undefined) from.flags |= O_NONBLOCK;
   const r = readBytes(task, from, buf, 0, buf.length, -1);
+  from.flags = was;
   return typeof r === 'number' && r > 0 ? writeBytes(task, to, buf, 0, r, -1) : r;
 };
 

@@ -23,6 +23,7 @@ import { syscall } from '../../gate/row.ts';
 import { readAddress, writeAddress } from '../net/addresses.ts';
 import { vectorSink, vectorSource } from '../net/bytes.ts';
 import { dropControl, storeControl } from '../net/control.ts';
+import { OPTMEM_MAX } from '../net/limits.ts';
 import type { Incoming, Socket } from '../net/types.ts';
 import type { Task } from '../task/types.ts';
 import { type IoVec, MAX_RW, readIoVec } from '../vfs/transfer.ts';
@@ -31,8 +32,6 @@ import { isBlock, type Result } from '../wait.ts';
 import { socketAt } from './socket.ts';
 
 const UIO_MAXIOV = 1024;
-/** net.core.optmem_max: most control data of a message. */
-const OPTMEM_MAX = 131072;
 const NOTHING = new Uint8Array(0);
 const LENGTH_AT = MSGHDR.offsets.namelen;
 /** Internal flags, and the mark of 32-bit callers. */

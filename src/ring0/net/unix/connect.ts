@@ -16,6 +16,7 @@ import { AF, SO, SOCK, SUN_PATH } from '../../../abi/socket.ts';
 import { COST, charge, uncharge } from '../../heap.ts';
 import type { Task } from '../../task/types.ts';
 import { type Result, wake } from '../../wait.ts';
+import { SOMAXCONN } from '../limits.ts';
 import { netOf } from '../state.ts';
 import type { Socket } from '../types.ts';
 import { waitFor } from '../wait.ts';
@@ -24,9 +25,6 @@ import { disconnected, setPeer } from './datagram.ts';
 import { purge, takeError } from './queue.ts';
 import { releasedOne } from './rights.ts';
 import { type PeerCredentials, RECEIVING, SENDING, type UnixSocket } from './types.ts';
-
-/** net.core.somaxconn. */
-export const SOMAXCONN = 4096;
 
 const connects = (u: UnixSocket): boolean => u.type !== SOCK.SOCK_DGRAM;
 

@@ -7,6 +7,7 @@ import { AF, SOCK } from '../../../abi/socket.ts';
 import type { Kernel } from '../../kernel.ts';
 import type { Task } from '../../task/types.ts';
 import { waitQueue, wake } from '../../wait.ts';
+import { MAX_DGRAM_QLEN } from '../limits.ts';
 import { defaultOptions } from '../options.ts';
 import { netOf } from '../state.ts';
 import type { Family, Socket } from '../types.ts';
@@ -17,9 +18,6 @@ import { getOption, setOption } from './options.ts';
 import { queueFull, writable } from './queue.ts';
 import { receiveStream, sendStream } from './stream.ts';
 import { isUnix, RECEIVING, SENDING, type UnixSocket } from './types.ts';
-
-/** net.unix.max_dgram_qlen. */
-export const MAX_DGRAM_QLEN = 10;
 
 const readableBytes = (u: UnixSocket): number => {
   if (u.type === SOCK.SOCK_DGRAM) return u.queue[0]?.bytes.length ?? 0;
