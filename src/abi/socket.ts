@@ -70,12 +70,6 @@ export const SOCK_MAX = 11;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOCK_FLAGS: FlagTable = { unknown: 'SOCK_???', bits: { SOCK_CLOEXEC, SOCK_NONBLOCK } };
-export const SOCKET_TYPE: FlagTable = {
-  unknown: 'SOCK_???',
-  field: { mask: SOCK_TYPE_MASK, values: SOCK },
-  bits: SOCK_FLAGS.bits,
-};
-
 export const MSG = {
   MSG_OOB: 0x1,
   MSG_PEEK: 0x2,

@@ -192,6 +192,10 @@ export const offsetInOut = (name: string): Codec<number> => pointer(name, 'offse
 export const waitStatusOut = (name: string): Codec<number> => pointer(name, 'wstatus', 'out');
 /** Two descriptors: `[3, 4]`. */
 export const fdPairOut = (name: string): Codec<number> => pointer(name, 'fdpair', 'out');
+/** Type and flags of a new socket, and the protocol, whose names depend on the argument `family`. */
+export const socketType = (name: string): Codec<number> => scalar(name, 'socktype', 's32');
+export const socketProtocol = (name: string, family: string): Codec<number> =>
+  scalar(name, 'sockproto', 's32', { family });
 /** Socket address of as many bytes as another argument says. */
 export const sockaddrIn = (name: string, length: string): Codec<number> =>
   pointer(name, 'sockaddr', 'in', { length });
@@ -203,8 +207,8 @@ export const socklenInOut = (name: string): Codec<number> => pointer(name, 'sock
 /** struct msghdr, and an array of struct mmsghdr: as many as `count` says, or as the result does. */
 export const msghdr = (name: string, direction: 'in' | 'out'): Codec<number> =>
   pointer(name, 'msghdr', direction);
-export const mmsghdrs = (name: string, count: string, direction: 'in' | 'out'): Codec<number> =>
-  pointer(name, 'mmsghdrs', direction, { count });
+export const mmsghdrs = (name: string, count: string, received: boolean): Codec<number> =>
+  pointer(name, 'mmsghdrs', 'out', { count, received });
 /** A string that the call writes: up to its NUL, or as long as the result says (readlink). */
 export const stringOut = (name: string): Codec<number> => pointer(name, 'stringOut', 'out');
 /** Array of struct pollfd. */

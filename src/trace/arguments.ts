@@ -22,6 +22,15 @@ import {
 } from './print.ts';
 import { POLL_EVENTS } from './returns.ts';
 import { siginfoBytes, signal, signalSet, waitStatus } from './signals.ts';
+import {
+  lengthsBefore,
+  message,
+  messages,
+  socketAddress,
+  socketLength,
+  socketProtocol,
+  socketType,
+} from './sockets.ts';
 import { anyStruct, epollEvent, type Fields, fileTime, STRUCTS } from './structs.ts';
 
 /** Writes one argument. `v` is its decoded value; that of a pointer is the address. */
@@ -268,6 +277,35 @@ const PRINTERS: Readonly<Record<string, Printer>> = {
   },
   times,
   timeout,
+  socktype: (_ctx, v) => socketType(v),
+  sockproto: (ctx, v, p) => socketProtocol(argNamed(ctx, (p.shape as { family: string }).family), v),
+  sockaddr: (ctx, v, p) => {
+    const shape = p.shape as { length: string };
+    if (p.direction === 'in') return socketAddress(ctx, v, argNamed(ctx, shape.length));
+    const i = ctx.call.row.params.findIndex((q) => q.name === shape.length);
+    const length = ctx.mm.readI32(rawArg(ctx, i)) ?? 0;
+    return socketAddress(ctx, v, Math.min(Number(ctx.before?.[i] ?? length), length));
+  },
+};
+
+/** Those that need to know what was there before the call. */
+const CHANGED: Readonly<
+  Record<string, (ctx: Context, v: number, p: Codec<unknown>, before: string | null) => string>
+> = {
+  socklen: (ctx, v, _p, before) => socketLength(ctx, v, before),
+  msghdr: (ctx, v, p, before) => message(ctx, v, p.direction === 'out', before),
+  mmsghdrs: (ctx, v, p, before) =>
+    messages(ctx, v, countOf(ctx, p), (p.shape as { received: boolean }).received, before),
+};
+
+/** What is remembered of the arguments when a call begins. */
+export const overwritten = (ctx: Context): readonly (string | null)[] => {
+  const { params } = ctx.call.row;
+  if (!params.some((p) => p.type in CHANGED)) return [];
+  return params.map((p, i) => {
+    if (p.type === 'timeout') return argument(ctx, i);
+    return p.type in CHANGED ? lengthsBefore(ctx, p.type, rawArg(ctx, i), countOf(ctx, p)) : null;
+  });
 };
 
 const isSiginfo = (param: Codec<unknown>): boolean =>
@@ -295,6 +333,10 @@ export const argument = (ctx: Context, i: number): string => {
   if (param.load === 'u64' && value > Number.MAX_SAFE_INTEGER) {
     return param.type === 'size' ? String(BigInt(rawHex(ctx, i))) : rawHex(ctx, i);
   }
+  const before = ctx.before?.[i] ?? null;
+  if (param.type === 'timeout' && before !== null) return before;
+  const changed = CHANGED[param.type];
+  if (changed !== undefined) return changed(ctx, value, param, before);
   if (isOutput(param) && param.type !== 'offset' && (failed(ctx) || ctx.result === null))
     return pointer(value);
   return PRINTERS[param.type]?.(ctx, value, param) ?? hex(value);

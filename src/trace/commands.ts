@@ -15,6 +15,7 @@ import { argument } from './arguments.ts';
 import { type Context, failed, rawArg, rawHex, stringAt } from './context.ts';
 import { fileMode, flagSet, hex, named, octal, pointer, quote } from './print.ts';
 import { signal, signalSet } from './signals.ts';
+import { optionName, optionValue } from './sockets.ts';
 import { anyStruct, epollEvent, type Fields, STRUCTS } from './structs.ts';
 import { termios } from './termios.ts';
 
@@ -390,10 +391,25 @@ export const SPECIAL: Readonly<Record<string, Special>> = {
     const [low, high] = [ctx.mm.readU32(frame), ctx.mm.readU32(frame + 4)];
     return low === null || high === null ? [] : [`{mask=${signalSet(low, high)}}`];
   }),
+  getsockopt: {
+    write: (ctx) => {
+      const n = failed(ctx) || ctx.result === null ? 0 : (ctx.mm.readI32(rawArg(ctx, 4)) ?? 0);
+      return [...option(ctx), optionValue(ctx, rawArg(ctx, 3), n, false), argument(ctx, 4)];
+    },
+    early: () => 3,
+  },
+  setsockopt: whole((ctx) => {
+    const length = s32(low32(ctx, 4));
+    return [...option(ctx), optionValue(ctx, rawArg(ctx, 3), length, true), String(length)];
+  }),
   listxattr: listed(1),
   llistxattr: listed(1),
   flistxattr: listed(1),
 };
+
+function option(ctx: Context): string[] {
+  return [argument(ctx, 0), argument(ctx, 1), optionName(low32(ctx, 1), low32(ctx, 2))];
+}
 
 /** The time that is left is written only by a sleep that was interrupted. */
 function remaining(i: number): Special {

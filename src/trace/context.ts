@@ -21,6 +21,8 @@ export interface Context {
   readonly options: FormatOptions;
   /** Null before the handler has run. */
   readonly result: number | null;
+  /** By argument: what has to be remembered of the moment when the call began, because the call overwrites it. */
+  readonly before?: readonly (string | null)[];
 }
 
 export const failed = (ctx: Context): boolean => ctx.result !== null && ctx.result < 0;

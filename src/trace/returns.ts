@@ -89,6 +89,7 @@ const DUMPABLE = { SUID_DUMP_DISABLE: 0, SUID_DUMP_USER: 1, SUID_DUMP_ROOT: 2 } 
 const NOTES: Readonly<Record<string, (ctx: Context, r: number) => string>> = {
   poll: (ctx, r) => pollResult(ctx, r, null),
   ppoll: (ctx, r) => pollResult(ctx, r, 2),
+  recvmmsg: (ctx, r) => (r === 0 ? ' (Timeout)' : rawArg(ctx, 4) === 0 ? '' : ` (${left(ctx, 4)})`),
   select: (ctx, r) => selectResult(ctx, r, leftTimeval(ctx)),
   pselect6: (ctx, r) => selectResult(ctx, r, left(ctx, 4)),
   rt_sigtimedwait: (_ctx, r) => ` (${signal(r)})`,

@@ -10,7 +10,7 @@ import { realtime } from '../ring0/clock.ts';
 import type { Kernel } from '../ring0/kernel.ts';
 import type { SigInfo, Task } from '../ring0/task/types.ts';
 import type { RestartRule } from '../ring0/wait.ts';
-import { argument, isOutput } from './arguments.ts';
+import { argument, isOutput, overwritten } from './arguments.ts';
 import { SPECIAL } from './commands.ts';
 import { type Context, type FormatOptions, pathName, rawHex } from './context.ts';
 import type { ExitEvent, ForkEvent, SignalEvent, StopEvent, SyscallEvent, TraceArgument } from './events.ts';
@@ -105,13 +105,23 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
   };
 
   /** By task: the call under way, and the signals that wait for its line to be finished. */
-  const under = new Map<Task, { call: Call; open: OpenCall; early: string[]; signals: SignalEvent[] }>();
-  const context = (call: Call, result: number | null): Context => ({
+  const under = new Map<
+    Task,
+    {
+      call: Call;
+      open: OpenCall;
+      early: string[];
+      before: readonly (string | null)[];
+      signals: SignalEvent[];
+    }
+  >();
+  const context = (call: Call, result: number | null, before: readonly (string | null)[] = []): Context => ({
     call,
     task: call.task,
     mm: call.task.mm,
     options,
     result,
+    before,
   });
   const common = (task: Task): { pid: number; tid: number; time: number } => ({
     pid: task.process.pid,
@@ -130,7 +140,7 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
       const comma = more && early.length > 0 && !isOffset(call, early.length - 1);
       const text = early.join(', ') + (comma ? ', ' : '');
       const one: OpenCall = { call, tid: call.task.tid, time: seconds(kernel), early: text };
-      under.set(call.task, { call, open: one, early, signals: [] });
+      under.set(call.task, { call, open: one, early, before: overwritten(ctx), signals: [] });
       listener.enter?.(one);
     },
     leave: (call, result) => leave(call, result),
@@ -139,7 +149,7 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
     const entry = under.get(call.task);
     if (entry?.call !== call) return;
     under.delete(call.task);
-    const ctx = context(call, result);
+    const ctx = context(call, result, entry.before);
     const late = texts(ctx, entry.early.length, Number.POSITIVE_INFINITY);
     const last = entry.early.length - 1;
     const moved = isOffset(call, last) ? argument(ctx, last) : entry.early[last];

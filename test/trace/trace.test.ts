@@ -56,7 +56,8 @@ const normalise = (line: string): string => {
     .replace(/ +=/g, ' =')
     .replace(/, +(?=\S)/g, ', ')
     .replace(/ADDR \/\* \d+ vars? \*\//, 'ADDR /* vars */')
-    .replace(/si_pid=\d+/, 'si_pid=N')
+    .replace(/\b(si_)?pid=\d+/g, '$1pid=N')
+    .replace(/\(left \{tv_sec=\d+, tv_nsec=\d+\}\)/, '(left)')
     .replace(/^(wait4|waitid|kill|tgkill|rt_sigqueueinfo)\((\d\d+|[2-9])/, '$1(N')
     .replace(/^tgkill\(N, \d+/, 'tgkill(N, N')
     .replace(/it_value=\{tv_sec=0, tv_usec=[1-9]\d*\}\}\)/, 'it_value=LEFT})')
@@ -112,7 +113,7 @@ const ours = async (program: string, cwd: string): Promise<string[][]> => {
 const OTHER = /^(prlimit64\(0, RLIMIT_(STACK|NOFILE)|readlink\("\/proc\/self\/exe")/;
 
 describe('traces are those of strace', { timeout: 120_000 }, () => {
-  test.each(['files.c', 'process.c', 'signals.c', 'memory.c'])('%s', async (source) => {
+  test.each(['files.c', 'process.c', 'signals.c', 'memory.c', 'sockets.c'])('%s', async (source) => {
     const program = compile(source);
     const dirs = ['native', 'ours'].map((side) => {
       const dir = join(work, `${source}-${side}`);

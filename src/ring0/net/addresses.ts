@@ -16,6 +16,7 @@ export const writeAddress = (task: Task, address: Uint8Array, at: number, length
   if (room === null) return -EFAULT;
   if (room < 0) return -EINVAL;
   const n = Math.min(room, address.length);
-  if (n > 0 && !task.mm.write(at, address, 0, n)) return -EFAULT;
-  return task.mm.writeU32(lengthAt, address.length) ? 0 : -EFAULT;
+  // The length first: it is told even when there is nowhere to put the address.
+  if (!task.mm.writeU32(lengthAt, address.length)) return -EFAULT;
+  return n === 0 || task.mm.write(at, address, 0, n) ? 0 : -EFAULT;
 };

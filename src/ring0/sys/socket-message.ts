@@ -204,7 +204,7 @@ const stopped = (r: Result, count: number, end: number | null): Result => {
 
 export const sendmmsg = syscall(
   'sendmmsg',
-  [fd('sockfd'), mmsghdrs('msgvec', 'vlen', 'in'), uint('vlen'), flags('flags', MESSAGE_FLAGS)],
+  [fd('sockfd'), mmsghdrs('msgvec', 'vlen', false), uint('vlen'), flags('flags', MESSAGE_FLAGS)],
   { returns: 'int', family: 'network', support: 'partial', note: 'no MSG_OOB' },
   (task, n, at, many, how) => {
     const open = socketAt(task, n);
@@ -227,7 +227,7 @@ export const recvmmsg = syscall(
   'recvmmsg',
   [
     fd('sockfd'),
-    mmsghdrs('msgvec', 'vlen', 'out'),
+    mmsghdrs('msgvec', 'vlen', true),
     uint('vlen'),
     flags('flags', MESSAGE_FLAGS),
     timeInOut('timeout', 'timespec'),

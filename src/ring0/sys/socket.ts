@@ -22,7 +22,6 @@ import {
   SOCK_MAX,
   SOCK_NONBLOCK,
   SOCK_TYPE_MASK,
-  SOCKET_TYPE,
 } from '../../abi/socket.ts';
 import {
   choice,
@@ -33,6 +32,8 @@ import {
   int,
   sockaddrIn,
   sockaddrOut,
+  socketProtocol,
+  socketType,
   socklenInOut,
 } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
@@ -83,7 +84,7 @@ const NOTE = 'AF_UNIX only: other families answer EAFNOSUPPORT';
 
 export const socket = syscall(
   'socket',
-  [choice('domain', AF, 'AF_???'), flags('type', SOCKET_TYPE), int('protocol')],
+  [choice('domain', AF, 'AF_???'), socketType('type'), socketProtocol('protocol', 'domain')],
   { returns: 'fd', family: 'network', support: 'partial', note: NOTE },
   (task, family, type, protocol) => {
     if (type & ~(SOCK_TYPE_MASK | OPTIONS)) return -EINVAL;
@@ -94,7 +95,7 @@ export const socket = syscall(
 
 export const socketpair = syscall(
   'socketpair',
-  [choice('domain', AF, 'AF_???'), flags('type', SOCKET_TYPE), int('protocol'), fdPairOut('sv')],
+  [choice('domain', AF, 'AF_???'), socketType('type'), socketProtocol('protocol', 'domain'), fdPairOut('sv')],
   { returns: 'int', family: 'network', support: 'partial', note: NOTE },
   (task, family, type, protocol, fds) => {
     if (type & ~(SOCK_TYPE_MASK | OPTIONS)) return -EINVAL;
@@ -226,7 +227,7 @@ export const getsockopt = syscall(
   'getsockopt',
   [
     fd('sockfd'),
-    choice('level', LEVELS, 'SOL_???'),
+    choice('level', LEVELS, 'SOL_??'),
     choice('optname', SO, 'SO_???'),
     commandArg('optval'),
     socklenInOut('optlen'),
@@ -239,7 +240,7 @@ export const setsockopt = syscall(
   'setsockopt',
   [
     fd('sockfd'),
-    choice('level', LEVELS, 'SOL_???'),
+    choice('level', LEVELS, 'SOL_??'),
     choice('optname', SO, 'SO_???'),
     commandArg('optval'),
     int('optlen'),
