@@ -101,8 +101,11 @@ export interface CodeCache {
   stumbled(): void;
   /** A program is going to run. */
   expect(program: string): void;
-  /** One op for the instruction at rip that leaves no trace in the caches; 0 when an exception is pending. */
-  singleStep(): number;
+  /**
+   * One op for the instruction at rip that leaves no trace in the caches, by a careful handler if that is asked for; 0
+   * when an exception is pending.
+   */
+  singleStep(careful: boolean): number;
   /** What has been read, translated, of that kept from earlier runs, thrown away, and left because of how memory lies, so far. */
   readonly stats: { blocks: number; regions: number; kept: number; invalidations: number; stumbles: number };
   readonly reader: CodeReader;
@@ -660,7 +663,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     expect(program) {
       for (const ip of env.translator?.fetch(program) ?? []) hint(ip, HINT.kept);
     },
-    singleStep() {
+    singleStep(careful) {
       const ip = rip();
       let i = decodeAt(ip);
       while (i === 'page') {
@@ -674,6 +677,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       }
       handlers.ensure([i]);
       writeBody(stepOp, [i]);
+      if (careful) u32[stepOp >>> 2] = handlers.careful(i);
       writePseudo(stepOp + OP_BYTES, PSEUDO.leave, ip, i.next);
       return stepOp;
     },

@@ -103,7 +103,10 @@ export interface Cpu {
    * bounds the number of blocks entered, roughly.
    */
   run(budget: number): number;
-  /** The pending exception after STATUS.fault; addresses of the kernel's half are negative. */
-  readonly exception: { vector: number; errorCode: number; address: number };
+  /**
+   * The pending exception after STATUS.fault; addresses of the kernel's half are negative. `stepped`: it is the #DB that
+   * follows an instruction because TF was set.
+   */
+  readonly exception: { vector: number; errorCode: number; address: number; stepped: boolean };
   /** The system call arguments as numbers: rdi, rsi, rdx, r10, r8, r9 (unsigned). */
 }

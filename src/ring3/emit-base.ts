@@ -149,7 +149,9 @@ export abstract class EmitBase implements Emit {
   abstract branch(cond: Val, target: Operand): void;
   abstract call(target: Operand | Val): void;
   abstract return(target: Val): void;
+  readonly alone: boolean = false;
   abstract syscall(): void;
+  abstract resync(target?: Val): void;
 
   // Statements
   let(v: Val): Val {
@@ -513,8 +515,12 @@ export abstract class EmitBase implements Emit {
     this.code.if(status, () => this.exitPending());
     this.reload();
   }
-  resync(): void {
-    this.exitWith(STATUS.resync, 'next');
+  canonical(target: Val): void {
+    const { code } = this;
+    code.if(i64.ne(i64.shrU(target, i64.const(47)), i64.const(0)), () => {
+      const extended = i64.shrS(i64.shl(target, i64.const(16)), i64.const(16));
+      code.if(i64.ne(extended, target), () => this.raise(VECTOR.GP));
+    });
   }
 }
 

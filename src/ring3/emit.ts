@@ -46,6 +46,8 @@ export interface Emit {
    * tracked.
    */
   readonly exactFp: boolean;
+  /** True when the instruction is done by itself, and no more of it than one round if it has a REP prefix. */
+  readonly alone: boolean;
 
   // Statements
   /** Evaluates now, into a temporary of this instruction. */
@@ -155,8 +157,13 @@ export interface Emit {
    * The helper may change any register, flag or field.
    */
   helper(name: string, arg?: Val | number, address?: Val): void;
-  /** After writing something generated code depends on (MXCSR control): leave the region, go on at the next instruction. */
-  resync(): void;
+  /** Raises #GP when a branch may not go to an address because that is not canonical. */
+  canonical(target: Val): void;
+  /**
+   * After writing something generated code depends on (control bits of MXCSR, TF and AC): leave the region, go on at
+   * the next instruction or at an address.
+   */
+  resync(target?: Val): void;
 }
 
 /** The meaning of one instruction. */

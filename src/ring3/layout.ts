@@ -132,7 +132,7 @@ export const STATUS = {
   /** An exception is pending in vector, errorCode and cr2; rip is at the instruction (or after it, for traps). */ fault: 2,
   /** The budget ran out; rip is where to go on. */ budget: 3,
   /** The gate asked to stop: the task blocked, exited, or was switched. */ gate: 4,
-  /** MXCSR was loaded; rip is where to go on. */ resync: 6,
+  /** MXCSR, TF or AC was loaded; rip is where to go on. */ resync: 6,
   /** A store hit a page with translated code; rip is at the storing instruction, nothing has been done yet. */ smc: 5,
   /** Translated code cannot do the instruction at rip as memory lies; nothing of it has been done. */ step: 7,
 } as const;

@@ -13,6 +13,7 @@ import { buildCoreModule, createHandlers } from './interp/handlers.ts';
 import { ARITH_FLAGS, CONTEXT_BYTES, CPU, FLAG, GPR, OFF, PAGE, STATUS, VECTOR } from './layout.ts';
 import { createFrames } from './mmu/frames.ts';
 import { createPageTable, forgetStack, type MmuTable } from './mmu/page-table.ts';
+import { SREG } from './semantics/segment.ts';
 import { throughStack } from './stack-segment.ts';
 import { createTranslator, type Translator } from './translate/translator.ts';
 
@@ -329,15 +330,52 @@ export const createCpu = (options: CpuOptions): Cpu => {
   };
 
   /** Does the instruction at rip by itself. */
-  const alone = (): number => {
-    const op = cache.singleStep();
+  const alone = (careful = false): number => {
+    const op = cache.singleStep(careful);
     return op === 0 ? STATUS.fault : core.runOp(op);
   };
   /** After a store into code: forget it, and do the storing instruction by itself. */
-  const selfModified = (): number => {
+  const selfModified = (careful = false): number => {
     const e = need().get(Math.floor(word64(OFF.cr2) / PAGE));
     if (e !== 0) mem.willWrite(Math.floor(e / 8));
-    return alone();
+    return alone(careful);
+  };
+
+  /** TF or AC is set: each instruction is done by itself. */
+  const watchful = (): boolean => ((i32[at(OFF.rflagsRest)] as number) & (FLAG.TF | FLAG.AC)) !== 0;
+  const traced = (): boolean => ((i32[at(OFF.rflagsRest)] as number) & FLAG.TF) !== 0;
+  /** The instruction at rip loads SS: what traps after it does so after the next one (SDM volume 3, 6.8.3). */
+  const loadsStackSegment = (): boolean => {
+    const insn = cache.reader.insn(word64(OFF.rip));
+    const to = insn?.operands[0];
+    return insn?.row.semantics === 'movsreg' && to?.kind === 'sreg' && to.reg === SREG.ss;
+  };
+  const once = (): number => {
+    const s = alone(true);
+    return s === STATUS.smc ? selfModified(true) : s;
+  };
+  /** The pending #DB is a single step. */
+  let stepped = false;
+  /** Does an instruction while TF or AC is set, and traps if TF was set before it. */
+  const carefully = (): number => {
+    const traps = traced();
+    const inhibits = traps && loadsStackSegment();
+    let s = once();
+    if (inhibits && s === STATUS.unwind) s = once();
+    // One round of a REP instruction ends so; it is not done yet.
+    const round = s === STATUS.budget;
+    if (s === STATUS.resync && chooseFp()) current?.flushJumps();
+    if (s !== STATUS.unwind && s !== STATUS.resync && !round) return s;
+    if (traps) {
+      raise(VECTOR.DB);
+      stepped = true;
+      // RF keeps breakpoints from hitting the same instruction twice.
+      if (round) i32[at(OFF.rflagsRest)] = (i32[at(OFF.rflagsRest)] as number) | FLAG.RF;
+      return STATUS.fault;
+    }
+    const left = (i32[at(OFF.budget)] as number) - 1;
+    i32[at(OFF.budget)] = left;
+    return left < 0 ? STATUS.budget : STATUS.next;
   };
 
   /** The part of the CPU block that belongs to a task. */
@@ -419,6 +457,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
         vector: i32[at(OFF.vector)] as number,
         errorCode: i32[at(OFF.errorCode)] as number,
         address: (i32[at(OFF.cr2) + 1] as number) * TWO32 + (u32[at(OFF.cr2)] as number),
+        stepped,
       };
     },
     run(budget) {
@@ -432,7 +471,8 @@ export const createCpu = (options: CpuOptions): Cpu => {
         current?.flushJumps();
       }
       for (;;) {
-        let s = core.run();
+        stepped = false;
+        let s = watchful() ? carefully() : core.run();
         if (s === STATUS.smc) s = selfModified();
         if (s === STATUS.step) {
           cache.stumbled();

@@ -23,8 +23,13 @@ export const exceptionSignal = (cpu: Cpu, vector: number): SigInfo => {
     case VECTOR.DE:
       return { signo: SIG.SIGFPE, errno: 0, code: FPE.FPE_INTDIV, addr };
     case VECTOR.DB:
-      // INT1: there is no single step, which would be TRAP_TRACE.
-      return { signo: SIG.SIGTRAP, errno: 0, code: TRAP.TRAP_BRKPT, addr };
+      // INT1, or TF was set.
+      return {
+        signo: SIG.SIGTRAP,
+        errno: 0,
+        code: cpu.exception.stepped ? TRAP.TRAP_TRACE : TRAP.TRAP_BRKPT,
+        addr,
+      };
     case VECTOR.BP:
       return { signo: SIG.SIGTRAP, errno: 0, code: SI.SI_KERNEL };
     case VECTOR.UD:

@@ -19,6 +19,7 @@ import { Code } from '../wasm/code.ts';
 import { callFn, i32, loadAt, type Val } from '../wasm/ir.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import { defineBlockMaker } from './block-maker.ts';
+import { CarefulEmit } from './careful-emit.ts';
 import { follow, InterpEmit, type Tail } from './interp-emit.ts';
 import { OP, OP_BYTES } from './op.ts';
 import {
@@ -92,10 +93,11 @@ const handlerBody = (
   tail: Tail,
   semantics: SemanticsTable,
   helperNumber: (name: string) => number,
+  Emitter = InterpEmit,
 ): Code | null => {
   const meaning = semantics[insn.row.semantics];
   if (!meaning) return null;
-  const emit = new InterpEmit(insn, core, tail, EXACT_FP, helperNumber);
+  const emit = new Emitter(insn, core, tail, EXACT_FP, helperNumber);
   meaning(emit, insn);
   return emit.finish();
 };
@@ -132,6 +134,8 @@ export const buildCoreModule = (
 export interface Handlers {
   /** Table index of the handler of an instruction; PSEUDO.undefined when its meaning is missing. */
   readonly index: (insn: Insn) => number;
+  /** Table index of the handler that does an instruction by itself, built when it is first asked for; see careful-emit.ts. */
+  readonly careful: (insn: Insn) => number;
   /** Builds the handlers of those instructions that have none yet, in one module. */
   readonly ensure: (insns: readonly Insn[]) => void;
   /**
@@ -184,6 +188,37 @@ export const createHandlers = (
   for (const name of Object.keys(CORE_SIGNATURES)) {
     imports[name] = core[name as keyof typeof CORE_SIGNATURES] as WebAssembly.ExportValue;
   }
+  /** Builds handlers in one module and enters them in a map; those without semantics go to PSEUDO.undefined. */
+  const build = (
+    insns: Iterable<Insn>,
+    enter: (form: number, place: number) => void,
+    Emitter = InterpEmit,
+  ): void => {
+    const mb = new ModuleBuilder();
+    const fns = importCore(mb, 'handlers');
+    const tail: Tail = (code, op) => code.returnCall(fns.next, [op]);
+    const made: number[] = [];
+    for (const insn of insns) {
+      const body = handlerBody(insn, fns, tail, semantics, helperNumber, Emitter);
+      if (!body) {
+        enter(insn.form, PSEUDO.undefined);
+        continue;
+      }
+      mb.export(`${made.length}`, mb.func(['i32'], ['i32'], body));
+      made.push(insn.form);
+    }
+    if (made.length === 0) return;
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(mb.finish() as BufferSource), {
+      k: imports,
+    });
+    made.forEach((form, i) => {
+      const place = slot();
+      table.set(place, instance.exports[`${i}`]);
+      enter(form, place);
+    });
+  };
+  /** Places of handlers that do an instruction by itself, by form. */
+  const careful = new Map<number, number>();
   const { predecode } = core as unknown as { readonly predecode: Predecode };
   return {
     index: (insn) => placeOf(insn.form) || PSEUDO.undefined,
@@ -194,32 +229,16 @@ export const createHandlers = (
       table.set(place, null);
       unused.push(place);
     },
+    careful(insn) {
+      const known = careful.get(insn.form);
+      if (known !== undefined) return known;
+      build([insn], (form, place) => careful.set(form, place), CarefulEmit);
+      return careful.get(insn.form) ?? PSEUDO.undefined;
+    },
     ensure(insns) {
       const missing = new Map<number, Insn>();
       for (const i of insns) if (placeOf(i.form) === 0) missing.set(i.form, i);
-      if (missing.size === 0) return;
-      const mb = new ModuleBuilder();
-      const fns = importCore(mb, 'handlers');
-      const tail: Tail = (code, op) => code.returnCall(fns.next, [op]);
-      const made: number[] = [];
-      for (const [key, insn] of missing) {
-        const body = handlerBody(insn, fns, tail, semantics, helperNumber);
-        if (!body) {
-          setPlace(key, PSEUDO.undefined);
-          continue;
-        }
-        mb.export(`${made.length}`, mb.func(['i32'], ['i32'], body));
-        made.push(key);
-      }
-      if (made.length === 0) return;
-      const instance = new WebAssembly.Instance(new WebAssembly.Module(mb.finish() as BufferSource), {
-        k: imports,
-      });
-      made.forEach((key, i) => {
-        const place = slot();
-        table.set(place, instance.exports[`${i}`]);
-        setPlace(key, place);
-      });
+      if (missing.size > 0) build(missing.values(), setPlace);
     },
   };
 };

@@ -198,15 +198,15 @@ export class InterpEmit extends EmitBase {
     return holds;
   }
 
-  #setRip(v: Val): void {
+  protected setRip(v: Val): void {
     cpu.set64(this.code, OFF.rip, v);
   }
   protected exitPending(): void {
-    this.#setRip(this.#i64(OP.ip));
+    this.setRip(this.#i64(OP.ip));
     this.code.return(cpu.i32(OFF.status));
   }
   protected exitWith(status: number, rip: 'this' | 'next'): void {
-    this.#setRip(rip === 'this' ? this.#i64(OP.ip) : this.next());
+    this.setRip(rip === 'this' ? this.#i64(OP.ip) : this.next());
     this.code.return(i32.const(status));
   }
   protected spill(): void {}
@@ -214,24 +214,32 @@ export class InterpEmit extends EmitBase {
   #follow(link: typeof OP.link | typeof OP.fall, target: Val): void {
     follow(this.code, this.#core, this.#tail, this.#op, link, target);
   }
+  /** Address that an operand or a value names. */
+  protected target(target: Operand | Val): Val {
+    return isOperand(target) ? this.#i64(OP.imm) : target;
+  }
   jump(target: Operand | Val): void {
-    if (isOperand(target)) this.#follow(OP.link, this.#i64(OP.imm));
+    if (isOperand(target)) this.#follow(OP.link, this.target(target));
     else this.code.returnCall(this.#core.jump, [target, i32.const(0)]);
   }
-  branch(cond: Val, _target: Operand): void {
-    this.code.if(cond, () => this.#follow(OP.link, this.#i64(OP.imm)));
+  branch(cond: Val, target: Operand): void {
+    this.code.if(cond, () => this.#follow(OP.link, this.target(target)));
     this.#follow(OP.fall, this.next());
   }
   call(target: Operand | Val): void {
     this.jump(target);
   }
+  resync(target: Val = this.next()): void {
+    this.setRip(target);
+    this.code.return(i32.const(STATUS.resync));
+  }
   return(target: Val): void {
     // Not a tail call: translated callers wait for this address in `enter`.
-    this.#setRip(target);
+    this.setRip(target);
     this.code.return(i32.const(STATUS.next));
   }
   syscall(): void {
-    this.#setRip(this.next());
+    this.setRip(this.next());
     const status = this.let(callFn('i32', this.core.gate, [i32.const(0), i32.const(0)]));
     this.code.if(status, () => this.code.return(status));
     this.code.returnCall(this.#core.dispatch, [i32.const(0)]);

@@ -61,11 +61,15 @@ const pushf: Semantics = (e, i) => {
 /** What user code may change by POPF: not IF (IOPL is 0), and VM and RF are cleared anyway. */
 const POPF_MASK = 0x8d5 | FLAG.TF | FLAG.DF | FLAG.NT | FLAG.AC | FLAG.ID;
 
+/** Whether TF or AC asks for each instruction to be done by itself. */
+const watchful = (e: Emit): Val => i32.and(e.field('rflagsRest'), i32.const(FLAG.TF | FLAG.AC));
+
 const popf: Semantics = (e, i) => {
   const w = stackWidth(i);
   const v = e.let(low32(e.load(w, sp(e))));
   e.setGpr(GPR.rsp, 64, i64.add(sp(e), i64.const(w / 8)));
   e.setRflags(v, w === 64 ? POPF_MASK : POPF_MASK & 0xffff);
+  e.if(watchful(e), () => e.resync());
 };
 
 const lahf: Semantics = (e) =>
@@ -112,12 +116,14 @@ const call: Semantics = (e, i) => {
     return;
   }
   const target = e.let(e.read(o));
+  e.canonical(target);
   pushValue(e, 64, e.next());
   e.call(target);
 };
 
 const ret: Semantics = (e, i) => {
   const target = e.let(e.load(64, sp(e)));
+  e.canonical(target);
   const o = i.operands[0];
   const up = i64.add(sp(e), i64.const(8));
   e.setGpr(GPR.rsp, 64, o ? i64.add(up, i64.and(wide(e.read(o)), i64.const(0xffff))) : up);
@@ -126,7 +132,13 @@ const ret: Semantics = (e, i) => {
 
 const jmp: Semantics = (e, i) => {
   const o = operand(i, 0);
-  e.jump(o.kind === 'rel' ? o : e.let(e.read(o)));
+  if (o.kind === 'rel') {
+    e.jump(o);
+    return;
+  }
+  const target = e.let(e.read(o));
+  e.canonical(target);
+  e.jump(target);
 };
 
 const jcc: Semantics = (e, i) => e.branch(e.condition(i.row.cc), operand(i, 0));
@@ -166,7 +178,9 @@ const far =
       e.scratch(TARGET_SLOT, e.next());
       e.helper(helper, bytes, e.address(o));
     } else e.helper(helper, o ? i32.or(i32.shl(low32(e.read(o)), i32.const(8)), i32.const(bytes)) : bytes);
-    e.jump(e.let(loadAt('i64', 0x29, i32.const(0), CPU + OFF.scratch + 16 * TARGET_SLOT)));
+    const target = e.let(loadAt('i64', 0x29, i32.const(0), CPU + OFF.scratch + 16 * TARGET_SLOT));
+    if (helper === 'iret') e.if(watchful(e), () => e.resync(target));
+    e.jump(target);
   };
 
 export const controlSemantics: SemanticsTable = {

@@ -2,7 +2,7 @@
 // fault rcx, rsi and rdi say how far it got, so that the instruction can be restarted (Intel SDM volume 2, REP).
 
 import type { CpuState, Helper, HelperTable } from '../helpers.ts';
-import { ARITH_FLAGS, CPU, FLAG, GPR, OFF, PAGE, STATUS } from '../layout.ts';
+import { ARITH_FLAGS, CPU, FLAG, GPR, OFF, PAGE, STATUS, VECTOR } from '../layout.ts';
 
 const slot = (reg: number): number => (CPU + OFF.gpr) / 8 + reg;
 const half = (cpu: CpuState, reg: number, part: 0 | 1): number => cpu.u32[slot(reg) * 2 + part] ?? 0;
@@ -19,6 +19,9 @@ const addTo = (cpu: CpuState, reg: number, by: number, a32: boolean): void => {
   cpu.u32[at + 1] = a32 ? 0 : (cpu.u32[at + 1] as number) + high + (sum >= 0x100000000 ? 1 : 0);
 };
 
+/** So many elements are done at once: a count of 2^40 must not keep other tasks and the host waiting. */
+const MOST = 1 << 20;
+
 /** One REP instruction on its way. */
 interface Run {
   readonly cpu: CpuState;
@@ -28,6 +31,10 @@ interface Run {
   readonly repne: boolean;
   /** 1 or -1. */
   readonly df: number;
+  /** So many elements are done before others have their turn. */
+  readonly most: number;
+  /** AC is set. */
+  readonly strict: boolean;
   /** Segment base of the source. */
   readonly base: number;
   /** Address of the next source and destination element. */
@@ -40,12 +47,15 @@ interface Run {
 const begin = (cpu: CpuState, arg: number): Run => {
   const a32 = (arg & 4) !== 0;
   const src = cpu.address();
+  const rest = cpu.i32[(CPU + OFF.rflagsRest) / 4] as number;
   return {
     cpu,
     size: 1 << (arg & 3),
     a32,
     repne: (arg & 8) !== 0,
     df: cpu.i32[(CPU + OFF.df) / 4] ?? 1,
+    most: (rest & (FLAG.TF | FLAG.AC)) !== 0 ? 1 : MOST,
+    strict: (rest & FLAG.AC) !== 0,
     base: a32 ? src - value(cpu, GPR.rsi, true) : 0,
     src,
     dst: value(cpu, GPR.rdi, a32),
@@ -79,14 +89,15 @@ const end = (r: Run, failed: 0 | 1, moves: 'both' | 'src' | 'dst'): number => {
   return failed;
 };
 
-/** So many elements are done at once: a count of 2^40 must not keep other tasks and the host waiting. */
-const MOST = 1 << 20;
-
 /** Gives way to others; the instruction, restarted, goes on with what is left. */
 const giveWay = (r: Run, moves: 'both' | 'src' | 'dst'): number => {
   r.cpu.i32[(CPU + OFF.status) / 4] = STATUS.budget;
   return end(r, 1, moves);
 };
+
+/** Raises #AC for an element that is not where it has to be. */
+const unaligned = (r: Run, ...addresses: number[]): boolean =>
+  r.strict && addresses.some((a) => a % r.size !== 0) && r.cpu.raise(VECTOR.AC) !== 0;
 
 /** Elements from `address` on, in the direction of DF, before a page or 32-bit addresses end; 0 when the first straddles. */
 const inPage = (r: Run, address: number, base = 0): number => {
@@ -127,8 +138,9 @@ const movs: Helper = (cpu, arg) => {
   const { size } = r;
   if (r.a32) cutPointers(cpu, GPR.rsi, GPR.rdi);
   while (r.left > 0) {
-    if (r.done >= MOST) return giveWay(r, 'both');
-    const n = Math.min(inPage(r, r.src, r.base), inPage(r, r.dst), r.left);
+    if (r.done >= r.most) return giveWay(r, 'both');
+    if (unaligned(r, r.src, r.dst)) return end(r, 1, 'both');
+    const n = Math.min(inPage(r, r.src, r.base), inPage(r, r.dst), r.left, r.most);
     if (n === 0) {
       const bytes = cpu.load(r.src, size);
       if (!bytes || !cpu.store(r.dst, bytes.slice(0, size))) return end(r, 1, 'both');
@@ -158,8 +170,9 @@ const stos: Helper = (cpu, arg) => {
   for (let k = 1; k < size; k++) uniform &&= bytes[k] === first;
   if (r.a32) cutPointers(cpu, GPR.rdi);
   while (r.left > 0) {
-    if (r.done >= MOST) return giveWay(r, 'dst');
-    const n = Math.min(inPage(r, r.dst), r.left);
+    if (r.done >= r.most) return giveWay(r, 'dst');
+    if (unaligned(r, r.dst)) return end(r, 1, 'dst');
+    const n = Math.min(inPage(r, r.dst), r.left, r.most);
     if (n === 0) {
       if (!cpu.store(r.dst, bytes.slice())) return end(r, 1, 'dst');
       step(r, 1);
@@ -191,8 +204,9 @@ const lods: Helper = (cpu, arg) => {
   const r = begin(cpu, arg);
   const rax = CPU + OFF.gpr + GPR.rax * 8;
   while (r.left > 0) {
-    if (r.done >= MOST) return giveWay(r, 'src');
-    const n = Math.min(inPage(r, r.src, r.base), r.left);
+    if (r.done >= r.most) return giveWay(r, 'src');
+    if (unaligned(r, r.src)) return end(r, 1, 'src');
+    const n = Math.min(inPage(r, r.src, r.base), r.left, r.most);
     const at = n === 0 ? gather(cpu, r.src, r.size, 0) : cpu.span(r.src, false);
     if (at === 0) return end(r, 1, 'src');
     // Only the last element of a run stays.
@@ -285,8 +299,9 @@ const cmps: Helper = (cpu, arg) => {
   const r = begin(cpu, arg);
   const { size, df } = r;
   while (r.left > 0) {
-    if (r.done >= MOST) return giveWay(r, 'both');
-    const n = Math.min(inPage(r, r.src, r.base), inPage(r, r.dst), r.left);
+    if (r.done >= r.most) return giveWay(r, 'both');
+    if (unaligned(r, r.src, r.dst)) return end(r, 1, 'both');
+    const n = Math.min(inPage(r, r.src, r.base), inPage(r, r.dst), r.left, r.most);
     // The destination first: it decides which of two faults is taken.
     let y = n === 0 ? gather(cpu, r.dst, size, 1) : cpu.span(r.dst, false);
     if (y === 0) return end(r, 1, 'both');
@@ -307,8 +322,9 @@ const scas: Helper = (cpu, arg) => {
   const { size, df } = r;
   const rax = CPU + OFF.gpr + GPR.rax * 8;
   while (r.left > 0) {
-    if (r.done >= MOST) return giveWay(r, 'dst');
-    const n = Math.min(inPage(r, r.dst), r.left);
+    if (r.done >= r.most) return giveWay(r, 'dst');
+    if (unaligned(r, r.dst)) return end(r, 1, 'dst');
+    const n = Math.min(inPage(r, r.dst), r.left, r.most);
     const at = n === 0 ? gather(cpu, r.dst, size, 1) : cpu.span(r.dst, false);
     if (at === 0) return end(r, 1, 'dst');
     let found: { count: number; ended: boolean };

@@ -43,8 +43,8 @@ const FEW = 64;
 const repeated = (name: string, once: Semantics): Semantics => {
   const bulk = string(name, once);
   return (e, i) => {
-    // 32-bit addresses have quirks that the helper knows.
-    if (i.rep === 'none' || i.addressWidth === 32) {
+    // 32-bit addresses have quirks that the helper knows, and it can do one round.
+    if (i.rep === 'none' || i.addressWidth === 32 || e.alone) {
       bulk(e, i);
       return;
     }

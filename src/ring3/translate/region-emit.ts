@@ -695,6 +695,9 @@ class RegionEmit extends EmitBase {
   return(target: Val): void {
     this.#returnTo(target, STATUS.next);
   }
+  resync(target: Val = this.next()): void {
+    this.#returnTo(target, STATUS.resync);
+  }
   #calledAddress(target: Operand | Val): Val | null {
     if (!isOperand(target)) return target;
     return target.kind === 'rel' ? i64.const(target.target) : null;
