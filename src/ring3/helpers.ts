@@ -18,6 +18,8 @@ export interface CpuState {
   load(address: number, n: number): Uint8Array | null;
   /** Writes guest memory, all or nothing; false after a fault was raised. */
   store(address: number, bytes: Uint8Array): boolean;
+  /** Whether AC is set and an address that may be accessed is not a multiple of n, a power of two; it has raised #AC then. */
+  misplaced(address: number, n: number): boolean;
   /**
    * Physical address of the byte at `address` for reading or writing, and how many bytes are contiguous
    * there (in `run`); 0 after a fault was raised. For bulk work such as REP MOVS.

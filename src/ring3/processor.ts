@@ -305,6 +305,16 @@ export const createCpu = (options: CpuOptions): Cpu => {
       }
       return true;
     },
+    misplaced(address, n) {
+      if (((i32[at(OFF.rflagsRest)] as number) & FLAG.AC) === 0) return false;
+      // Of numbers that are rounded the low bits are gone; an address that is not canonical is refused for that.
+      const low =
+        address < 2 ** 53
+          ? address % n
+          : (u32[at(ADDRESSES.find((off) => word64(off) === address) ?? OFF.zero)] as number) % n;
+      const canonical = address < 2 ** 47 || address >= 2 ** 64 - 2 ** 47;
+      return canonical && low !== 0 && raise(VECTOR.AC) !== 0;
+    },
     span(address, write) {
       const p = physical(address, write ? 1 : 0);
       if (p === 0) return 0;

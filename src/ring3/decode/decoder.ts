@@ -200,6 +200,22 @@ const general = (slot: number, width: number, reg: number, rex: number): Operand
     ? highOperand(slot, reg - 4)
     : registerOperand(KIND.reg, slot, width, reg);
 
+/** Opcodes after 0F that mean nothing and end there. */
+const NO_MODRM = new Set([0x04, 0x0a, 0x0c, 0x0e, 0x0f, 0x24, 0x25, 0x26, 0x27, 0x36, 0x37, 0xaa]);
+/**
+ * A row, or group, of instructions as long as what is none with this opcode; -1: it ends with the opcode. All bytes
+ * are fetched before #UD is raised, so that a page fault or #GP for more than 15 bytes comes first (seen on the processor).
+ */
+const rowLike = (key: number): number => {
+  for (let column = 0; column < 8; column++) {
+    const id = TOP[(key << 3) | column] as number;
+    if (id !== -1) return id;
+  }
+  // ADD Eb,Ib; PUSH Ib; IMUL Gv,Ev; PALIGNR.
+  const like = key === 0x82 ? 0x80 : key === 0xd4 ? 0x6a : key < 0x100 ? -1 : key < 0x300 ? 0x1af : 0x30f;
+  return like < 0 || (key < 0x200 && NO_MODRM.has(key - 0x100)) ? -1 : (TOP[like << 3] as number);
+};
+
 /**
  * Decodes the instruction at `bytes[at]`, whose address is `ip`; `available` bytes may be read. Ends with a
  * DecodeError when they are no instruction (`undefined`: raise #UD, `too-long`: #GP) or too few (`short`).
@@ -252,6 +268,8 @@ export const decode = (bytes: Uint8Array, at: number, ip: number, available: num
   let id = TOP[(key << 3) | (column << 1) | rexW] as number;
   // F3 makes it PAUSE whatever REX.B says.
   if (key === 0x90 && (rex & 1) !== 0 && repeat !== COLUMN.F3) id = XCHG_R8;
+  let valid = id !== -1;
+  if (!valid) id = rowLike(key);
   if (id === -1) return UNDEFINED;
 
   let modrm = 0xc0;
@@ -264,8 +282,12 @@ export const decode = (bytes: Uint8Array, at: number, ip: number, available: num
     p++;
     const register = modrm >= 0xc0;
     if (id < 0) {
-      id = GROUPS[(-2 - id) * GROUP + ((modrm & 0x3f) | (register ? 64 : 0))] as number;
-      if (id < 0) return UNDEFINED;
+      const group = (-2 - id) * GROUP;
+      id = GROUPS[group + ((modrm & 0x3f) | (register ? 64 : 0))] as number;
+      if (id < 0) {
+        valid = false;
+        id = GROUPS.subarray(group, group + GROUP).find((row) => row >= 0) as number;
+      }
     }
     if (!register && ((rowFlags[id] as number) & F.register) === 0) {
       memory = 8;
@@ -280,7 +302,7 @@ export const decode = (bytes: Uint8Array, at: number, ip: number, available: num
   }
 
   const flags = rowFlags[id] as number;
-  if (lock && ((flags & F.lockable) === 0 || memory === 0)) return UNDEFINED;
+  if (lock && ((flags & F.lockable) === 0 || memory === 0)) valid = false;
   const size = sizes[((sizeRule[id] as number) << 2) | (rexW << 1) | size66] as number;
   let immAt = at + p + tail;
   let length = p + tail + (immediates[id * 3 + size] as number);
@@ -289,6 +311,7 @@ export const decode = (bytes: Uint8Array, at: number, ip: number, available: num
     memory = 8;
   }
   if (length > limit) return length > MAX_LENGTH ? TOO_LONG : SHORT;
+  if (!valid) return UNDEFINED;
   const next = ip + length;
 
   const operands: Operand[] = [];

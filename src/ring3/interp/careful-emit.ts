@@ -1,29 +1,29 @@
 // `Emit` for handlers that do one instruction by itself, which is how code runs while TF or AC is set: they never go on
 // to another op, do one round of a REP instruction, and check alignment (Intel SDM volume 3, sections 7.15 and 18.3.1.4).
 
-import type { Insn, Operand } from '../decode/insn.ts';
+import type { Operand } from '../decode/insn.ts';
 import { cpu } from '../emit-base.ts';
 import { FLAG, OFF, STATUS, VECTOR } from '../layout.ts';
-import { callFn, i32, type Val, type WasmType } from '../wasm/ir.ts';
+import { callFn, i32, i64, type Val, type WasmType } from '../wasm/ir.ts';
 import { InterpEmit } from './interp-emit.ts';
-
-/** Bytes to a multiple of which a memory operand that a helper accesses has to be aligned (SDM volume 3, table 7-7). */
-const alignmentOf = (insn: Insn): number => {
-  const o = insn.operands.find((p: Operand) => p.kind === 'mem');
-  if (!o) return 1;
-  if (o.width === 80) return 8;
-  return o.width > 0 && o.width <= 64 ? o.width >> 3 : insn.width === 16 ? 2 : 4;
-};
 
 export class CarefulEmit extends InterpEmit {
   override readonly alone = true;
 
-  /** Raises #AC when AC is set and the address not a multiple of `bytes`. */
+  /**
+   * Raises #AC when AC is set and the address not a multiple of `bytes`. Not so for vectors, whose instructions say
+   * themselves what has to be aligned; and that an address is not canonical comes first (seen on the processor).
+   */
   #check(bytes: number, at: Val): void {
-    if (bytes === 1) return;
+    if (bytes !== 2 && bytes !== 4 && bytes !== 8) return;
     const { code } = this;
+    const canonical = (a: Val): Val => i64.eq(i64.shrS(i64.shl(a, i64.const(16)), i64.const(16)), a);
+    const misplaced = i32.and(i32.wrap(at), i32.const(bytes - 1));
     code.if(i32.and(cpu.i32(OFF.rflagsRest), i32.const(FLAG.AC)), () =>
-      code.if(i32.and(i32.wrap(at), i32.const(bytes - 1)), () => this.raise(VECTOR.AC)),
+      code.if(misplaced, () => {
+        const last = code.let(i64.add(at, i64.const(bytes - 1)));
+        code.if(i32.and(canonical(at), canonical(last)), () => this.raise(VECTOR.AC));
+      }),
     );
   }
   protected override guestLoad(t: WasmType, op: number, bytes: number, address: Val, forWrite: boolean): Val {
@@ -42,10 +42,10 @@ export class CarefulEmit extends InterpEmit {
     this.#check(bytes, at);
     super.guestStore(op, bytes, at, v, slow);
   }
-  override helper(name: string, arg?: Val | number, address?: Val): void {
-    const at = address && this.let(address);
-    if (at && this.insn.rep === 'none') this.#check(alignmentOf(this.insn), at);
-    super.helper(name, arg, at);
+  override probeWrite(bytes: number, address: Val): void {
+    const at = this.let(address);
+    this.#check(bytes, at);
+    super.probeWrite(bytes, at);
   }
 
   #leave(target: Val): void {

@@ -11,10 +11,11 @@ import { CODE_SELECTOR, DATA_SELECTOR, loadSelector, segmentBase, selectorOf } f
 
 const sp = (e: Emit): Val => e.gpr(GPR.rsp, 64);
 
-/** Pushes a bound value: the store first, because it may fault. */
-const pushValue = (e: Emit, w: Width, v: Val): void => {
+/** Pushes a bound value: the store first, because it may fault, and so may what the caller does then. */
+const pushValue = (e: Emit, w: Width, v: Val, then?: () => void): void => {
   const top = e.let(i64.sub(sp(e), i64.const(w / 8)));
   e.store(w, top, v);
+  then?.();
   e.setGpr(GPR.rsp, 64, top);
 };
 
@@ -32,7 +33,8 @@ const pop: Semantics = (e, i) => {
   const o = operand(i, 0);
   const w = stackWidth(i);
   const old = e.let(sp(e));
-  const v = e.let(e.load(w, old));
+  // Of a selector's place two bytes are read (seen on the processor).
+  const v = e.let(e.load(o.kind === 'sreg' ? 16 : w, old));
   const top = e.let(i64.add(old, i64.const(w / 8)));
   if (o.kind === 'mem') {
     // The address is computed with rsp already incremented, but a faulting store must leave rsp alone.
@@ -116,8 +118,8 @@ const call: Semantics = (e, i) => {
     return;
   }
   const target = e.let(e.read(o));
-  e.canonical(target);
-  pushValue(e, 64, e.next());
+  // Where it goes is looked at last: the return address has been stored then (seen on the processor).
+  pushValue(e, 64, e.next(), () => e.canonical(target));
   e.call(target);
 };
 
@@ -227,6 +229,8 @@ const enterNested = (cpu: CpuState, arg: number): number => {
     top -= bytes;
     return cpu.store(top, one);
   };
+  if (cpu.misplaced(rsp - bytes, bytes) || (level > 1 && cpu.misplaced(rbp - bytes, bytes))) return 1;
+  if (cpu.misplaced(rsp - bytes * (level + 1) - size, bytes)) return 1;
   if (!push(rbp)) return 1;
   for (let k = 1; k < level; k++) {
     const from = cpu.load(rbp - bytes * k, bytes);
@@ -264,6 +268,7 @@ const refuses = (cpu: CpuState, selector: number, is: number, target: bigint): b
 const farReturn = (cpu: CpuState, arg: number): number => {
   const n = arg & 0xff;
   const top = Number(cpu.u64[RSP]);
+  if (cpu.misplaced(top, n)) return 1;
   // The selector is read first (seen on the processor), as the flags are by IRET.
   const b = cpu.load(top + n, n) && cpu.load(top, 2 * n);
   if (!b) return 1;
@@ -277,6 +282,7 @@ const farReturn = (cpu: CpuState, arg: number): number => {
 /** IRET of 64-bit mode always takes the stack as well. */
 const interruptReturn = (cpu: CpuState, n: number): number => {
   const from = Number(cpu.u64[RSP]);
+  if (cpu.misplaced(from, n)) return 1;
   const b = cpu.load(from + 2 * n, n) && cpu.load(from, 5 * n);
   if (!b) return 1;
   const target = little(b, 0, n);
@@ -292,6 +298,7 @@ const interruptReturn = (cpu: CpuState, n: number): number => {
 const farJump =
   (calls: boolean): Helper =>
   (cpu, n) => {
+    if (cpu.misplaced(cpu.address(), n)) return 1;
     const b = cpu.load(cpu.address(), n + 2);
     if (!b) return 1;
     const target = little(b, 0, n);
@@ -305,7 +312,7 @@ const farJump =
       if (n >= 4) dv.setUint32(n, CODE_SELECTOR, true);
       if (n === 8) dv.setUint32(n + 4, 0, true);
       const top = (cpu.u64[RSP] as bigint) - BigInt(2 * n);
-      if (!cpu.store(Number(top), frame.subarray(0, 2 * n))) return 1;
+      if (cpu.misplaced(Number(top), n) || !cpu.store(Number(top), frame.subarray(0, 2 * n))) return 1;
       cpu.u64[RSP] = top;
     }
     cpu.u64[TARGET] = target;

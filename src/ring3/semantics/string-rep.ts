@@ -2,7 +2,7 @@
 // fault rcx, rsi and rdi say how far it got, so that the instruction can be restarted (Intel SDM volume 2, REP).
 
 import type { CpuState, Helper, HelperTable } from '../helpers.ts';
-import { ARITH_FLAGS, CPU, FLAG, GPR, OFF, PAGE, STATUS, VECTOR } from '../layout.ts';
+import { ARITH_FLAGS, CPU, FLAG, GPR, OFF, PAGE, STATUS } from '../layout.ts';
 
 const slot = (reg: number): number => (CPU + OFF.gpr) / 8 + reg;
 const half = (cpu: CpuState, reg: number, part: 0 | 1): number => cpu.u32[slot(reg) * 2 + part] ?? 0;
@@ -33,8 +33,6 @@ interface Run {
   readonly df: number;
   /** So many elements are done before others have their turn. */
   readonly most: number;
-  /** AC is set. */
-  readonly strict: boolean;
   /** Segment base of the source. */
   readonly base: number;
   /** Address of the next source and destination element. */
@@ -54,8 +52,7 @@ const begin = (cpu: CpuState, arg: number): Run => {
     a32,
     repne: (arg & 8) !== 0,
     df: cpu.i32[(CPU + OFF.df) / 4] ?? 1,
-    most: (rest & (FLAG.TF | FLAG.AC)) !== 0 ? 1 : MOST,
-    strict: (rest & FLAG.AC) !== 0,
+    most: (rest & FLAG.TF) !== 0 ? 1 : MOST,
     base: a32 ? src - value(cpu, GPR.rsi, true) : 0,
     src,
     dst: value(cpu, GPR.rdi, a32),
@@ -94,10 +91,6 @@ const giveWay = (r: Run, moves: 'both' | 'src' | 'dst'): number => {
   r.cpu.i32[(CPU + OFF.status) / 4] = STATUS.budget;
   return end(r, 1, moves);
 };
-
-/** Raises #AC for an element that is not where it has to be. */
-const unaligned = (r: Run, ...addresses: number[]): boolean =>
-  r.strict && addresses.some((a) => a % r.size !== 0) && r.cpu.raise(VECTOR.AC) !== 0;
 
 /** Elements from `address` on, in the direction of DF, before a page or 32-bit addresses end; 0 when the first straddles. */
 const inPage = (r: Run, address: number, base = 0): number => {
@@ -139,7 +132,7 @@ const movs: Helper = (cpu, arg) => {
   if (r.a32) cutPointers(cpu, GPR.rsi, GPR.rdi);
   while (r.left > 0) {
     if (r.done >= r.most) return giveWay(r, 'both');
-    if (unaligned(r, r.src, r.dst)) return end(r, 1, 'both');
+    if (cpu.misplaced(r.src, size) || cpu.misplaced(r.dst, size)) return end(r, 1, 'both');
     const n = Math.min(inPage(r, r.src, r.base), inPage(r, r.dst), r.left, r.most);
     if (n === 0) {
       const bytes = cpu.load(r.src, size);
@@ -171,7 +164,7 @@ const stos: Helper = (cpu, arg) => {
   if (r.a32) cutPointers(cpu, GPR.rdi);
   while (r.left > 0) {
     if (r.done >= r.most) return giveWay(r, 'dst');
-    if (unaligned(r, r.dst)) return end(r, 1, 'dst');
+    if (cpu.misplaced(r.dst, r.size)) return end(r, 1, 'dst');
     const n = Math.min(inPage(r, r.dst), r.left, r.most);
     if (n === 0) {
       if (!cpu.store(r.dst, bytes.slice())) return end(r, 1, 'dst');
@@ -205,7 +198,7 @@ const lods: Helper = (cpu, arg) => {
   const rax = CPU + OFF.gpr + GPR.rax * 8;
   while (r.left > 0) {
     if (r.done >= r.most) return giveWay(r, 'src');
-    if (unaligned(r, r.src)) return end(r, 1, 'src');
+    if (cpu.misplaced(r.src, r.size)) return end(r, 1, 'src');
     const n = Math.min(inPage(r, r.src, r.base), r.left, r.most);
     const at = n === 0 ? gather(cpu, r.src, r.size, 0) : cpu.span(r.src, false);
     if (at === 0) return end(r, 1, 'src');
@@ -300,7 +293,7 @@ const cmps: Helper = (cpu, arg) => {
   const { size, df } = r;
   while (r.left > 0) {
     if (r.done >= r.most) return giveWay(r, 'both');
-    if (unaligned(r, r.src, r.dst)) return end(r, 1, 'both');
+    if (cpu.misplaced(r.src, size) || cpu.misplaced(r.dst, size)) return end(r, 1, 'both');
     const n = Math.min(inPage(r, r.src, r.base), inPage(r, r.dst), r.left, r.most);
     // The destination first: it decides which of two faults is taken.
     let y = n === 0 ? gather(cpu, r.dst, size, 1) : cpu.span(r.dst, false);
@@ -323,7 +316,7 @@ const scas: Helper = (cpu, arg) => {
   const rax = CPU + OFF.gpr + GPR.rax * 8;
   while (r.left > 0) {
     if (r.done >= r.most) return giveWay(r, 'dst');
-    if (unaligned(r, r.dst)) return end(r, 1, 'dst');
+    if (cpu.misplaced(r.dst, r.size)) return end(r, 1, 'dst');
     const n = Math.min(inPage(r, r.dst), r.left, r.most);
     const at = n === 0 ? gather(cpu, r.dst, size, 1) : cpu.span(r.dst, false);
     if (at === 0) return end(r, 1, 'dst');

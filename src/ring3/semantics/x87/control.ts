@@ -2,7 +2,7 @@
 
 import type { CpuState, Helper } from '../../helpers.ts';
 import { CPU, OFF } from '../../layout.ts';
-import { bytes, little, SHORT } from './operands.ts';
+import { bytes, little, SHORT, spans } from './operands.ts';
 import * as st from './state.ts';
 
 // Control
@@ -13,6 +13,7 @@ const setControl = (cpu: CpuState, v: number): void => {
 };
 export const loadControl: Helper = (cpu) => {
   if (st.pendingFault(cpu)) return 1;
+  if (cpu.misplaced(cpu.address(), 2)) return 1;
   const b = cpu.load(cpu.address(), 2);
   if (!b) return 1;
   setControl(cpu, Number(little(b)));
@@ -58,8 +59,13 @@ const loadEnvironment = (cpu: CpuState, b: Uint8Array, short: boolean): void => 
   setControl(cpu, dv.getUint16(0, true));
 };
 
+/** Whether an environment, with or without registers behind it, cannot be accessed; it has raised then. */
+const unreachable = (cpu: CpuState, n: number, arg: number, write: boolean): boolean =>
+  cpu.misplaced(cpu.address(), (arg & SHORT) !== 0 ? 2 : 4) || !spans(cpu, n, write);
+
 export const storeEnvironment: Helper = (cpu, arg) => {
-  if (!cpu.store(cpu.address(), environment(cpu, (arg & SHORT) !== 0))) return 1;
+  const image = environment(cpu, (arg & SHORT) !== 0);
+  if (unreachable(cpu, image.length, arg, true) || !cpu.store(cpu.address(), image)) return 1;
   // FNSTENV masks all exceptions afterwards.
   cpu.u16[(CPU + OFF.fcw) >>> 1] = st.fcw(cpu) | 0x3f;
   st.summarize(cpu);
@@ -68,7 +74,9 @@ export const storeEnvironment: Helper = (cpu, arg) => {
 export const restoreEnvironment: Helper = (cpu, arg) => {
   if (st.pendingFault(cpu)) return 1;
   const short = (arg & SHORT) !== 0;
-  const b = cpu.load(cpu.address(), short ? 14 : 28);
+  const n = short ? 14 : 28;
+  if (unreachable(cpu, n, arg, false)) return 1;
+  const b = cpu.load(cpu.address(), n);
   if (!b) return 1;
   loadEnvironment(cpu, b, short);
   return 0;
@@ -78,13 +86,14 @@ export const saveAll: Helper = (cpu, arg) => {
   const image = new Uint8Array(env.length + 80);
   image.set(env);
   for (let i = 0; i < 8; i++) image.set(bytes(st.bitsOf(cpu, i), 10), env.length + 10 * i);
-  if (!cpu.store(cpu.address(), image)) return 1;
+  if (unreachable(cpu, image.length, arg, true) || !cpu.store(cpu.address(), image)) return 1;
   return initialize(cpu, 0);
 };
 export const restoreAll: Helper = (cpu, arg) => {
   if (st.pendingFault(cpu)) return 1;
   const short = (arg & SHORT) !== 0;
   const size = short ? 14 : 28;
+  if (unreachable(cpu, size + 80, arg, false)) return 1;
   const b = cpu.load(cpu.address(), size + 80)?.slice();
   if (!b) return 1;
   loadEnvironment(cpu, b, short);

@@ -126,7 +126,7 @@ const BCD_MAX = 10n ** 18n;
 const BCD_INDEFINITE = 0xffffc000000000000000n;
 
 export const loadBcd: Helper = (cpu) => {
-  if (st.pendingFault(cpu)) return 1;
+  if (st.pendingFault(cpu) || cpu.misplaced(cpu.address(), 8)) return 1;
   const b = cpu.load(cpu.address(), 10);
   if (!b) return 1;
   let v = 0n;

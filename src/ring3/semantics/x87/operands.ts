@@ -49,9 +49,18 @@ export const bytes = (v: bigint, n: number): Uint8Array => {
   return out;
 };
 
+/**
+ * Whether the first and the last byte of an image can be accessed; it has raised otherwise. They are what is probed before
+ * anything else, and where the page faults of environments and save areas are (seen on the processor).
+ */
+export const spans = (cpu: CpuState, n: number, write: boolean): boolean =>
+  cpu.span(cpu.address(), write) !== 0 && cpu.span(cpu.address() + n - 1, write) !== 0;
+
 /** The memory operand as f80, exactly; null after a fault. Loading as such flags signaling NaNs and denormals. */
 export const operand = (cpu: CpuState, kind: number, env: Env): bigint | null => {
-  const b = cpu.load(cpu.address(), SIZE[kind] as number);
+  const n = SIZE[kind] as number;
+  if (cpu.misplaced(cpu.address(), Math.min(n, 8))) return null;
+  const b = cpu.load(cpu.address(), n);
   if (!b) return null;
   const raw = little(b);
   switch (kind) {
@@ -84,9 +93,15 @@ export const ignoreBesideNan = (env: Env, a: bigint): void => {
   if (kind === 'quiet' || kind === 'signaling' || kind === 'unsupported') env.flags &= ~FP.DE;
 };
 
-/** Stores bytes, then pops; a memory fault leaves everything as it was. */
+/**
+ * Stores bytes, then pops; a memory fault leaves everything as it was, but that of ten bytes the first eight are stored
+ * on their own (seen on the processor).
+ */
 export const put = (cpu: CpuState, arg: number, v: bigint, n: number): number => {
-  if (!cpu.store(cpu.address(), bytes(v, n))) return 1;
+  const at = cpu.address();
+  if (cpu.misplaced(at, Math.min(n, 8))) return 1;
+  const image = bytes(v, n);
+  if (!cpu.store(at, image.subarray(0, 8)) || (n > 8 && !cpu.store(at + 8, image.subarray(8)))) return 1;
   popAfter(cpu, arg);
   return 0;
 };

@@ -5,6 +5,7 @@ import type { Semantics, SemanticsTable } from '../../emit.ts';
 import { MXCSR_MASK, readFxsave, writeFxsave } from '../../fpu-image.ts';
 import type { CpuState, Helper, HelperTable } from '../../helpers.ts';
 import { CPU, GPR, OFF, VECTOR } from '../../layout.ts';
+import { spans } from './operands.ts';
 
 const LEGACY = 512;
 const HEADER = 64;
@@ -28,13 +29,14 @@ const fxsave: Helper = (cpu, arg) => {
   if (misaligned(cpu, 16)) return cpu.raise(VECTOR.GP);
   const image = new Uint8Array(LEGACY);
   writeFxsave(cpu.u8, cpu.dv, image, arg === WIDE);
-  // The last 96 bytes are the program's own.
+  // The last 96 bytes are the program's own, but have to be there.
+  if (!spans(cpu, LEGACY, true)) return 1;
   return cpu.store(cpu.address(), image.subarray(0, 416)) ? 0 : 1;
 };
 
 const fxrstor: Helper = (cpu, arg) => {
   if (misaligned(cpu, 16)) return cpu.raise(VECTOR.GP);
-  const image = cpu.load(cpu.address(), LEGACY);
+  const image = spans(cpu, LEGACY, false) && cpu.load(cpu.address(), LEGACY);
   if (!image) return 1;
   const mxcsr = new DataView(image.buffer, image.byteOffset).getUint32(24, true);
   if ((mxcsr & ~MXCSR_MASK) !== 0) return cpu.raise(VECTOR.GP);
@@ -59,6 +61,7 @@ const xsave =
     if (misaligned(cpu, 64)) return cpu.raise(VECTOR.GP);
     const wanted = requested(cpu);
     const used = inUse(cpu);
+    if (!spans(cpu, LEGACY + HEADER, true)) return 1;
     const area = cpu.load(cpu.address(), LEGACY + HEADER)?.slice();
     if (!area) return 1;
     const header = new DataView(area.buffer, LEGACY, HEADER);
@@ -81,6 +84,8 @@ const xsave =
 
 const xrstor: Helper = (cpu, arg) => {
   if (misaligned(cpu, 64)) return cpu.raise(VECTOR.GP);
+  // The header is read first, from its second word (seen on the processor).
+  if (cpu.span(cpu.address(), false) === 0 || cpu.span(cpu.address() + LEGACY + 8, false) === 0) return 1;
   const area = cpu.load(cpu.address(), LEGACY + HEADER)?.slice();
   if (!area) return 1;
   const dv = new DataView(area.buffer);
