@@ -308,10 +308,8 @@ export const createCpu = (options: CpuOptions): Cpu => {
     misplaced(address, n) {
       if (((i32[at(OFF.rflagsRest)] as number) & FLAG.AC) === 0) return false;
       // Of numbers that are rounded the low bits are gone; an address that is not canonical is refused for that.
-      const low =
-        address < 2 ** 53
-          ? address % n
-          : (u32[at(ADDRESSES.find((off) => word64(off) === address) ?? OFF.zero)] as number) % n;
+      const exact = ADDRESSES.find((off) => off !== OFF.cr2 && word64(off) === address);
+      const low = exact === undefined ? address % n : (u32[at(exact)] as number) % n;
       const canonical = address < 2 ** 47 || address >= 2 ** 64 - 2 ** 47;
       return canonical && low !== 0 && raise(VECTOR.AC) !== 0;
     },

@@ -229,9 +229,11 @@ const readBase = (task: Task, offset: number): number => {
   const { dv } = task.kernel.cpu.frames;
   return dv.getUint32(CPU + offset + 4, true) * 4294967296 + dv.getUint32(CPU + offset, true);
 };
-const writeBase = (task: Task, offset: number, v: number): number => {
+/** Sets the base of FS or GS, whose selector (`selector`: its place in the CPU block's four) becomes null. */
+const writeBase = (task: Task, offset: number, selector: number, v: number): number => {
   if (v >= USER_ADDRESS_END) return -EPERM;
   const { dv } = task.kernel.cpu.frames;
+  dv.setUint8(CPU + OFF.selectors + selector, 0);
   dv.setUint32(CPU + offset, v >>> 0, true);
   dv.setUint32(CPU + offset + 4, Math.floor(v / 4294967296), true);
   return 0;
@@ -240,9 +242,9 @@ const writeBase = (task: Task, offset: number, v: number): number => {
 const archPrctl = (task: Task, what: number, at: number): number => {
   switch (what) {
     case ARCH.ARCH_SET_FS:
-      return writeBase(task, OFF.fsBase, at);
+      return writeBase(task, OFF.fsBase, 1, at);
     case ARCH.ARCH_SET_GS:
-      return writeBase(task, OFF.gsBase, at);
+      return writeBase(task, OFF.gsBase, 2, at);
     case ARCH.ARCH_GET_FS:
       return task.mm.writeI64(at, readBase(task, OFF.fsBase)) ? 0 : -EFAULT;
     case ARCH.ARCH_GET_GS:

@@ -14,6 +14,7 @@ import {
   USER_CS,
   USER_SS,
 } from '../../abi/signal.ts';
+import type { Cpu } from '../../ring3/cpu.ts';
 import { CPU, FLAG, GPR, OFF, VECTOR } from '../../ring3/layout.ts';
 import { FPSTATE_BYTES, INITIAL_FPU, restoreFpu, writeFpstate } from './fpstate.ts';
 import { leaveCriticalSection } from './rseq.ts';
@@ -185,7 +186,16 @@ export const enterHandler = (task: Task, info: SigInfo, action: SigAction, oldMa
   cpu.setGpr(GPR.rax, 0);
   cpu.rip = action.handler;
   cpu.setRflags(0, FLAG.DF | FLAG.RF | FLAG.TF);
+  clearNullSelectors(cpu);
   return true;
+};
+
+/** IRET to a program leaves 0 of what is a null selector with a privilege (SDM volume 2, IRET). */
+const clearNullSelectors = (cpu: Cpu): void => {
+  const { u8 } = cpu.frames;
+  for (let at = CPU + OFF.selectors; at < CPU + OFF.selectors + 4; at++) {
+    if ((u8[at] as number) < 4) u8[at] = 0;
+  }
 };
 
 const alignDown = (n: number, to: number): number => n - (n % to);

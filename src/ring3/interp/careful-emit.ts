@@ -17,12 +17,11 @@ export class CarefulEmit extends InterpEmit {
   #check(bytes: number, at: Val): void {
     if (bytes !== 2 && bytes !== 4 && bytes !== 8) return;
     const { code } = this;
-    const canonical = (a: Val): Val => i64.eq(i64.shrS(i64.shl(a, i64.const(16)), i64.const(16)), a);
     const misplaced = i32.and(i32.wrap(at), i32.const(bytes - 1));
     code.if(i32.and(cpu.i32(OFF.rflagsRest), i32.const(FLAG.AC)), () =>
       code.if(misplaced, () => {
-        const last = code.let(i64.add(at, i64.const(bytes - 1)));
-        code.if(i32.and(canonical(at), canonical(last)), () => this.raise(VECTOR.AC));
+        const extended = i64.shrS(i64.shl(at, i64.const(16)), i64.const(16));
+        code.if(i64.eq(extended, at), () => this.raise(VECTOR.AC));
       }),
     );
   }

@@ -227,20 +227,18 @@ const enterNested = (cpu: CpuState, arg: number): number => {
     new DataView(one.buffer).setUint16(0, v % 0x10000, true);
     if (bytes === 8) new DataView(one.buffer).setBigUint64(0, BigInt(v), true);
     top -= bytes;
-    return cpu.store(top, one);
+    return !cpu.misplaced(top, bytes) && cpu.store(top, one);
   };
-  if (cpu.misplaced(rsp - bytes, bytes) || (level > 1 && cpu.misplaced(rbp - bytes, bytes))) return 1;
-  if (cpu.misplaced(rsp - bytes * (level + 1) - size, bytes)) return 1;
   if (!push(rbp)) return 1;
   for (let k = 1; k < level; k++) {
-    const from = cpu.load(rbp - bytes * k, bytes);
+    const from = !cpu.misplaced(rbp - bytes * k, bytes) && cpu.load(rbp - bytes * k, bytes);
     if (!from) return 1;
     one.set(from);
     top -= bytes;
     if (!cpu.store(top, one)) return 1;
   }
   if (!push(frame)) return 1;
-  if (size > 0 && cpu.span(top - size, true) === 0) return 1;
+  if (size > 0 && (cpu.misplaced(top - size, bytes) || cpu.span(top - size, true) === 0)) return 1;
   const bottom = top;
   cpu.u64[gprAt(GPR.rsp)] = BigInt(bottom - size);
   if (bytes === 8) cpu.u64[gprAt(GPR.rbp)] = BigInt(frame);

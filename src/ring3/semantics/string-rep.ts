@@ -132,16 +132,18 @@ const movs: Helper = (cpu, arg) => {
   if (r.a32) cutPointers(cpu, GPR.rsi, GPR.rdi);
   while (r.left > 0) {
     if (r.done >= r.most) return giveWay(r, 'both');
-    if (cpu.misplaced(r.src, size) || cpu.misplaced(r.dst, size)) return end(r, 1, 'both');
     const n = Math.min(inPage(r, r.src, r.base), inPage(r, r.dst), r.left, r.most);
+    // Alignment of the source, its page, and only then the destination.
+    if (cpu.misplaced(r.src, size)) return end(r, 1, 'both');
     if (n === 0) {
       const bytes = cpu.load(r.src, size);
-      if (!bytes || !cpu.store(r.dst, bytes.slice(0, size))) return end(r, 1, 'both');
+      if (!bytes || cpu.misplaced(r.dst, size) || !cpu.store(r.dst, bytes.slice(0, size)))
+        return end(r, 1, 'both');
       step(r, 1);
       continue;
     }
     // The source is looked up again, because making the destination writable may have moved its frame.
-    if (cpu.span(r.src, false) === 0) return end(r, 1, 'both');
+    if (cpu.span(r.src, false) === 0 || cpu.misplaced(r.dst, size)) return end(r, 1, 'both');
     const to = cpu.span(r.dst, true);
     if (to === 0) return end(r, 1, 'both');
     const from = cpu.span(r.src, false);
@@ -293,11 +295,11 @@ const cmps: Helper = (cpu, arg) => {
   const { size, df } = r;
   while (r.left > 0) {
     if (r.done >= r.most) return giveWay(r, 'both');
-    if (cpu.misplaced(r.src, size) || cpu.misplaced(r.dst, size)) return end(r, 1, 'both');
     const n = Math.min(inPage(r, r.src, r.base), inPage(r, r.dst), r.left, r.most);
     // The destination first: it decides which of two faults is taken.
+    if (cpu.misplaced(r.dst, size)) return end(r, 1, 'both');
     let y = n === 0 ? gather(cpu, r.dst, size, 1) : cpu.span(r.dst, false);
-    if (y === 0) return end(r, 1, 'both');
+    if (y === 0 || cpu.misplaced(r.src, size)) return end(r, 1, 'both');
     let x = n === 0 ? gather(cpu, r.src, size, 0) : cpu.span(r.src, false);
     if (x === 0) return end(r, 1, 'both');
     const by = df * size;

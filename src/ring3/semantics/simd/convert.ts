@@ -123,6 +123,8 @@ const packedToIntegers =
   (e, i) => {
     const dst = operand(i, 0);
     const v = e.let(source(e, operand(i, 1)));
+    // An exception that is not masked comes after the transition (seen on the processor).
+    if (dst.kind === 'mm') e.enterMmx();
     let r: Val;
     r = e.let(t === 'f32' ? floatsToIntegers(e, v, truncate) : doublesToIntegers(e, v, truncate));
     if (e.exactFp) {
@@ -132,11 +134,8 @@ const packedToIntegers =
         i32.and(inexactIsKnown(e), inRange(t, dst.kind === 'mm' && t === 'f32' ? low64(v) : v));
       r = settled(e, i, x, v, fits, r);
     }
-    if (dst.kind === 'mm') {
-      const v = e.let(low64(r));
-      e.enterMmx();
-      e.writeMm(dst, v);
-    } else e.writeX(dst, r);
+    if (dst.kind === 'mm') e.writeMm(dst, e.let(low64(r)));
+    else e.writeX(dst, r);
   };
 
 /** CVTDQ2PS of four integers. */
@@ -155,10 +154,10 @@ const mmxToFloats: Semantics = (e, i) => {
   const dst = operand(i, 0);
   const src = operand(i, 1);
   const v = e.let(mmVector(e, src));
+  if (src.kind === 'mm') e.enterMmx();
   const two = e.exactFp ? e.let(pick(v, zero, 4, 16, [0, 1, 4, 4])) : v;
   const x = { name: 'fromInt32', t: 'f32', packed: true } as const;
   const r = settled(e, i, x, two, () => inexactIsKnown(e), e.let(op(F32.convertI32S, two)));
-  if (src.kind === 'mm') e.enterMmx();
   e.writeX(dst, v128.replace(I64.replace, e.readX(dst), 0, low64(r)));
 };
 

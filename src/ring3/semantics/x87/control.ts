@@ -1,8 +1,8 @@
 // The x87's control word, its environment, and the images of its whole state.
 
 import type { CpuState, Helper } from '../../helpers.ts';
-import { CPU, OFF } from '../../layout.ts';
-import { bytes, little, SHORT, spans } from './operands.ts';
+import { CPU, OFF, PAGE } from '../../layout.ts';
+import { bytes, little, SHORT } from './operands.ts';
 import * as st from './state.ts';
 
 // Control
@@ -59,9 +59,18 @@ const loadEnvironment = (cpu: CpuState, b: Uint8Array, short: boolean): void => 
   setControl(cpu, dv.getUint16(0, true));
 };
 
-/** Whether an environment, with or without registers behind it, cannot be accessed; it has raised then. */
-const unreachable = (cpu: CpuState, n: number, arg: number, write: boolean): boolean =>
-  cpu.misplaced(cpu.address(), (arg & SHORT) !== 0 ? 2 : 4) || !spans(cpu, n, write);
+/**
+ * Whether an environment, with or without registers behind it, cannot be accessed; it has raised then: for the first word
+ * or, if that is there, for the last byte (seen on the processor).
+ */
+const unreachable = (cpu: CpuState, n: number, arg: number, write: boolean): boolean => {
+  const at = cpu.address();
+  const word = (arg & SHORT) !== 0 ? 2 : 4;
+  if (cpu.misplaced(at, word)) return true;
+  const next = at - (at % PAGE) + PAGE;
+  const probed = at + word > next ? [at, next] : [at, at + n - 1];
+  return probed.some((a) => cpu.span(a, write) === 0);
+};
 
 export const storeEnvironment: Helper = (cpu, arg) => {
   const image = environment(cpu, (arg & SHORT) !== 0);

@@ -65,6 +65,8 @@ export const store =
       else if (kind === MEM.f32 || kind === MEM.f64) {
         env.wrap = 0;
         out = convert(F80, kind === MEM.f32 ? F32 : F64, v, env);
+        // What is not stored is not inexact (seen on the processor).
+        if ((env.flags & ~st.fcw(cpu) & (FP.OE | FP.UE)) !== 0) env.flags &= ~FP.PE;
       } else out = toInteger(F80, v, 8 * size, env, truncate) ?? (INTEGER_INDEFINITE[kind] as bigint);
       const stored = st.conclude(cpu, env) && (env.flags & ~st.fcw(cpu) & (FP.OE | FP.UE)) === 0;
       if (!stored) return 0;

@@ -49,13 +49,6 @@ export const bytes = (v: bigint, n: number): Uint8Array => {
   return out;
 };
 
-/**
- * Whether the first and the last byte of an image can be accessed; it has raised otherwise. They are what is probed before
- * anything else, and where the page faults of environments and save areas are (seen on the processor).
- */
-export const spans = (cpu: CpuState, n: number, write: boolean): boolean =>
-  cpu.span(cpu.address(), write) !== 0 && cpu.span(cpu.address() + n - 1, write) !== 0;
-
 /** The memory operand as f80, exactly; null after a fault. Loading as such flags signaling NaNs and denormals. */
 export const operand = (cpu: CpuState, kind: number, env: Env): bigint | null => {
   const n = SIZE[kind] as number;

@@ -5,7 +5,6 @@ import type { Semantics, SemanticsTable } from '../../emit.ts';
 import { MXCSR_MASK, readFxsave, writeFxsave } from '../../fpu-image.ts';
 import type { CpuState, Helper, HelperTable } from '../../helpers.ts';
 import { CPU, GPR, OFF, VECTOR } from '../../layout.ts';
-import { spans } from './operands.ts';
 
 const LEGACY = 512;
 const HEADER = 64;
@@ -13,12 +12,17 @@ const X87 = 1;
 const SSE = 2;
 const SUPPORTED = X87 | SSE;
 
+/** Raises #GP, or #AC if AC is set and not even words are aligned, for an image that is not where it has to be. */
+const refuse = (cpu: CpuState): number => (cpu.misplaced(cpu.address(), 4) ? 1 : cpu.raise(VECTOR.GP));
 /** By the low word, which the address as a number may have lost. An address that is not canonical is refused for that first. */
 const misaligned = (cpu: CpuState, bytes: number): boolean => {
   const address = cpu.address();
   const canonical = address < 2 ** 47 || address >= 2 ** 64 - 2 ** 47;
   return canonical && ((cpu.u32[(CPU + OFF.helperAddress) >>> 2] as number) & (bytes - 1)) !== 0;
 };
+/** Whether an image can be accessed at a distance from its start and there, in this order (seen on the processor); it has raised otherwise. */
+const reaches = (cpu: CpuState, distance: number, write: boolean): boolean =>
+  cpu.span(cpu.address() + distance, write) !== 0 && cpu.span(cpu.address(), write) !== 0;
 /** The argument of those with REX.W. */
 const WIDE = 1;
 /** The requested-feature bitmap in edx:eax. */
@@ -26,17 +30,17 @@ const requested = (cpu: CpuState): number =>
   (cpu.u32[(CPU + OFF.gpr + 8 * GPR.rax) >>> 2] as number) & SUPPORTED;
 
 const fxsave: Helper = (cpu, arg) => {
-  if (misaligned(cpu, 16)) return cpu.raise(VECTOR.GP);
+  if (misaligned(cpu, 16)) return refuse(cpu);
   const image = new Uint8Array(LEGACY);
   writeFxsave(cpu.u8, cpu.dv, image, arg === WIDE);
   // The last 96 bytes are the program's own, but have to be there.
-  if (!spans(cpu, LEGACY, true)) return 1;
+  if (!reaches(cpu, LEGACY - 1, true)) return 1;
   return cpu.store(cpu.address(), image.subarray(0, 416)) ? 0 : 1;
 };
 
 const fxrstor: Helper = (cpu, arg) => {
-  if (misaligned(cpu, 16)) return cpu.raise(VECTOR.GP);
-  const image = spans(cpu, LEGACY, false) && cpu.load(cpu.address(), LEGACY);
+  if (misaligned(cpu, 16)) return refuse(cpu);
+  const image = reaches(cpu, LEGACY - 1, false) && cpu.load(cpu.address(), LEGACY);
   if (!image) return 1;
   const mxcsr = new DataView(image.buffer, image.byteOffset).getUint32(24, true);
   if ((mxcsr & ~MXCSR_MASK) !== 0) return cpu.raise(VECTOR.GP);
@@ -58,10 +62,10 @@ const inUse = (cpu: CpuState): number => {
 const xsave =
   (compact: boolean, skipInitial: boolean): Helper =>
   (cpu, arg) => {
-    if (misaligned(cpu, 64)) return cpu.raise(VECTOR.GP);
+    if (misaligned(cpu, 64)) return refuse(cpu);
     const wanted = requested(cpu);
     const used = inUse(cpu);
-    if (!spans(cpu, LEGACY + HEADER, true)) return 1;
+    if (!reaches(cpu, LEGACY + HEADER - 1, true)) return 1;
     const area = cpu.load(cpu.address(), LEGACY + HEADER)?.slice();
     if (!area) return 1;
     const header = new DataView(area.buffer, LEGACY, HEADER);
@@ -83,9 +87,8 @@ const xsave =
   };
 
 const xrstor: Helper = (cpu, arg) => {
-  if (misaligned(cpu, 64)) return cpu.raise(VECTOR.GP);
-  // The header is read first, from its second word (seen on the processor).
-  if (cpu.span(cpu.address(), false) === 0 || cpu.span(cpu.address() + LEGACY + 8, false) === 0) return 1;
+  if (misaligned(cpu, 64)) return refuse(cpu);
+  if (!reaches(cpu, LEGACY + 8, false)) return 1;
   const area = cpu.load(cpu.address(), LEGACY + HEADER)?.slice();
   if (!area) return 1;
   const dv = new DataView(area.buffer);
