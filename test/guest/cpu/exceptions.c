@@ -46,6 +46,38 @@ static double hot(int times) {
   return s;
 }
 
+/** Flags and result of an operation on each pair of values, each begun with clean flags. */
+#define PAIRS(type, values, what)                                              \
+  do {                                                                         \
+    printf("%s, %s:", #type, #what);                                           \
+    for (unsigned p = 0; p < sizeof values / sizeof *values; p++)              \
+      for (unsigned q = 0; q < sizeof values / sizeof *values; q++) {          \
+        volatile type a = values[p], b = values[q], r;                         \
+        feclearexcept(FE_ALL_EXCEPT);                                          \
+        r = what;                                                              \
+        unsigned flags = csr() & 0x3f;                                         \
+        printf("%s%x:%.7g", q ? " " : "\n  ", flags, isnan(r) ? NAN : (double)r); \
+      }                                                                        \
+    puts("");                                                                  \
+  } while (0)
+static const float floats[] = {0, -0.0f, 1, 3, -1e30f, 1e-30f, 1e-44f, 3e38f, INFINITY, -INFINITY, NAN};
+static const double doubles[] = {0, -0.0, 1, 3, -1e300, 1e-300, 4e-324, 1e308, INFINITY, -INFINITY, NAN};
+
+static void pairs(void) {
+  PAIRS(float, floats, a + b);
+  PAIRS(float, floats, a - b);
+  PAIRS(float, floats, a * b);
+  PAIRS(float, floats, a / b);
+  PAIRS(float, floats, _mm_cvtss_f32(_mm_div_ps(_mm_set1_ps(a), _mm_set1_ps(b))));
+  PAIRS(float, floats, _mm_cvtss_f32(_mm_mul_ps(_mm_set1_ps(a), _mm_set1_ps(b))));
+  PAIRS(double, doubles, a + b);
+  PAIRS(double, doubles, a - b);
+  PAIRS(double, doubles, a * b);
+  PAIRS(double, doubles, a / b);
+  PAIRS(double, doubles, _mm_cvtsd_f64(_mm_div_pd(_mm_set1_pd(a), _mm_set1_pd(b))));
+  PAIRS(double, doubles, _mm_cvtsd_f64(_mm_mul_pd(_mm_set1_pd(a), _mm_set1_pd(b))));
+}
+
 int main(void) {
   TRY((void)0);
   TRY(d = one + two);
@@ -127,5 +159,6 @@ int main(void) {
   TRY(feclearexcept(FE_ALL_EXCEPT); d = hot(100000));
   TRY(feraiseexcept(FE_OVERFLOW));
   TRY(feraiseexcept(FE_INVALID); d = one / zero);
+  pairs();
   return 0;
 }

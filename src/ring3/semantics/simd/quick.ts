@@ -123,7 +123,14 @@ const inexact = (
   }
   const [x, y, p] = name === 'mul' ? [a, b, r] : name === 'div' ? [r, b, a] : [r, r, b];
   if (t === 'f32')
-    return { known: always, is: () => f64.ne(f64.mul(f64.promote(x), f64.promote(y)), f64.promote(p)) };
+    return {
+      known: always,
+      is: () => {
+        const product = e.let(f64.mul(f64.promote(x), f64.promote(y)));
+        // Zero by infinity is exact, and their quotient's product no number.
+        return i32.or(f64.lt(product, f64.promote(p)), f64.gt(product, f64.promote(p)));
+      },
+    };
   const known = i32.and(i32.and(safe(a), safe(b)), safe(r));
   if (name === 'mul') return { known, is: () => f64.ne(productError(e, x, y, p), f64.const(0)) };
   return {
