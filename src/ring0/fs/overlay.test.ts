@@ -76,7 +76,12 @@ const setup = (how: 'overlay' | 'rw' | 'ro', trustNs = 0) => {
     const list = p.dentry.inode.readdir?.();
     return Array.isArray(list) ? list.map((e) => e.name).sort() : list;
   };
-  return { kernel, host, task, read, write, stat, ls };
+  const statfs = () => {
+    const p = walk(task, AT_FDCWD, '/', FOLLOW);
+    if (!isPath(p)) throw new Error(`/: ${p}`);
+    return p.dentry.inode.fs.statfs();
+  };
+  return { kernel, host, task, read, write, stat, ls, statfs };
 };
 
 describe('an overlay', () => {
@@ -93,6 +98,14 @@ describe('an overlay', () => {
     expect(ls('/')).toEqual(['dir', 'file', 'link', 'new', 'twin']);
     expect(readFileSync(join(folder, 'file'), 'utf8')).toBe('lower file');
     expect(readFileSync(join(folder, 'dir/one'), 'utf8')).toBe('1');
+  });
+
+  it('says how many files can still be made', () => {
+    const { statfs, write } = setup('overlay');
+    const before = statfs();
+    expect(before.files).toBeGreaterThan(1000);
+    write('/new', '');
+    expect(statfs().ffree).toBe(before.ffree - 1);
   });
 
   it('keeps hard links and inode numbers when a file is copied up', () => {

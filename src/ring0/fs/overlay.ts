@@ -4,10 +4,11 @@
 
 import { EEXIST, ENOENT } from '../../abi/errno.ts';
 import { MAGIC, S_IFDIR } from '../../abi/stat.ts';
+import { COST, type KernelHeap } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/types.ts';
 import { vfsOf } from '../vfs/state.ts';
-import type { FileOps, InodeAttr } from '../vfs/types.ts';
+import type { FileOps, InodeAttr, StatFs } from '../vfs/types.ts';
 import { HostDir } from './host-dir.ts';
 import { HostFile } from './host-file.ts';
 import type { HostStat } from './host-files.ts';
@@ -24,6 +25,7 @@ export class OverlayFs extends MemFs {
   readonly linked = new Map<HostInode, MemNode>();
   /** Files with pages of the lower folder in memory. */
   readonly loaded = new Set<OverlayFile>();
+  readonly #heap: KernelHeap;
 
   /** `lower` is the root directory of a host folder. */
   constructor(kernel: Kernel, lower: HostDir) {
@@ -32,11 +34,19 @@ export class OverlayFs extends MemFs {
       { type: 'overlay', magic: MAGIC.overlay, firstIno: FIRST_INO, maxPages: 0, maxNames: 0 },
       (fs) => new OverlayDir(fs, lower, null),
     );
+    this.#heap = kernel.heap;
     vfsOf(kernel).reclaim.add(() => {
       let n = 0;
       for (const f of this.loaded) n += f.pages.reclaim();
       return n;
     });
+  }
+
+  /** No table of inodes is set aside; as many can be made as the kernel's heap holds. */
+  override statfs(): StatFs {
+    const { limit, used } = this.#heap;
+    const most = (bytes: number): number => Math.max(0, Math.floor(bytes / COST.name));
+    return { ...super.statfs(), files: most(limit), ffree: most(limit - used) };
   }
 
   /** What was changed stays: the lower folder may be shown again. */
