@@ -100,9 +100,11 @@ describe('an overlay', () => {
     expect(readFileSync(join(folder, 'dir/one'), 'utf8')).toBe('1');
   });
 
-  it('says how many files can still be made', () => {
+  it('says how many files and blocks can still be made', () => {
     const { statfs, write } = setup('overlay');
+    write('/other', 'x');
     const before = statfs();
+    expect(before.bfree).toBeLessThan(before.blocks);
     expect(before.files).toBeGreaterThan(1000);
     write('/new', '');
     expect(statfs().ffree).toBe(before.ffree - 1);

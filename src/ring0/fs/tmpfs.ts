@@ -122,8 +122,8 @@ export class MemFs implements FileSystem {
   statfs(): StatFs {
     const { limit, used } = this.quota;
     const limited = limit !== Number.POSITIVE_INFINITY;
-    const blocks = limited ? limit : Math.floor(this.frames.total / 2);
-    const bfree = limited ? limit - used : Math.min(blocks, this.frames.free);
+    const blocks = limited ? limit : this.frames.total;
+    const bfree = limited ? limit - used : this.frames.free;
     const files = this.#maxNames === Number.POSITIVE_INFINITY ? 0 : this.#maxNames;
     return {
       type: this.magic,
