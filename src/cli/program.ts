@@ -28,6 +28,8 @@ export const commandLine = (complain: (message: string) => void): Command => {
     .version(version(), '-V, --version')
     .enablePositionalOptions()
     .configureOutput({
+      // The console, unlike its stream, does not mind a reader that has seen enough: kanmon --help | head.
+      writeOut: (text) => console.log(text.trimEnd()),
       outputError: (text) => {
         const one = text
           .trim()
