@@ -425,15 +425,20 @@ export abstract class EmitBase implements Emit {
       this.setCc(kind, width, a, b, result);
     }
   }
+  /** Arithmetic flags that anything behind the instruction may ask for. */
+  protected wantedFlags(): number {
+    return ARITH_FLAGS;
+  }
   setFlags(values: Partial<Record<FlagName, Val>>): void {
     let image: Val = zero32;
     let given = 0;
+    const wanted = this.wantedFlags();
     for (const [name, v] of Object.entries(values) as [FlagName, Val][]) {
       const flag = FLAG_OF[name];
       given |= flag;
-      image = i32.or(image, i32.shl(v, i32.const(31 - Math.clz32(flag))));
+      if ((wanted & flag) !== 0) image = i32.or(image, i32.shl(v, i32.const(31 - Math.clz32(flag))));
     }
-    const kept = ARITH_FLAGS & ~given & ~this.insn.row.flagsUndefined;
+    const kept = wanted & ~given & ~this.insn.row.flagsUndefined;
     if (kept !== 0) image = i32.or(image, i32.and(this.ccImage(), i32.const(kept)));
     this.#setRaw(image);
   }

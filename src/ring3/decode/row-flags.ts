@@ -31,12 +31,12 @@ const ENTRIES: readonly (readonly [string, FlagUse])[] = [
   ['and or xor test', use(ALL, 0, AF)],
   ['inc dec', use(ALL & ~CF)],
   ['mul imul imul1', use(ALL, 0, SF | ZF | AF | PF)],
-  ['div idiv', use(ALL, 0, ALL)],
   // A masked count of 0 leaves all flags, so all count as read; OF is defined for a count of 1 only.
   ['shl shr sar shld shrd', use(ALL, ALL, AF | OF)],
   ['rol ror', use(CF | OF, CF | OF, OF)],
   ['rcl rcr', use(CF | OF, CF | OF, OF)],
-  ['bt bts btr btc', use(ALL & ~ZF, 0, ALL & ~ZF & ~CF)],
+  // Those that the manual calls undefined stay as they were, and so do all of DIV and IDIV (seen on the processor).
+  ['bt bts btr btc', use(CF)],
   ['bsf bsr', use(ALL, 0, ALL & ~ZF)],
   ['popcnt ptest comiss comisd ucomiss ucomisd', use(ALL)],
   ['pcmpestri pcmpestrm pcmpistri pcmpistrm', use(ALL)],

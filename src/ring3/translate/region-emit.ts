@@ -493,6 +493,9 @@ class RegionEmit extends EmitBase {
     if (this.#live === 0) this.#flags.now = DEAD;
     else super.setFlags(values);
   }
+  protected override wantedFlags(): number {
+    return this.#live;
+  }
   protected setCc(kind: CcKind, width: Width, a: Val, b: Val, res: Val): void {
     this.#flags.set(kind, width, a, b, res);
   }
