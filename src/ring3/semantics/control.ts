@@ -212,42 +212,48 @@ export const controlSemantics: SemanticsTable = {
 };
 
 const gprAt = (reg: number): number => (CPU + OFF.gpr) / 8 + reg;
+const RSP = gprAt(GPR.rsp);
 
 /** ENTER with a nesting level: copies level - 1 frame pointers and pushes the new one. */
 const enterNested = (cpu: CpuState, arg: number): number => {
   const bytes = arg & (1 << 24) ? 2 : 8;
   const level = (arg >>> 16) & 31;
-  const size = arg & 0xffff;
-  const rsp = Number(cpu.u64[gprAt(GPR.rsp)]);
-  const rbp = Number(cpu.u64[gprAt(GPR.rbp)]);
-  const frame = rsp - bytes;
-  const one = new Uint8Array(bytes);
-  let top = rsp;
-  const push = (v: number): boolean => {
-    new DataView(one.buffer).setUint16(0, v % 0x10000, true);
-    if (bytes === 8) new DataView(one.buffer).setBigUint64(0, BigInt(v), true);
-    top -= bytes;
-    return !cpu.misplaced(top, bytes) && cpu.store(top, one);
+  const rbp = cpu.u64[gprAt(GPR.rbp)] as bigint;
+  let top = cpu.u64[RSP] as bigint;
+  /** An address as a number, which is left where faults look for what numbers lose. */
+  const at = (address: bigint): number => {
+    cpu.u64[(CPU + OFF.helperAddress) >>> 3] = address;
+    return Number(BigInt.asUintN(64, address));
   };
-  if (!push(rbp)) return 1;
+  const one = new Uint8Array(8);
+  const push = (): boolean => {
+    top -= BigInt(bytes);
+    const to = at(top);
+    return !cpu.misplaced(to, bytes) && cpu.store(to, one.subarray(0, bytes));
+  };
+  const set = (v: bigint): void => new DataView(one.buffer).setBigUint64(0, BigInt.asUintN(64, v), true);
+  set(rbp);
+  if (!push()) return 1;
+  const frame = top;
   for (let k = 1; k < level; k++) {
-    const from = !cpu.misplaced(rbp - bytes * k, bytes) && cpu.load(rbp - bytes * k, bytes);
-    if (!from) return 1;
-    one.set(from);
-    top -= bytes;
-    if (!cpu.store(top, one)) return 1;
+    const from = at(rbp - BigInt(bytes * k));
+    const pointer = cpu.misplaced(from, bytes) ? null : cpu.load(from, bytes);
+    if (!pointer) return 1;
+    one.set(pointer);
+    if (!push()) return 1;
   }
-  if (!push(frame)) return 1;
-  if (size > 0 && (cpu.misplaced(top - size, bytes) || cpu.span(top - size, true) === 0)) return 1;
-  const bottom = top;
-  cpu.u64[gprAt(GPR.rsp)] = BigInt(bottom - size);
-  if (bytes === 8) cpu.u64[gprAt(GPR.rbp)] = BigInt(frame);
-  else cpu.u16[gprAt(GPR.rbp) * 4] = frame & 0xffff;
+  set(frame);
+  if (!push()) return 1;
+  top -= BigInt(arg & 0xffff);
+  const end = at(top);
+  if ((arg & 0xffff) !== 0 && (cpu.misplaced(end, bytes) || cpu.span(end, true) === 0)) return 1;
+  cpu.u64[RSP] = top;
+  if (bytes === 8) cpu.u64[gprAt(GPR.rbp)] = frame;
+  else cpu.u16[gprAt(GPR.rbp) * 4] = Number(frame & 0xffffn);
   return 0;
 };
 
 const TARGET = (CPU + OFF.scratch + 16 * TARGET_SLOT) >>> 3;
-const RSP = gprAt(GPR.rsp);
 
 const little = (b: Uint8Array, at: number, bytes: number): bigint => {
   let v = 0n;

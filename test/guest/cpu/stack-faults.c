@@ -87,5 +87,13 @@ int main(void) {
   BP("cmpxchg16b (%%rbp)");
   BP("ldmxcsr (%%rbp)");
   BP("mov %%rsp,%%rdi; mov %%rbp,%%rsi; movsb");
+  // A frame pointer that is none is copied as it is.
+  uint64_t pushed[2];
+  asm volatile("mov %%rbp,%%rbx; mov %%rsp,%%rcx; mov $0x7fffffffffffffff,%%rbp; enter $8,$1; mov 16(%%rsp),%%rax; mov 8(%%rsp),%%rdx; "
+               "sub %%rbp,%%rdx; mov %%rbx,%%rbp; mov %%rcx,%%rsp"
+               : "=a"(pushed[0]), "=d"(pushed[1])
+               :
+               : "rbx", "rcx", "memory");
+  printf("enter: %lx %lx\n", pushed[0], pushed[1]);
   return 0;
 }
