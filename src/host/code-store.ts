@@ -36,6 +36,9 @@ const SUFFIX = '.kanmon';
 /** Programs whose files may be open: each takes a descriptor of the host. */
 const MAX_FETCHED = 256;
 
+/** A file is written anew for so much that is new, in parts of what it has. */
+const NEWS = 0.02;
+
 /** Where something lies in the file: offset after the index, and length. */
 type Place = readonly [at: number, length: number];
 
@@ -297,6 +300,10 @@ export const openCodeStore = (dir: string): CodeStore & { save(): void } => {
   const merge = (program: string, fresh: readonly Fresh[]): void => {
     // Another run may have written it meanwhile.
     const old = openFile(dir, program);
+    if (fresh.length < (old?.index.entries.length ?? 0) * NEWS) {
+      old?.close();
+      return;
+    }
     const all = new Map<string, Fresh>();
     for (const entry of old?.index.entries ?? []) {
       const b = fromStored(stored(program, entry, (place) => old?.bytes(place) ?? NOTHING));
