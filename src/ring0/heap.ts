@@ -15,6 +15,8 @@ export const COST = {
   descriptor: 1024,
   /** A name in a file system in memory, with its inode. */
   name: 1024,
+  /** A socket, with its queues and inode. */
+  socket: 6144,
   signal: 256,
   timer: 512,
   watch: 512,

@@ -175,6 +175,8 @@ test.each([
   'signals',
   'timers',
   'locks',
+  'sockets',
+  'rights',
 ])('kernel objects without end: %s', async (kind) => {
   const before = process.memoryUsage();
   const r = await kanmon([program('objects'), kind], { cwd: dir }, small);

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <time.h>
@@ -73,6 +74,31 @@ static int locks(void) {
     if (fcntl(5 + i / 2000, F_SETLK, &l)) return errno;
   }
 }
+static int sockets(void) {
+  static char bytes[200];
+  for (;;) {
+    int s[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s)) return errno;
+    while (send(s[0], bytes, sizeof bytes, 0) > 0) ;
+    if (errno != EAGAIN) return errno;
+  }
+}
+static int rights(void) {
+  static union { char b[CMSG_SPACE(1000)]; struct cmsghdr header; } c;
+  struct iovec v = {"x", 1};
+  struct msghdr m = {0, 0, &v, 1, &c, sizeof c};
+  for (;;) {
+    int s[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s)) return errno;
+    c.header = (struct cmsghdr){CMSG_LEN(1000), SOL_SOCKET, SCM_RIGHTS};
+    for (int i = 0; i < 250; i++) ((int *)CMSG_DATA(&c.header))[i] = s[i % 2];
+    while (sendmsg(s[0], &m, 0) > 0) ;
+    if (errno != EAGAIN) return errno;
+    // Nothing but what lies in it keeps the pair.
+    close(s[0]);
+    close(s[1]);
+  }
+}
 static int timers(void) {
   timer_t t;
   for (;;)
@@ -82,6 +108,7 @@ static int timers(void) {
 int main(int argc, char **argv) {
   struct { const char *name; int (*run)(void); } kinds[] = {
     {"pipes", pipes}, {"high", high}, {"links", links}, {"files", files}, {"watches", watches}, {"signals", signals}, {"timers", timers}, {"locks", locks},
+    {"sockets", sockets}, {"rights", rights},
   };
   int (*run)(void) = 0;
   for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -106,7 +133,7 @@ int main(int argc, char **argv) {
     pids[n] = p;
     int e;
     read(ends[0], &e, sizeof e);
-    if (e != 0 && e != ENFILE && e != EMFILE && e != ENOSPC && e != ENOMEM && e != EAGAIN && e != ENOLCK) bad = e;
+    if (e != 0 && e != ENFILE && e != EMFILE && e != ENOSPC && e != ENOMEM && e != EAGAIN && e != ENOLCK && e != ENOBUFS && e != ETOOMANYREFS) bad = e;
   }
   printf("%s\n", bad ? strerror(bad) : "met a limit");
   fflush(stdout);

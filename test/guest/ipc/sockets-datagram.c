@@ -124,7 +124,7 @@ static void boundaries(int type) {
 }
 
 int main(void) {
-  start();
+  begin();
   signal(SIGPIPE, SIG_IGN);
   boundaries(SOCK_DGRAM);
   boundaries(SOCK_SEQPACKET);

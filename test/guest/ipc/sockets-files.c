@@ -156,8 +156,8 @@ static void as_files(void) {
   T(read(sv[0], (void *)8, 0));
   T(write(sv[0], (void *)8, 0));
   done();
-  T(send(1, "x", 1, 0));
-  T(getsockname(1, sa, (void *)&n));
+  T(send(0, "x", 1, 0));
+  T(getsockname(0, sa, (void *)&n));
   T(connect(99, sa, 2));
 }
 
@@ -305,7 +305,7 @@ static void listed(void) {
 }
 
 int main(void) {
-  start();
+  begin();
   signal(SIGPIPE, SIG_IGN);
   readiness();
   requests();

@@ -13,7 +13,7 @@ static void took(int fd) {
 }
 
 int main(void) {
-  start();
+  begin();
   signal(SIGPIPE, SIG_IGN);
   int s = stream(), t;
   name_of("fresh", s, 0);

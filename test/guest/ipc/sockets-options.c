@@ -20,7 +20,7 @@ static void show_option(const char *what, int name, socklen_t room) {
   } while (0)
 
 int main(void) {
-  start();
+  begin();
   fd = socket(AF_UNIX, SOCK_STREAM, 0);
   GET(SO_TYPE);
   GET(SO_DOMAIN);

@@ -13,7 +13,7 @@ import {
   EPERM,
 } from '../../../abi/errno.ts';
 import { AF, SO, SOCK, SUN_PATH } from '../../../abi/socket.ts';
-import { COST, charge, uncharge } from '../../heap.ts';
+import { COST, uncharge } from '../../heap.ts';
 import type { Task } from '../../task/types.ts';
 import { type Result, wake } from '../../wait.ts';
 import { SOMAXCONN } from '../limits.ts';
@@ -51,7 +51,7 @@ export const connect = (
   u: UnixSocket,
   address: Uint8Array,
   nonblock: boolean,
-  make: () => UnixSocket,
+  make: () => UnixSocket | null,
 ): Result => {
   if (!connects(u)) return connectDatagram(task, u, address);
   const name = parseAddress(address);
@@ -64,8 +64,8 @@ export const connect = (
     return nonblock ? -EAGAIN : waitFor(task, [other.room], u.options.sndtimeo);
   }
   if (u.state !== 'closed') return u.state === 'connected' ? -EISCONN : -EINVAL;
-  if (!charge(u.kernel.heap, COST.descriptor)) return -ENOMEM;
   const server = make();
+  if (server === null) return -ENOMEM;
   server.peer = u;
   server.state = 'connected';
   server.address = other.address;
@@ -126,8 +126,6 @@ export const accept = (task: Task, u: UnixSocket, nonblock: boolean): Socket | R
     if (u.shut & RECEIVING) return -EINVAL;
     return waitFor(task, [u.readable], u.options.rcvtimeo);
   }
-  // From now on its descriptor is charged.
-  uncharge(u.kernel.heap, COST.descriptor);
   wake(u.room);
   return next;
 };
@@ -175,7 +173,7 @@ export const release = (u: UnixSocket, waiting = false): void => {
       changed(peer);
     }
   } else setPeer(u, null);
-  if (waiting) uncharge(u.kernel.heap, COST.descriptor);
+  uncharge(u.kernel.heap, COST.socket);
   for (const p of u.pending.splice(0)) release(p, true);
   purge(u);
   changed(u);

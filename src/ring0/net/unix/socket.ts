@@ -1,9 +1,18 @@
 // Making AF_UNIX sockets, and what poll and ioctl tell of them (unix(7)).
 
-import { EFAULT, EINVAL, ENOTTY, EOPNOTSUPP, EPROTONOSUPPORT, ESOCKTNOSUPPORT } from '../../../abi/errno.ts';
+import {
+  EFAULT,
+  EINVAL,
+  ENOMEM,
+  ENOTTY,
+  EOPNOTSUPP,
+  EPROTONOSUPPORT,
+  ESOCKTNOSUPPORT,
+} from '../../../abi/errno.ts';
 import { FIONREAD, TIOCOUTQ } from '../../../abi/ioctl.ts';
 import { POLL } from '../../../abi/poll.ts';
 import { AF, SOCK } from '../../../abi/socket.ts';
+import { COST, charge } from '../../heap.ts';
 import type { Kernel } from '../../kernel.ts';
 import type { Task } from '../../task/types.ts';
 import { waitQueue, wake } from '../../wait.ts';
@@ -53,7 +62,9 @@ const poll = (u: UnixSocket): number => {
   return events;
 };
 
-const newSocket = (kernel: Kernel, type: number, protocol: number): UnixSocket => {
+/** Null when kernel memory is out. */
+const newSocket = (kernel: Kernel, type: number, protocol: number): UnixSocket | null => {
+  if (!charge(kernel.heap, COST.socket)) return null;
   const stream = type === SOCK.SOCK_STREAM;
   const readable = waitQueue();
   const writes = waitQueue();
@@ -116,9 +127,9 @@ const create = (task: Task, type: number, protocol: number): Socket | number => 
     case SOCK.SOCK_STREAM:
     case SOCK.SOCK_DGRAM:
     case SOCK.SOCK_SEQPACKET:
-      return newSocket(task.kernel, type, protocol);
+      return newSocket(task.kernel, type, protocol) ?? -ENOMEM;
     case SOCK.SOCK_RAW:
-      return newSocket(task.kernel, SOCK.SOCK_DGRAM, protocol);
+      return newSocket(task.kernel, SOCK.SOCK_DGRAM, protocol) ?? -ENOMEM;
     default:
       return -ESOCKTNOSUPPORT;
   }
