@@ -124,7 +124,7 @@ export const accept = (task: Task, u: UnixSocket, nonblock: boolean): Socket | R
   if (next === undefined) {
     if (nonblock) return -EAGAIN;
     if (u.shut & RECEIVING) return -EINVAL;
-    return waitFor(task, [u.readable], u.options.rcvtimeo);
+    return waitFor(task, u.toRead, u.options.rcvtimeo);
   }
   wake(u.room);
   return next;

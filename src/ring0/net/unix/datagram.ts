@@ -119,7 +119,7 @@ const nothing = (task: Task, u: UnixSocket, nonblock: boolean): Result => {
   const packets = u.type === SOCK.SOCK_SEQPACKET;
   if (nonblock) return packets && u.shut & RECEIVING ? 0 : -EAGAIN;
   if (u.shut & RECEIVING) return 0;
-  return waitFor(task, [u.readable], u.options.rcvtimeo);
+  return waitFor(task, u.toRead, u.options.rcvtimeo);
 };
 
 export const receiveDatagram = (task: Task, u: UnixSocket, m: Incoming): Result => {

@@ -22,8 +22,10 @@ export const STREAM_PIECE = PAGE_HEAD + 32768;
 
 const pages = (n: number): number => Math.ceil(n / PAGE) * PAGE;
 /** kmalloc gives powers of two. */
-const headSize = (n: number): number =>
-  SKB + 2 ** Math.ceil(Math.log2(Math.max(Math.ceil(n / 64) * 64 + SHARED_INFO, 512)));
+const headSize = (n: number): number => {
+  const bytes = Math.max(Math.ceil(n / 64) * 64 + SHARED_INFO, 512);
+  return SKB + 2 ** (32 - Math.clz32(bytes - 1));
+};
 
 export const streamSize = (n: number): number => {
   const data = Math.min(pages(Math.max(0, n - PAGE_HEAD)), n);
@@ -44,19 +46,13 @@ export const takeError = (u: UnixSocket): number => {
 export const writable = (u: UnixSocket): boolean => u.state !== 'listening' && u.wmem * 4 <= u.options.sndbuf;
 
 /** Waits until another buffer may be sent: 0 then, a negated errno, or a Block. */
-export const awaitRoom = (
-  task: Task,
-  u: UnixSocket,
-  nonblock: boolean,
-  done = 0,
-  more: object = {},
-): Result => {
+export const awaitRoom = (task: Task, u: UnixSocket, nonblock: boolean, done = 0): Result => {
   const error = takeError(u);
   if (error !== 0) return -error;
   if (u.shut & SENDING) return -EPIPE;
   if (u.wmem < u.options.sndbuf) return 0;
   if (nonblock) return -EAGAIN;
-  const r = waitFor(task, [u.writable], u.options.sndtimeo, done, more);
+  const r = waitFor(task, u.toWrite, u.options.sndtimeo, done);
   return r === done && done > 0 ? -EAGAIN : r;
 };
 

@@ -93,6 +93,8 @@ const newSocket = (kernel: Kernel, type: number, protocol: number): UnixSocket |
     readable,
     writable: writes,
     room: waitQueue(),
+    toRead: [readable],
+    toWrite: [writes],
     credentials: null,
     peekOffset: -1,
     ops: {

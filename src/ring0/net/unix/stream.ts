@@ -67,7 +67,7 @@ const sendPieces = (task: Task, u: UnixSocket, m: Outgoing, scm: Scm, before: nu
 };
 
 /** What a receive has besides bytes when it waits for more of them. */
-interface Half extends Waiting {
+interface Half {
   readonly from: Uint8Array;
   readonly sender: Sender | null;
   readonly known: boolean;
@@ -79,11 +79,12 @@ const same = (a: Sender | null, b: Sender | null): boolean =>
 export const receiveStream = (task: Task, u: UnixSocket, m: Incoming): Result => {
   if (u.state !== 'connected') return -EINVAL;
   if (m.flags & MSG.MSG_OOB) return -EOPNOTSUPP;
-  const half = task.resume as Half | undefined;
+  const waited = task.resume as Waiting | undefined;
+  const half = (waited?.half ?? null) as Half | null;
   const peek = (m.flags & MSG.MSG_PEEK) !== 0;
   const { length } = m.sink;
   const least = Math.min(m.flags & MSG.MSG_WAITALL ? length : u.options.rcvlowat, length) || 1;
-  let copied = half?.done ?? 0;
+  let copied = waited?.done ?? 0;
   let sender = half?.sender ?? null;
   let known = half?.known ?? false;
   let files: readonly OpenFile[] | null = null;
@@ -101,7 +102,8 @@ export const receiveStream = (task: Task, u: UnixSocket, m: Incoming): Result =>
         error = EAGAIN;
         break;
       }
-      const r = waitFor(task, [u.readable], u.options.rcvtimeo, copied, { from: m.from, sender, known });
+      const kept: Half | null = copied > 0 ? { from: m.from, sender, known } : null;
+      const r = waitFor(task, u.toRead, u.options.rcvtimeo, copied, kept);
       if (isBlock(r)) return r;
       error = EAGAIN;
       break;

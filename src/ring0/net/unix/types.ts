@@ -73,6 +73,9 @@ export interface UnixSocket extends Socket {
   readonly readable: WaitQueue;
   readonly writable: WaitQueue;
   readonly room: WaitQueue;
+  /** The first two by themselves, to wait on. */
+  readonly toRead: readonly WaitQueue[];
+  readonly toWrite: readonly WaitQueue[];
   credentials: PeerCredentials | null;
   /** SO_PEEK_OFF; -1: off. */
   peekOffset: number;
