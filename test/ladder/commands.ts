@@ -181,6 +181,14 @@ export const LADDER: readonly Rung[] = [
     'python3 -c \'import json, re, decimal, datetime; print(json.dumps({"a": [1, 2.5, None]}), re.findall(r"[aeiou]+", "education"), decimal.Decimal(2).sqrt(), datetime.date(2024, 2, 29).isoformat())\'',
   ),
   rung(
+    'python sockets',
+    'python3 -c \'import asyncio, socket\nasync def main():\n  p = await asyncio.create_subprocess_exec("tr", "a-z", "A-Z", stdin=-1, stdout=-1)\n  print(await p.communicate(b"through asyncio"), p.returncode)\n  async def serve(r, w):\n    w.write((await r.readline())[::-1]); await w.drain(); w.close()\n  s = await asyncio.start_unix_server(serve, "sock")\n  r, w = await asyncio.open_unix_connection("sock"); w.write(b"hello\\n"); print(await r.read())\nasyncio.run(main())\'',
+  ),
+  rung(
+    'perl sockets',
+    'perl -MIO::Socket::UNIX -e \'$s = IO::Socket::UNIX->new(Local => "s", Listen => 1) or die $!; if (!fork) { $c = IO::Socket::UNIX->new(Peer => "s"); print $c "hi\\n"; print <$c>; exit } $c = $s->accept; $l = <$c>; print $c "got $l"; close $c; wait; print -S "s" ? "socket\\n" : "none\\n"\'',
+  ),
+  rung(
     'python multiprocessing',
     'python3 -c \'import multiprocessing as m\nif __name__ == "__main__":\n  p = m.get_context("fork").Pool(2); print(p.map(abs, [-3, 2, -1])); p.close(); p.join()\'',
   ),
