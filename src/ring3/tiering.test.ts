@@ -80,6 +80,15 @@ describe('tiering', () => {
     expect(translated).toEqual([[10]]);
   });
 
+  test('the region of another program at the same address is left alone', () => {
+    const { tiering } = make();
+    const owner = block(13);
+    tiering.began(owner, [99]);
+    owner.pending = false;
+    tiering.hot(block(99));
+    expect(owner.growth).toBe(0);
+  });
+
   test('a region that stumbles often is made anew, once', () => {
     const { tiering, translated } = make();
     const b = block(10);

@@ -88,7 +88,14 @@ export class Tiering {
       return;
     }
     const owner = this.#frontier.get(block.ip);
-    if (owner?.valid && !owner.pending && owner.growth < MAX_GROWTH && owner.exactFp === block.exactFp) {
+    if (
+      owner?.valid &&
+      !owner.pending &&
+      owner.growth < MAX_GROWTH &&
+      owner.exactFp === block.exactFp &&
+      // Another program may have other code at these addresses.
+      this.#env.stillThere(owner)
+    ) {
       this.#frontier.delete(block.ip);
       owner.growth++;
       this.rearm(block, INNER_FACTOR);
