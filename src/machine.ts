@@ -140,7 +140,7 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
       Object.keys(helpers),
       options.tier === 'translator' ? SMALL_REGIONS : undefined,
       translations ?? undefined,
-      (translations && host.translated) ?? undefined,
+      host.translated(options.tier ?? 'mixed') ?? undefined,
     ),
     needsExactFp,
     tsc: () => BigInt(host.clock.monotonic()),

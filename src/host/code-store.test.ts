@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { MadeBatch } from '../ring3/translate/kept.ts';
+import type { KeptBatch, MadeBatch } from '../ring3/translate/kept.ts';
 import { openCodeStore } from './code-store.ts';
 
 /** (module (func (export "0") (param i32) (result i32) (i32.add (local.get 0) (i32.const n)))) */
@@ -43,7 +43,11 @@ describe('the code store', () => {
     for (const b of batches) store.made(program, b);
     store.save();
   };
-  const fetch = (program: string) => openCodeStore(dir).fetch(program);
+  /** What was kept of a program, by where its regions start. */
+  const fetch = (program: string): KeptBatch[] => {
+    const index = openCodeStore(dir).fetch(program);
+    return [...index.starts()].flatMap((ip) => index.find(ip, false, () => true) ?? []);
+  };
   const file = (): string => join(dir, readdirSync(dir)[0] as string);
 
   test('gives back what was made for a program', () => {

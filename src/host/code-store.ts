@@ -17,7 +17,13 @@ import {
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
-import type { CodeRange, CodeStore, KeptBatch, MadeBatch } from '../ring3/translate/kept.ts';
+import {
+  type CodeRange,
+  type CodeStore,
+  type KeptBatch,
+  KeptIndex,
+  type MadeBatch,
+} from '../ring3/translate/kept.ts';
 import type { Planned } from '../ring3/translate/translator.ts';
 import { deserializeModule, isOptimized, serializeModule } from './machine-code.ts';
 
@@ -318,8 +324,11 @@ export const openCodeStore = (dir: string): CodeStore & { save(): void } => {
   };
   return {
     fetch(program) {
+      const index = new KeptIndex();
       const file = ++fetched > MAX_FETCHED ? null : openFile(dir, program);
-      return file ? file.index.entries.map((e) => stored(program, e, file.bytes)) : [];
+      for (const entry of file?.index.entries ?? [])
+        index.add(stored(program, entry, (at) => file?.bytes(at) ?? NOTHING));
+      return index;
     },
     made: (program, batch) => void made.push({ program, batch }),
     used: (batch, functions) => void used.set(batch as Stored, functions),

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../ring0/clock.ts';
 import type { HostFiles } from '../ring0/fs/host-files.ts';
+import type { Tier } from '../ring3/cpu.ts';
 import type { CoreImage } from '../ring3/processor.ts';
 import type { CodeStore } from '../ring3/translate/kept.ts';
 import type { TranslationService } from '../ring3/translate/translator.ts';
@@ -13,8 +14,8 @@ export interface Host {
   readonly core: CoreImage | null;
   /** Translates on another thread; null where there is none. */
   translations(): (TranslationService & { close(): void }) | null;
-  /** Where translations are kept from one run to the next; null where nowhere. */
-  readonly translated: CodeStore | null;
+  /** Where translations of a tier are kept for later machines; null where nowhere. */
+  translated(tier: Tier): CodeStore | null;
   /** Host folders; null where there are none. */
   readonly files: HostFiles | null;
   /** Lets the host's event loop run once. */

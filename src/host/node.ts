@@ -4,6 +4,8 @@ import { openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { type CoreImage, unpackCore } from '../ring3/core/core-image.ts';
+import type { Tier } from '../ring3/cpu.ts';
+import { type CodeStore, sharedStore } from '../ring3/translate/kept.ts';
 import { codeStore } from './code-store.ts';
 import { compileCore } from './core-code.ts';
 import { nodeFiles } from './files.ts';
@@ -56,6 +58,21 @@ const tuneEngine = (): void => {
 };
 
 let core: CoreImage | null | undefined;
+/** Shared, too: a module is made of guest code and nothing else. */
+let translated: CodeStore | undefined;
+/** Of a machine that translates all there is, each module is one region, whoever runs it. */
+let translatedAtOnce: CodeStore | undefined;
+const forAll = (store: CodeStore): CodeStore => ({
+  ...store,
+  fetch: () => store.fetch(''),
+  made: (_program, batch) => store.made('', batch),
+});
+const storeOf = (tier: Tier): CodeStore | null => {
+  if (tier === 'interpreter') return null;
+  if (tier === 'mixed') translated ??= codeStore() ?? sharedStore();
+  else translatedAtOnce ??= forAll(sharedStore());
+  return (tier === 'mixed' ? translated : translatedAtOnce) ?? null;
+};
 
 /** A host for one machine. The compiled core module is shared by all machines of the process: it has no state. */
 export const nodeHost = (): Host => {
@@ -70,7 +87,7 @@ export const nodeHost = (): Host => {
     clock: { monotonic, epoch: () => epoch },
     entropy,
     translations: translationWorker,
-    translated: codeStore(),
+    translated: storeOf,
     files: nodeFiles(),
     turn: () => new Promise((resolve) => setImmediate(resolve)),
     sleep(ms) {

@@ -1,5 +1,5 @@
-// Translations of earlier runs. A module is made of nothing but guest code at its addresses, so where the same bytes
-// lie at the same addresses again, the module that was made of them then is the one that would be made now.
+// Translations that were made before. A module is made of nothing but guest code at its addresses, so where the same
+// bytes lie at the same addresses again, the module that was made of them then is the one that would be made now.
 
 import type { Planned } from './translator.ts';
 
@@ -21,7 +21,7 @@ export interface KeptBatch {
   module(): WebAssembly.Module | null;
 }
 
-/** A module that was made in this run. */
+/** A module that was made just now. */
 export interface MadeBatch {
   readonly exactFp: boolean;
   readonly regions: readonly Planned[];
@@ -33,67 +33,84 @@ export interface MadeBatch {
   readonly functions: readonly WebAssembly.ExportValue[];
 }
 
-/** Where the host keeps modules from one run to the next, by the names of the programs that they were made for. */
+/** Where the host keeps modules, by the names of the programs that they were made for. */
 export interface CodeStore {
-  /** What was kept of a program, oldest first. */
-  fetch(program: string): readonly KeptBatch[];
+  /** What was kept of a program. */
+  fetch(program: string): KeptIndex;
   /** A module of a program was made. */
   made(program: string, batch: MadeBatch): void;
   /** A module that had been kept was instantiated. */
   used(batch: KeptBatch, functions: readonly WebAssembly.ExportValue[]): void;
 }
 
-/** What was kept of the programs of a machine, by the addresses that regions start at. */
-export class KeptCode {
-  readonly #store: CodeStore;
-  readonly #programs = new Map<string, Map<number, KeptBatch>>();
+const place = (ip: number, exactFp: boolean): number => ip * 2 + (exactFp ? 1 : 0);
 
-  constructor(store: CodeStore) {
-    this.#store = store;
+/** Modules by the addresses that their regions start at. */
+export class KeptIndex {
+  /** The likeliest last. */
+  readonly #at = new Map<number, KeptBatch[]>();
+
+  /** What is added later knows more. */
+  add(batch: KeptBatch): void {
+    batch.regions.forEach(({ ip }, n) => {
+      const at = place(ip, batch.exactFp);
+      const others = this.#at.get(at) ?? [];
+      this.#at.set(at, others);
+      // A module that was made for this region has what it calls, too.
+      const own = others.findLastIndex((b) => b.regions[0]?.ip === ip);
+      if (n === 0 || own < 0) others.push(batch);
+      else others.splice(own, 0, batch);
+    });
   }
-
-  /** Fetches what was kept of a program, once: where its regions start. */
-  fetch(program: string): Iterable<number> {
-    let known = this.#programs.get(program);
-    if (!known) {
-      known = new Map();
-      const firsts = new Set<number>();
-      for (const batch of this.#store.fetch(program)) {
-        for (const [n, { ip }] of batch.regions.entries()) {
-          const at = place(ip, batch.exactFp);
-          // A module that was made for this region has what it calls, too, and later ones know more.
-          if (n === 0) firsts.add(at);
-          else if (firsts.has(at)) continue;
-          known.set(at, batch);
-        }
-      }
-      this.#programs.set(program, known);
-    }
-    return [...known.keys()].map((at) => Math.floor(at / 2));
+  /** Where regions start. */
+  *starts(): Iterable<number> {
+    for (const at of this.#at.keys()) yield Math.floor(at / 2);
   }
-
   /** Whether there may be a region for an address. */
-  has(program: string | null, ip: number, exactFp: boolean): boolean {
-    return program !== null && (this.#programs.get(program)?.has(place(ip, exactFp)) ?? false);
+  has(ip: number, exactFp: boolean): boolean {
+    return this.#at.has(place(ip, exactFp));
   }
-
-  /** The module with the region of an address, if `same` finds its code where it was. Otherwise it is forgotten. */
-  find(
-    program: string | null,
-    ip: number,
-    exactFp: boolean,
-    same: (range: CodeRange) => boolean,
-  ): KeptBatch | null {
-    const known = program === null ? undefined : this.#programs.get(program);
-    const batch = known?.get(place(ip, exactFp));
-    if (!known || !batch) return null;
-    if (batch.code().every(same)) return batch;
-    for (const r of batch.regions) {
-      const at = place(r.ip, exactFp);
-      if (known.get(at) === batch) known.delete(at);
+  /** A module with the region of an address, if `same` finds its code where it was. Those whose is not there are forgotten. */
+  find(ip: number, exactFp: boolean, same: (range: CodeRange) => boolean): KeptBatch | null {
+    const at = place(ip, exactFp);
+    const batches = this.#at.get(at);
+    for (let batch = batches?.at(-1); batch; batch = batches?.at(-1)) {
+      if (batch.code().every(same)) return batch;
+      batches?.pop();
     }
+    this.#at.delete(at);
     return null;
+  }
+  clear(): void {
+    this.#at.clear();
   }
 }
 
-const place = (ip: number, exactFp: boolean): number => ip * 2 + (exactFp ? 1 : 0);
+/** Bytes of modules that a `sharedStore` has before it forgets all: their machine code is several times as much. */
+const MAX_BYTES = 32 << 20;
+
+/** A store in memory, for the machines of one process. */
+export const sharedStore = (): CodeStore => {
+  const programs = new Map<string, KeptIndex>();
+  let bytes = 0;
+  const indexOf = (program: string): KeptIndex => {
+    let index = programs.get(program);
+    if (!index) {
+      index = new KeptIndex();
+      programs.set(program, index);
+    }
+    return index;
+  };
+  return {
+    fetch: indexOf,
+    made(program, { exactFp, regions, code, module, wasm }) {
+      bytes += wasm.length;
+      if (bytes > MAX_BYTES) {
+        for (const index of programs.values()) index.clear();
+        bytes = wasm.length;
+      }
+      indexOf(program).add({ exactFp, regions, code: () => code, module: () => module });
+    },
+    used: () => {},
+  };
+};

@@ -3,7 +3,7 @@
 
 import type { CodeReader } from '../code-cache.ts';
 import type { SemanticsTable } from '../emit.ts';
-import { type CodeStore, KeptCode } from './kept.ts';
+import type { CodeStore, KeptIndex } from './kept.ts';
 import {
   type Batch,
   type BatchLimits,
@@ -115,7 +115,10 @@ export const createTranslator =
       const { exports } = new WebAssembly.Instance(module, { k: imports });
       return Array.from({ length: n }, (_, i) => exports[`${i}`] as WebAssembly.ExportValue);
     };
-    const kept = store && new KeptCode(store);
+    /** What was kept of the programs that have run. */
+    const kept = new Map<string, KeptIndex>();
+    const keptOf = (program: string | null): KeptIndex | undefined =>
+      program === null ? undefined : kept.get(program);
     const makeHere = (batch: Batch, exactFp: boolean): MadeModule => {
       const wasm = emitBatch(batch, { semantics, helperNumber, exactFp });
       return { module: new WebAssembly.Module(wasm as BufferSource), wasm };
@@ -123,8 +126,8 @@ export const createTranslator =
     /** What was made of the same code in an earlier run. */
     const fromStore = (r: Request): Plan | null => {
       const [first] = r.entries;
-      if (!store || !kept || r.again || first === undefined) return null;
-      const batch = kept.find(r.program, first, r.exactFp, ({ ip, bytes }) => r.reader.isSame(ip, bytes));
+      if (!store || r.again || first === undefined) return null;
+      const batch = keptOf(r.program)?.find(first, r.exactFp, ({ ip, bytes }) => r.reader.isSame(ip, bytes));
       const module = batch?.module();
       if (!batch || !module) return null;
       return {
@@ -175,8 +178,13 @@ export const createTranslator =
           },
         };
       },
-      fetch: (program) => kept?.fetch(program) ?? [],
-      isKept: (program, ip, exactFp) => kept?.has(program, ip, exactFp) ?? false,
+      fetch(program) {
+        const index = keptOf(program) ?? store?.fetch(program);
+        if (!index) return [];
+        kept.set(program, index);
+        return index.starts();
+      },
+      isKept: (program, ip, exactFp) => keptOf(program)?.has(ip, exactFp) ?? false,
       prepare: () => service?.prepare(),
       poll: () => service?.poll(),
     };
