@@ -178,9 +178,10 @@ const stat = (kernel: Kernel, { user, system, idle }: CpuTime): string => {
   );
 };
 
-/** Load is not averaged: what is shown is the number of tasks. */
-const loadavg = (kernel: Kernel): string =>
-  `0.00 0.00 0.00 ${Math.max(1, runnableCount(kernel))}/${kernel.tasks.size} ${kernel.run.lastPid}\n`;
+const loadavg = (kernel: Kernel): string => {
+  const averages = kernel.run.load.averages.map((a) => a.toFixed(2)).join(' ');
+  return `${averages} ${Math.max(1, runnableCount(kernel))}/${kernel.tasks.size} ${kernel.run.lastPid}\n`;
+};
 
 const vmstat = (kernel: Kernel): string => {
   const { total, free } = kernel.cpu.frames;

@@ -37,11 +37,18 @@ const uname = (task: Task, at: number): number => {
   return UTSNAME.write(task.mm, at, value) ? 0 : -EFAULT;
 };
 
+/** 1 << SI_LOAD_SHIFT (linux/sysinfo.h). */
+const SI_LOAD = 65536;
+
 const sysinfo = (task: Task, at: number): number => {
   const { kernel } = task;
   const { frames } = kernel.cpu;
+  const [minute, five, fifteen] = kernel.run.load.averages;
   const value = {
     uptime: Math.floor(kernel.clock.monotonic() / 1e9),
+    load1: Math.round(minute * SI_LOAD),
+    load5: Math.round(five * SI_LOAD),
+    load15: Math.round(fifteen * SI_LOAD),
     totalram: frames.total * 4096,
     freeram: frames.free * 4096,
     procs: Math.min(65535, kernel.tasks.size),

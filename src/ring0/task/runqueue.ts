@@ -5,6 +5,7 @@ import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../mm/types.ts';
 import type { Block } from '../wait.ts';
 import { type FrameBuffer, frameBuffer } from './frame.ts';
+import { type Load, noLoad } from './load.ts';
 import { type TimerHeap, timerHeap } from './timers.ts';
 import type { Task } from './types.ts';
 
@@ -35,6 +36,7 @@ export interface RunState {
   /** Since boot: context switches and forks, for /proc/stat. */
   switches: number;
   forks: number;
+  readonly load: Load;
 }
 
 export const runState = (): RunState => ({
@@ -50,6 +52,7 @@ export const runState = (): RunState => ({
   turnEnd: 0,
   switches: 0,
   forks: 0,
+  load: noLoad(),
 });
 
 const enqueue = (run: RunState, task: Task): void => {

@@ -10,9 +10,10 @@ import { isBlock } from '../wait.ts';
 import { deliver } from './deliver.ts';
 import { exitGroup } from './exit.ts';
 import { checkCpuTime, hasCpuLimit } from './itimers.ts';
+import { sampleLoad } from './load.ts';
 import { killForMemory } from './oom.ts';
 import { leaveCriticalSection } from './rseq.ts';
-import { BUDGET, bury, pick, requeue, settle, sleepOn, switchTo } from './runqueue.ts';
+import { BUDGET, bury, pick, requeue, runnableCount, settle, sleepOn, switchTo } from './runqueue.ts';
 import { dying, forceSignal } from './signals.ts';
 import { nextDeadline, runTimers } from './timers.ts';
 import { exceptionSignal } from './traps.ts';
@@ -39,6 +40,7 @@ export const runSlice = (kernel: Kernel, maxMs: number): 'idle' | 'busy' | 'done
   const { run, clock } = kernel;
   let now = clock.monotonic();
   const end = now + maxMs * 1e6;
+  sampleLoad(run.load, now, 0);
   for (;;) {
     runTimers(run.timers, now);
     const task = pick(run);
@@ -60,6 +62,7 @@ export const runSlice = (kernel: Kernel, maxMs: number): 'idle' | 'busy' | 'done
     kernel.current = null;
     if (run.graveyard.length > 0) bury(kernel);
     requeue(task);
+    if (now >= run.load.next) sampleLoad(run.load, now, runnableCount(kernel));
     if (task.process.cpuTimers > 0 || hasCpuLimit(task.process)) checkCpuTime(task.process);
     if (now >= end) return 'busy';
   }
