@@ -15,8 +15,8 @@ export interface KeptBatch {
   readonly exactFp: boolean;
   /** The first is the one that was asked for. */
   readonly regions: readonly Planned[];
-  /** All the code that the module depends on. */
-  code(): readonly CodeRange[];
+  /** All the code that the module depends on; null when that is not known after all. */
+  code(): readonly CodeRange[] | null;
   /** Null when it cannot be had after all. */
   module(): WebAssembly.Module | null;
 }
@@ -75,7 +75,7 @@ export class KeptIndex {
     const at = place(ip, exactFp);
     const batches = this.#at.get(at);
     for (let batch = batches?.at(-1); batch; batch = batches?.at(-1)) {
-      if (batch.code().every(same)) return batch;
+      if (batch.code()?.every(same)) return batch;
       batches?.pop();
     }
     this.#at.delete(at);

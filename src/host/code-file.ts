@@ -1,0 +1,175 @@
+// The file that the translations of a program are kept in: a head (what it is, and length and checksum of the index), the
+// index, and the parts that it names one after the other. Such a file is machine code that will be executed, so only
+// what nobody else could have written is read, and whatever does not fit is as good as nothing.
+
+import {
+  closeSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { deserialize, serialize } from 'node:v8';
+import type { Planned } from '../ring3/translate/translator.ts';
+
+/** How the names of such files end. */
+export const SUFFIX = '.kanmon';
+
+/** A part of the file: offset behind the index, and length. */
+type Place = readonly [at: number, length: number];
+
+/** What a module is, as a file has it. */
+export interface Description {
+  readonly exactFp: boolean;
+  readonly regions: readonly Planned[];
+  /** Address and length of each range of guest code; their bytes lie one after the other in `code`. */
+  readonly ranges: readonly (readonly [ip: number, length: number])[];
+  /** Functions that had been optimized; 0: there is no machine code. */
+  readonly optimized: number;
+}
+export interface Parts {
+  readonly code: Uint8Array;
+  readonly wasm: Uint8Array;
+  readonly machine: Uint8Array;
+}
+export type Contents = Description & Parts;
+
+/** A module in a file, whose parts are read when they are asked for; null when they are not what was written. */
+export interface FileEntry extends Description {
+  code(): Uint8Array | null;
+  compiled(): Pick<Parts, 'wasm' | 'machine'> | null;
+}
+
+interface Entry extends Description {
+  readonly code: Place;
+  readonly wasm: Place;
+  readonly machine: Place;
+  /** Checksums of the first, and of the other two in this order. */
+  readonly codeSum: number;
+  readonly sum: number;
+}
+
+interface Index {
+  readonly program: string;
+  readonly entries: readonly Entry[];
+}
+
+const MAGIC = Buffer.from('KANMON\x02\n', 'latin1');
+/** After it: length of the index, u32, and its checksum, u32. */
+const HEAD = MAGIC.length + 8;
+
+/** CRC-32. */
+const sumOf = (...parts: readonly Uint8Array[]): number => {
+  const { crc32 } = process.getBuiltinModule('node:zlib');
+  return parts.reduce((sum, part) => crc32(part, sum), 0);
+};
+
+/** One's own, and no one else may write there. */
+const isPrivate = (s: { readonly uid: number; readonly mode: number }): boolean =>
+  s.uid === process.getuid?.() && (s.mode & 0o022) === 0;
+
+/** A file name for a program, told apart by its end, which says what file it is. */
+const fileName = (program: string): string => `${encodeURIComponent(program).slice(-200)}${SUFFIX}`;
+
+const readAt = (fd: number, at: number, length: number, size: number): Uint8Array => {
+  if (at + length > size) throw new RangeError('the file is too short');
+  const into = new Uint8Array(length);
+  if (readSync(fd, into, 0, length, at) !== length) throw new RangeError('the file is too short');
+  return into;
+};
+
+const readIndex = (fd: number, size: number): { index: Index; start: number } | null => {
+  const head = Buffer.from(readAt(fd, 0, HEAD, size).buffer);
+  if (!MAGIC.equals(head.subarray(0, MAGIC.length))) return null;
+  const length = head.readUInt32LE(MAGIC.length);
+  const bytes = readAt(fd, HEAD, length, size);
+  if (sumOf(bytes) !== head.readUInt32LE(MAGIC.length + 4)) return null;
+  return { index: deserialize(bytes) as Index, start: HEAD + length };
+};
+
+/** The modules of a program, oldest first; empty when there are none that can be trusted. `close` when no part is wanted any more. */
+export const openCodeFile = (
+  dir: string,
+  program: string,
+): { entries: readonly FileEntry[]; close(): void } => {
+  let fd = -1;
+  try {
+    if (isPrivate(lstatSync(dir))) {
+      fd = openSync(join(dir, fileName(program)), 'r');
+      const stat = fstatSync(fd);
+      const found = isPrivate(stat) ? readIndex(fd, stat.size) : null;
+      if (found?.index.program === program) {
+        const file = fd;
+        const read = ([at, n]: Place): Uint8Array => readAt(file, found.start + at, n, stat.size);
+        const entries = found.index.entries.map((e) => entryOf(e, read));
+        return { entries, close: () => closeSync(file) };
+      }
+    }
+  } catch {
+    // Nothing was kept, or nothing that can be read.
+  }
+  if (fd >= 0) closeSync(fd);
+  return { entries: [], close: () => {} };
+};
+
+const entryOf = (e: Entry, read: (place: Place) => Uint8Array): FileEntry => {
+  const checked = (sum: number, ...places: Place[]): readonly Uint8Array[] | null => {
+    try {
+      const parts = places.map(read);
+      return sumOf(...parts) === sum ? parts : null;
+    } catch {
+      return null;
+    }
+  };
+  return {
+    exactFp: e.exactFp,
+    regions: e.regions,
+    ranges: e.ranges,
+    optimized: e.optimized,
+    code: () => checked(e.codeSum, e.code)?.[0] ?? null,
+    compiled() {
+      const [wasm, machine] = checked(e.sum, e.wasm, e.machine) ?? [];
+      return wasm && machine ? { wasm, machine } : null;
+    },
+  };
+};
+
+/** Writes the file of a program, in the place of the one that is there. */
+export const writeCodeFile = (dir: string, program: string, modules: readonly Contents[]): void => {
+  const parts: Uint8Array[] = [];
+  let at = 0;
+  const put = (bytes: Uint8Array): Place => {
+    parts.push(bytes);
+    at += bytes.length;
+    return [at - bytes.length, bytes.length];
+  };
+  const entries = modules.map(
+    ({ exactFp, regions, ranges, code, wasm, machine, optimized }): Entry => ({
+      ...{ exactFp, regions, ranges, optimized },
+      ...{ code: put(code), wasm: put(wasm), machine: put(machine) },
+      ...{ codeSum: sumOf(code), sum: sumOf(wasm, machine) },
+    }),
+  );
+  const index = serialize({ program, entries } satisfies Index);
+  const head = Buffer.alloc(HEAD);
+  MAGIC.copy(head);
+  head.writeUInt32LE(index.length, MAGIC.length);
+  head.writeUInt32LE(sumOf(index), MAGIC.length + 4);
+  const draft = join(dir, `${process.pid}-${fileName(program)}`);
+  const fd = openSync(draft, 'w', 0o600);
+  try {
+    for (const part of [head, index, ...parts]) {
+      for (let done = 0; done < part.length; ) done += writeSync(fd, part, done);
+    }
+  } catch (e) {
+    unlinkSync(draft);
+    throw e;
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(draft, join(dir, fileName(program)));
+};
