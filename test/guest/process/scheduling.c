@@ -73,7 +73,8 @@ int main(void) {
   sigaction(SIGUSR1, &(struct sigaction){.sa_sigaction = got, .sa_flags = SA_SIGINFO}, NULL);
   pthread_sigmask(SIG_BLOCK, &set, NULL);
   siginfo_t info = {.si_code = SI_QUEUE, .si_value.sival_int = 42};
-  SHOW("queue to a thread's id", syscall(SYS_rt_sigqueueinfo, tid, SIGUSR1, &info));
+  long queued = syscall(SYS_rt_sigqueueinfo, tid, SIGUSR1, &info);
   pthread_join(t, NULL);
+  SHOW("queue to a thread's id", queued);
   return 0;
 }
