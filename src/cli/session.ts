@@ -1,11 +1,11 @@
 // One program in one machine, connected to the caller's terminal or pipes: what `run` and `trace` have in common.
 
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { errnoName } from '../abi/errno.ts';
 import { strerror } from '../abi/strerror.ts';
+import { homeFolder } from '../host/home.ts';
 import { nodeHost } from '../host/node.ts';
 import {
   createMachine,
@@ -27,11 +27,16 @@ const read = (file: string): string => {
   }
 };
 
+/** As in docker, a root of one's own starts empty-handed; the system's shows the working directory as well. */
+const ownFolders = (): Pick<MachineOptions, 'cwd' | 'home'> => {
+  const home = homeFolder();
+  return { cwd: process.cwd(), ...(home === null ? {} : { home }) };
+};
+
 const machineOptions = (o: SessionOptions, program: string): MachineOptions => ({
   ...(o.rootfs === undefined ? {} : { rootfs: resolve(o.rootfs) }),
   ...(o.volume === undefined ? {} : { volumes: o.volume.map((v) => ({ ...v, source: resolve(v.source) })) }),
-  // As in docker, a root of one's own starts empty-handed; the system's shows the working directory as well.
-  ...(o.rootfs === undefined ? { cwd: process.cwd(), home: homedir() } : {}),
+  ...(o.rootfs === undefined ? ownFolders() : {}),
   ...(program.includes('/') ? { program: resolve(program) } : {}),
   ...(o.hostname === undefined ? {} : { hostname: o.hostname }),
   ...(o.memory === undefined ? {} : { memoryBytes: o.memory }),

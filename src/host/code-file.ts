@@ -16,8 +16,9 @@ import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import type { Planned } from '../ring3/translate/translator.ts';
 
-/** How the names of such files end. */
+/** How the names of such files end, and while they are being written. */
 export const SUFFIX = '.kanmon';
+export const DRAFT = '.draft';
 
 /** A part of the file: offset behind the index, and length. */
 type Place = readonly [at: number, length: number];
@@ -72,6 +73,12 @@ const sumOf = (...parts: readonly Uint8Array[]): number => {
 const isPrivate = (s: { readonly uid: number; readonly mode: number }): boolean =>
   s.uid === process.getuid?.() && (s.mode & 0o022) === 0;
 
+/** Whether a folder is there in which nobody else may write. */
+export const isPrivateFolder = (dir: string): boolean => {
+  const s = lstatSync(dir);
+  return s.isDirectory() && isPrivate(s);
+};
+
 /** A file name for a program, told apart by its end, which says what file it is. */
 const fileName = (program: string): string => `${encodeURIComponent(program).slice(-200)}${SUFFIX}`;
 
@@ -98,10 +105,10 @@ export const openCodeFile = (
 ): { entries: readonly FileEntry[]; close(): void } => {
   let fd = -1;
   try {
-    if (isPrivate(lstatSync(dir))) {
+    if (isPrivateFolder(dir)) {
       fd = openSync(join(dir, fileName(program)), 'r');
       const stat = fstatSync(fd);
-      const found = isPrivate(stat) ? readIndex(fd, stat.size) : null;
+      const found = stat.isFile() && isPrivate(stat) ? readIndex(fd, stat.size) : null;
       if (found?.index.program === program) {
         const file = fd;
         const read = ([at, n]: Place): Uint8Array => readAt(file, found.start + at, n, stat.size);
@@ -159,8 +166,10 @@ export const writeCodeFile = (dir: string, program: string, modules: readonly Co
   MAGIC.copy(head);
   head.writeUInt32LE(index.length, MAGIC.length);
   head.writeUInt32LE(sumOf(index), MAGIC.length + 4);
-  const draft = join(dir, `${process.pid}-${fileName(program)}`);
-  const fd = openSync(draft, 'w', 0o600);
+  const file = join(dir, fileName(program));
+  // Containers may share the folder, and have the same process ids.
+  const draft = `${file}.${process.pid}-${process.hrtime.bigint().toString(36)}${DRAFT}`;
+  const fd = openSync(draft, 'wx', 0o600);
   try {
     for (const part of [head, index, ...parts]) {
       for (let done = 0; done < part.length; ) done += writeSync(fd, part, done);
@@ -171,5 +180,5 @@ export const writeCodeFile = (dir: string, program: string, modules: readonly Co
   } finally {
     closeSync(fd);
   }
-  renameSync(draft, join(dir, fileName(program)));
+  renameSync(draft, file);
 };

@@ -1,4 +1,16 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -44,8 +56,8 @@ describe('the code store', () => {
     store.save();
   };
   /** What was kept of a program, by where its regions start. */
-  const fetch = (program: string): KeptBatch[] => {
-    const index = openCodeStore(dir).fetch(program);
+  const fetch = (program: string, store = openCodeStore(dir)): KeptBatch[] => {
+    const index = store.fetch(program);
     return [...index.starts()].flatMap((ip) => index.find(ip, false, () => true) ?? []);
   };
   const file = (): string => join(dir, readdirSync(dir)[0] as string);
@@ -97,6 +109,56 @@ describe('the code store', () => {
     }
     writeFileSync(file(), Buffer.concat([Buffer.from('x'), bytes]));
     expect(fetch('p')).toEqual([]);
+  });
+
+  test('of an index with a byte changed nothing is read', () => {
+    keep('p', made(0x1000, 1));
+    const bytes = readFileSync(file());
+    const end = bytes.indexOf(Buffer.of(1, 2, 3, 4));
+    for (let n = 0; n < end; n += 3) {
+      const damaged = Buffer.from(bytes);
+      damaged[n] = (bytes[n] as number) ^ 4;
+      writeFileSync(file(), damaged);
+      expect(fetch('p')).toEqual([]);
+    }
+  });
+
+  test('has nothing to give of a file that was cut while it was open', () => {
+    keep('p', made(0x1000, 1));
+    const [batch] = fetch('p');
+    truncateSync(file(), 30);
+    expect([batch?.code(), batch?.module()]).toEqual([null, null]);
+  });
+
+  test('saves what can be saved when a file was cut while it was open', () => {
+    keep('p', made(0x1000, 1), made(0x2000, 2));
+    const store = openCodeStore(dir);
+    for (const b of fetch('p', store)) store.used(b, []);
+    store.made('p', made(0x3000, 3));
+    truncateSync(file(), 30);
+    store.save();
+    expect(fetch('p').map((b) => call(b.module(), 0))).toEqual([3]);
+  });
+
+  test('writes nothing where it would not read', () => {
+    mkdirSync(dir, { mode: 0o700 });
+    chmodSync(dir, 0o770);
+    keep('p', made(0x1000, 1));
+    expect(readdirSync(dir)).toEqual([]);
+    rmdirSync(dir);
+    mkdirSync(join(top, 'other'), { mode: 0o700 });
+    symlinkSync('other', dir);
+    keep('p', made(0x1000, 1));
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  test('deletes what was left by runs that were killed while they wrote', () => {
+    keep('p', made(0x1000, 1));
+    const [name] = readdirSync(dir) as [string];
+    for (const draft of ['1-a', '2-b']) writeFileSync(`${join(dir, name)}.${draft}.draft`, '');
+    utimesSync(`${join(dir, name)}.1-a.draft`, 1, 1);
+    keep('p', made(0x1000, 2));
+    expect(readdirSync(dir)).toEqual([name, `${name}.2-b.draft`]);
   });
 
   test('a module with a byte changed is not compiled', () => {

@@ -1,8 +1,7 @@
 // Translations kept from one run of the command line to the next: a folder of the user's, with a file for each program,
 // rewritten when a run ends that made new ones. The folder is named after the build and the V8 that made them.
 
-import { lstatSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import {
   type CodeRange,
@@ -11,7 +10,16 @@ import {
   KeptIndex,
   type MadeBatch,
 } from '../ring3/translate/kept.ts';
-import { type Contents, type FileEntry, openCodeFile, SUFFIX, writeCodeFile } from './code-file.ts';
+import {
+  type Contents,
+  DRAFT,
+  type FileEntry,
+  isPrivateFolder,
+  openCodeFile,
+  SUFFIX,
+  writeCodeFile,
+} from './code-file.ts';
+import { homeFolder } from './home.ts';
 import { deserializeModule, isOptimized, serializeModule } from './machine-code.ts';
 
 /** Names the code that translates; defined in the bundle of the command line, which is who chooses V8's flags. */
@@ -25,6 +33,8 @@ const MAX_PROGRAM_BYTES = 128 << 20;
 const MAX_FETCHED = 256;
 /** A file is written anew for so much that is new, in parts of what it has. */
 const NEWS = 0.02;
+/** What was being written so long ago, ms, was left by a run that was killed. */
+const DRAFT_MS = 3_600_000;
 
 /** Names of the folders that `folder` gives. */
 const FOLDER = /^code-[0-9a-f]{24}-/;
@@ -35,7 +45,7 @@ const folder = (): string | null => {
   if (typeof TRANSLATOR === 'undefined' || process.getuid === undefined) return null;
   const base =
     KANMON_CACHE ||
-    join(XDG_CACHE_HOME?.startsWith('/') ? XDG_CACHE_HOME : join(homedir(), '.cache'), 'kanmon');
+    join(XDG_CACHE_HOME?.startsWith('/') ? XDG_CACHE_HOME : join(homeFolder() ?? '', '.cache'), 'kanmon');
   return base.startsWith('/') ? join(base, `code-${TRANSLATOR}-${process.versions.v8}`) : null;
 };
 
@@ -130,17 +140,22 @@ const ownFiles = (dir: string): string[] => {
   return readdirSync(base, { withFileTypes: true })
     .filter((d) => d.isDirectory() && FOLDER.test(d.name))
     .flatMap((d) => readdirSync(join(base, d.name)).map((f) => join(base, d.name, f)))
-    .filter((file) => file.endsWith(SUFFIX));
+    .filter((file) => file.endsWith(SUFFIX) || file.endsWith(DRAFT));
 };
-/** Deletes what was written the longest ago until the rest has no more than MAX_BYTES. */
+/** Deletes old drafts, then what was written the longest ago until the rest has no more than MAX_BYTES. */
 const tidy = (dir: string): void => {
   const files = ownFiles(dir)
-    .map((file) => ({ file, stat: lstatSync(file) }))
+    .flatMap((file) => {
+      // Another run may have just deleted it.
+      const stat = lstatSync(file, { throwIfNoEntry: false });
+      return stat?.isFile() ? [{ file, stat }] : [];
+    })
     .sort((a, b) => b.stat.mtimeMs - a.stat.mtimeMs);
   let total = 0;
   for (const { file, stat } of files) {
-    total += stat.size;
-    if (total > MAX_BYTES && stat.isFile()) unlinkSync(file);
+    const left = file.endsWith(DRAFT) && Date.now() - stat.mtimeMs > DRAFT_MS;
+    if (!left) total += stat.size;
+    if (left || total > MAX_BYTES) rmSync(file, { force: true });
   }
 };
 
@@ -181,6 +196,8 @@ export const openCodeStore = (dir: string): CodeStore & { save(): void } => {
       for (const [batch, functions] of used) put(batch.program, fromUsed(batch, functions));
       if (fresh.size === 0) return;
       mkdirSync(dir, { recursive: true, mode: 0o700 });
+      // What lay elsewhere would not be read again.
+      if (!isPrivateFolder(dir)) return;
       for (const [program, modules] of fresh) merge(program, modules);
       tidy(dir);
     },
