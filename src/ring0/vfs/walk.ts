@@ -124,14 +124,15 @@ export class Walk implements Path {
     let mustBeDir = (this.#flags & MUST_BE_DIR) !== 0;
     this.lastKind = 'root';
     for (;;) {
-      while (path.charCodeAt(i) === 47) i++;
+      // Reading beyond the end would cost the optimized code of this function.
+      while (i < path.length && path.charCodeAt(i) === 47) i++;
       if (i >= path.length) break;
       let j = path.indexOf('/', i);
       if (j < 0) j = path.length;
       const name = path.slice(i, j);
       if (name.length > NAME_MAX) return -ENAMETOOLONG;
       let rest = j;
-      while (path.charCodeAt(rest) === 47) rest++;
+      while (rest < path.length && path.charCodeAt(rest) === 47) rest++;
       const isLast = rest >= path.length;
       const attr = this.dentry.inode.attr();
       if (typeof attr === 'number') return attr;
