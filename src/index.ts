@@ -161,13 +161,14 @@ const outputStream = (): {
   };
 };
 
-/** Boots a machine. Nothing of it is shared with other machines of the process. */
+/** Boots a machine. Other machines of the process do not see it; all share what was translated of the same code. */
 export const boot = async (options: BootOptions = {}): Promise<Machine> => {
   const machine = createMachine(nodeHost(), options);
   const start = (
     argv: readonly string[],
     o: StartOptions,
   ): Exclude<ReturnType<typeof machine.start>, number> => {
+    if (!Array.isArray(argv)) throw new TypeError(`argv: an array is needed, such as ['ls', '/']`);
     const started = machine.start(argv, o);
     if (typeof started === 'number') throw new StartError(argv[0] ?? '', -started, machine.refusal);
     return started;

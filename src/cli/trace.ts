@@ -218,7 +218,7 @@ Examples:
   kanmon trace -e trace=%file,close ls /
   kanmon trace -e '!mmap,mprotect' -y cat /etc/hostname
   kanmon trace -c python3 -c 'print(1)'
-  kanmon trace --json true | jq -r .name`,
+  kanmon trace --json -o events.json true && jq -r .name events.json`,
     )
     .action(async (name: string, args: readonly string[], raw: TraceOptions & Record<string, unknown>) => {
       const o: TraceOptions = {

@@ -2,7 +2,7 @@
 // rewritten when a run ends that made new ones. The folder is named after the build and the V8 that made them.
 
 import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import {
   type CodeRange,
   type CodeStore,
@@ -43,9 +43,9 @@ const folder = (): string | null => {
   const { KANMON_CACHE, XDG_CACHE_HOME, KANMON_MAKE_CODE } = process.env;
   if (KANMON_CACHE === 'off' || KANMON_MAKE_CODE !== undefined) return null;
   if (typeof TRANSLATOR === 'undefined' || process.getuid === undefined) return null;
-  const base =
-    KANMON_CACHE ||
-    join(XDG_CACHE_HOME?.startsWith('/') ? XDG_CACHE_HOME : join(homeFolder() ?? '', '.cache'), 'kanmon');
+  const base = KANMON_CACHE
+    ? resolve(KANMON_CACHE)
+    : join(XDG_CACHE_HOME?.startsWith('/') ? XDG_CACHE_HOME : join(homeFolder() ?? '', '.cache'), 'kanmon');
   return base.startsWith('/') ? join(base, `code-${TRANSLATOR}-${process.versions.v8}`) : null;
 };
 
@@ -112,10 +112,10 @@ const fromEntry = (e: FileEntry): Contents | null => {
   return code && compiled && { exactFp, regions, ranges, optimized, code, ...compiled };
 };
 
-/** The same with more functions optimized, if there are. */
+/** The same with the functions that are optimized now. */
 const fromUsed = (s: Stored, functions: readonly WebAssembly.ExportValue[]): Contents | null => {
   const optimized = optimizedIn(functions);
-  const module = optimized > s.entry.optimized ? s.module() : null;
+  const module = s.module();
   const was = module && fromEntry(s.entry);
   return module && was && { ...was, ...machineCode(module, optimized) };
 };
@@ -188,16 +188,18 @@ export const openCodeStore = (dir: string): CodeStore & { save(): void } => {
     made: (program, batch) => void made.push({ program, batch }),
     used: (batch, functions) => void used.set(batch as Stored, functions),
     save() {
+      const better = [...used].filter(([batch, functions]) => optimizedIn(functions) > batch.entry.optimized);
+      if (made.length + better.length === 0) return;
+      // First: where this fails, nothing else needs to be done.
+      mkdirSync(dir, { recursive: true, mode: 0o700 });
+      // What lay elsewhere would not be read again.
+      if (!isPrivateFolder(dir)) return;
       const fresh = new Map<string, Contents[]>();
       const put = (program: string, b: Contents | null): void => {
         if (b) fresh.set(program, [...(fresh.get(program) ?? []), b]);
       };
       for (const { program, batch } of made) put(program, fromMade(batch));
-      for (const [batch, functions] of used) put(batch.program, fromUsed(batch, functions));
-      if (fresh.size === 0) return;
-      mkdirSync(dir, { recursive: true, mode: 0o700 });
-      // What lay elsewhere would not be read again.
-      if (!isPrivateFolder(dir)) return;
+      for (const [batch, functions] of better) put(batch.program, fromUsed(batch, functions));
       for (const [program, modules] of fresh) merge(program, modules);
       tidy(dir);
     },

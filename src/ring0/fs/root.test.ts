@@ -68,6 +68,13 @@ describe('the default root', () => {
     expect((ls('/usr/bin') as string[]).length).toBe(readdirSync('/usr/bin').length);
   });
 
+  it('shows no more of /etc to who works there', () => {
+    for (const cwd of ['/etc', '/etc/ssl/private']) {
+      const { has } = boot({ cwd });
+      expect([has('/etc/shadow'), has('/etc/ssl/private'), has('/etc/passwd')]).toEqual([false, false, true]);
+    }
+  });
+
   it('shows no secrets, homes or state of the host', () => {
     const { ls, has } = boot();
     for (const p of ['/etc/shadow', '/etc/gshadow', '/etc/sudoers', '/etc/ssl/private', '/etc/ssh'])

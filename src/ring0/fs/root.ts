@@ -186,7 +186,8 @@ const ensure = (root: Path, path: string, mode: number): Path | number => {
   return at;
 };
 
-const hides = ['/proc', '/sys', '/dev'];
+/** Nothing below is shown as it is on the host; of /etc the root shows what is no secret. */
+const hides = ['/proc', '/sys', '/dev', '/etc'];
 
 /** Whether a host directory may be shown as the working directory. */
 const showable = (cwd: string, home: string | undefined): boolean =>
