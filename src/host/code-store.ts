@@ -20,7 +20,7 @@ import {
   writeCodeFile,
 } from './code-file.ts';
 import { homeFolder } from './home.ts';
-import { deserializeModule, isOptimized, serializeModule } from './machine-code.ts';
+import { deserializeModule, isOptimized, makeKnown, serializeModule } from './machine-code.ts';
 
 /** Names the code that translates; defined in the bundle of the command line, which is who chooses V8's flags. */
 declare const TRANSLATOR: string;
@@ -62,7 +62,7 @@ const stored = (program: string, entry: FileEntry): Stored => {
       const { wasm, machine } = entry.compiled() ?? {};
       if (!wasm || !machine) return null;
       const made = entry.optimized > 0 ? deserializeModule(machine.buffer as ArrayBuffer, wasm) : null;
-      return made ?? new WebAssembly.Module(wasm as BufferSource);
+      return made ?? makeKnown(() => new WebAssembly.Module(wasm as BufferSource));
     } catch {
       return null;
     }

@@ -10,6 +10,7 @@ import { codeStore } from './code-store.ts';
 import { compileCore } from './core-code.ts';
 import { nodeFiles } from './files.ts';
 import type { Host } from './host.ts';
+import { TIERING_BUDGET } from './machine-code.ts';
 import { defaultMemoryBytes, takeReservedMemory } from './memory.ts';
 import { translationWorker } from './translation.ts';
 
@@ -53,7 +54,7 @@ const entropy = (into: Uint8Array): void => {
 const tuneEngine = (): void => {
   // V8 takes compiled code back only under the flags under which it was made: see cli/start.ts.
   if (process.env.KANMON_MAKE_CODE === '1') return;
-  setFlagsFromString('--wasm-tiering-budget=20000000');
+  setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`);
   setFlagsFromString('--experimental-wasm-branch-hinting');
 };
 
