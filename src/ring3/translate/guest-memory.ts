@@ -154,12 +154,11 @@ export class GuestMemory {
       const lo = Math.min(g.lo, offset);
       const hi = Math.max(g.hi, offset + bytes);
       if (hi - lo > MAX_RANGE) continue;
-      // Asking for more in advance is right only for what surely follows.
-      const sure = g.block === ctx.block && !ctx.conditional;
-      if (write && !g.write && !sure) continue;
+      // A store is looked up by itself: to ask for it at a load before it lost stores when pages came and went
+      // under a loop (seen, and not understood).
+      if (write && !g.write) continue;
       g.lo = lo;
       g.hi = hi;
-      g.write ||= write;
       g.members++;
       return g;
     }
