@@ -1,7 +1,7 @@
 // Translations kept from one run of the command line to the next: a folder of the user's, with a file for each program,
 // rewritten when a run ends that made new ones. The folder is named after the build and the V8 that made them.
 
-import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import {
   type CodeRange,
@@ -134,6 +134,21 @@ const newest = (modules: readonly Contents[]): readonly Contents[] => {
   return modules.slice(first);
 };
 
+/**
+ * Makes a folder and those above it. Node's own way tries for ever where the host answers ENOENT below a folder that is
+ * there, as it does in /proc and for homes that an automounter does not know.
+ */
+const makeFolder = (dir: string): void => {
+  if (statSync(dir, { throwIfNoEntry: false })) return;
+  makeFolder(dirname(dir));
+  try {
+    mkdirSync(dir, 0o700);
+  } catch (e) {
+    // Another run was faster.
+    if (!statSync(dir, { throwIfNoEntry: false })) throw e;
+  }
+};
+
 /** Files of this and of other builds beside `dir`, and nothing else that may lie there. */
 const ownFiles = (dir: string): string[] => {
   const base = dirname(dir);
@@ -191,7 +206,7 @@ export const openCodeStore = (dir: string): CodeStore & { save(): void } => {
       const better = [...used].filter(([batch, functions]) => optimizedIn(functions) > batch.entry.optimized);
       if (made.length + better.length === 0) return;
       // First: where this fails, nothing else needs to be done.
-      mkdirSync(dir, { recursive: true, mode: 0o700 });
+      makeFolder(dir);
       // What lay elsewhere would not be read again.
       if (!isPrivateFolder(dir)) return;
       const fresh = new Map<string, Contents[]>();
