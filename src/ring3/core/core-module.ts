@@ -41,9 +41,8 @@ export const CORE_SIGNATURES = {
   storeSlow128: [['i64', 'v128'], ['i32']],
   probeWrite: [['i64', 'i32'], ['i32']],
   /**
-   * A range around an access that begins at an address; the other argument is length | distance from its start << 16,
-   * and RANGE_READ when the access itself only reads. The complement of the physical address of its start, behind
-   * which all of it lies, or -1 with CPU.status set.
+   * A range around an access that begins at an address; the other argument is length | distance from its start << 16.
+   * The complement of the physical address of its start, behind which all of it lies, or -1 with CPU.status set.
    */
   readRange: [['i64', 'i32'], ['i32']],
   writeRange: [['i64', 'i32'], ['i32']],
@@ -71,9 +70,6 @@ export type CoreFunctions = CoreImports & Record<CoreName, number>;
 
 /** What only handlers of the interpreter call. */
 const FOR_HANDLERS: ReadonlySet<string> = new Set<CoreName>(['next', 'dispatch', 'chain', 'hot']);
-
-/** See `writeRange`. */
-export const RANGE_READ = -0x80000000;
 
 /** Declares the imports of a generated module: memory and the core functions that regions call, or all of them. */
 export const importCore = (mb: ModuleBuilder, whose: 'regions' | 'handlers'): CoreFunctions => {
@@ -224,12 +220,11 @@ export const defineCore = (
     const c = new Code(['i64', 'i32']);
     const at = c.param(0);
     const bit = i32.const(write ? PTE.write : PTE.read);
-    const before = i32.and(i32.shrU(c.param(1), i32.const(16)), i32.const(0x7fff));
+    const before = i32.shrU(c.param(1), i32.const(16));
     const lo = c.let(i64.sub(at, i64.extendU(before)));
     const last = c.let(
       i64.add(lo, i64.extendU(i32.sub(i32.and(c.param(1), i32.const(0xffff)), i32.const(1)))),
     );
-    const reads = i32.shrU(c.param(1), i32.const(31));
     const pte = c.local('i32');
     const refuse = (status: number): void => {
       cpu.set64(c, OFF.cr2, at);
@@ -244,22 +239,15 @@ export const defineCore = (
         cpu.set64(c, OFF.cr2, at);
         if (!write) c.brIf(callFn('i32', js.fault, [i32.const(0)]), again);
         else {
-          const access = i32.or(i32.ne(pte, i32.const(0)), i32.eqz(reads));
-          const resolved = c.let(callFn('i32', js.fault, [access]));
+          const resolved = c.let(callFn('i32', js.fault, [i32.const(1)]));
           // A page that was there has moved, perhaps from under a range that is in use.
           c.if(i32.and(i32.ne(pte, i32.const(0)), resolved), () => refuse(STATUS.unwind));
           c.brIf(resolved, again);
-          // The write that may not be done comes later.
-          c.if(i32.and(i32.ne(pte, i32.const(0)), reads), () => refuse(STATUS.step));
         }
         c.return(i32.const(-1));
       });
     });
-    if (write)
-      c.if(holdsCode(pte), () => {
-        c.if(reads, () => refuse(STATUS.step));
-        refuse(STATUS.smc);
-      });
+    if (write) c.if(holdsCode(pte), () => refuse(STATUS.smc));
     c.if(i64.eq(page(lo), page(last)), () => {
       const writable = write
         ? i32.const(1)

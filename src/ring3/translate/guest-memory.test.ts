@@ -43,7 +43,6 @@ const run = (
   accesses.forEach(({ at, store }, n) => {
     const where = i64.add(base, i64.const(at));
     const ctx = {
-      block: 0,
       conditional: false,
       loop: -1,
       stack: false,
@@ -84,8 +83,8 @@ const run = (
   const range =
     (what: string) =>
     (at: bigint, shape: number): number => {
-      const only = shape < 0 ? ', reads' : '';
-      asked.push(`${what} ${(shape >> 16) & 0x7fff} before ${at}, ${shape & 0xffff} bytes${only}`);
+      const only = what === 'read' ? ', reads' : '';
+      asked.push(`${what} ${shape >> 16} before ${at}, ${shape & 0xffff} bytes${only}`);
       return found ? ~SLOW : -1;
     };
   const k = {
@@ -179,7 +178,7 @@ describe('guest memory in a region', () => {
     const rip = local('i64', result.op);
     const faults = code.open(0x02);
     const where = i64.const(PAGE_5 + 24);
-    const ctx = { block: 0, conditional: false, loop: -1, stack: false, ip: 1, rip, faults: () => faults };
+    const ctx = { conditional: false, loop: -1, stack: false, ip: 1, rip, faults: () => faults };
     new GuestMemory(code, table, null).load(
       result,
       WASM.i64Load,

@@ -6,7 +6,6 @@
 // was looked up before may be stale, the region is left before the instruction, and the interpreter does it. A
 // region that this happens to often is made anew: cautious, with a slow path of its own for every access.
 
-import { RANGE_READ } from '../core/core-module.ts';
 import { WASM } from '../emit-base.ts';
 import { MEMO, memoAt, PAGE, TLB } from '../layout.ts';
 import { bytesOf, type Code, type Label } from '../wasm/code.ts';
@@ -25,11 +24,10 @@ export interface Group {
   readonly root: number;
   /** i32 local: physical address of `lo`. */
   readonly base: Val;
-  /** The basic block in which it began, and whether that was in a conditional part of an instruction. */
-  readonly block: number;
   lo: number;
   hi: number;
-  write: boolean;
+  /** Whether it began with a store. */
+  readonly write: boolean;
   members: number;
   /** Of a group in a loop, the entry of the TLB that it found the last time around. */
   readonly memo: Memo | null;
@@ -38,7 +36,7 @@ export interface Group {
 
 /** What surrounds an access. */
 export interface AccessContext {
-  readonly block: number;
+  /** Whether it is in a conditional part of an instruction. */
   readonly conditional: boolean;
   /** Header of a loop around it in which what was looked up once holds, or -1. */
   readonly loop: number;
@@ -154,8 +152,8 @@ export class GuestMemory {
       const lo = Math.min(g.lo, offset);
       const hi = Math.max(g.hi, offset + bytes);
       if (hi - lo > MAX_RANGE) continue;
-      // A store is looked up by itself: to ask for it at a load before it lost stores when pages came and went
-      // under a loop (seen, and not understood).
+      // A load must not ask for the store after it: a private page would be copied too early, and miss what is
+      // written to its file in between.
       if (write && !g.write) continue;
       g.lo = lo;
       g.hi = hi;
@@ -165,7 +163,6 @@ export class GuestMemory {
     const group: Group = {
       root: s.root,
       base: this.#free.pop() ?? this.#code.local('i32'),
-      block: ctx.block,
       lo: offset,
       hi: offset + bytes,
       write,
@@ -286,20 +283,12 @@ export class GuestMemory {
     c.popBrIf(ctx.faults());
   }
   /** Finds the range of the group by its first member at `address`. */
-  #find(
-    c: Code,
-    g: Group,
-    address: Val,
-    delta: number,
-    write: boolean,
-    ranges: RangeLookups,
-    ctx: AccessContext,
-  ): void {
+  #find(c: Code, g: Group, address: Val, delta: number, ranges: RangeLookups, ctx: AccessContext): void {
     const miss = (at: Val): void => {
       c.i64(ctx.ip);
       c.pop(ctx.rip);
       c.push(at);
-      c.i32((write ? 0 : RANGE_READ) | (delta << 16) | (g.hi - g.lo));
+      c.i32((delta << 16) | (g.hi - g.lo));
       c.invoke(g.write ? ranges.writeRange : ranges.readRange);
       // By the complement V8 knows that the upper half is clear, as it is after a hit.
       c.i32(-1);
@@ -341,7 +330,7 @@ export class GuestMemory {
         c.invoke(slow);
         this.#leaveIfNone(c, ctx, group.base);
         c.close();
-      } else if (first) this.#find(c, group, address, delta, forWrite, ranges, ctx);
+      } else if (first) this.#find(c, group, address, delta, ranges, ctx);
       c.push(group.base);
       c.access(op, delta);
       c.pop(result);
@@ -371,7 +360,7 @@ export class GuestMemory {
         slow(c, at);
         c.popBrIf(ctx.faults());
         c.else();
-      } else if (first) this.#find(c, group, address, delta, true, ranges, ctx);
+      } else if (first) this.#find(c, group, address, delta, ranges, ctx);
       c.push(group.base);
       c.push(value);
       c.access(op, delta);

@@ -441,7 +441,6 @@ class RegionEmit extends EmitBase {
     const sp = this.#gpr[GPR.rsp];
     const p = this.#flow.point('fault');
     return {
-      block: this.#block.index,
       conditional: this.#conditional > 0,
       loop: this.#quietLoops[this.#block.index] as number,
       stack: sp !== undefined && this.#symbols.of(sp, this.#epoch).root === s.root,

@@ -33,6 +33,14 @@ static void handler(int s, siginfo_t *info, void *context) {
       printf("%s: signal %d, code %d, offset %ld\n", #access, signo, code, (long)(where - (char *)(base))); \
   } while (0)
 
+// A private page is copied when it is written, not when it is read by code that writes it later.
+__attribute__((noinline)) static long copied(volatile long *private, volatile long *shared) {
+  long before = private[0];
+  shared[0] = before + 1;
+  private[1] = 7;
+  return private[0] - before;
+}
+
 int main(void) {
   setbuf(stdout, NULL);
   struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_NODEFER};
@@ -75,6 +83,14 @@ int main(void) {
   ftruncate(fd, 10000);
   TRY(s, s[2 * PAGE - 1] = 3);
   printf("grown again: %d\n", s[0]);
+
+  long late = 0;
+  for (int i = 0; i < 5000; i++) {
+    volatile long *again =
+        mmap((void *)v, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0);
+    late += copied(again, (volatile long *)s);
+  }
+  printf("copied late: %ld\n", late);
 
   p[0] = 10;
   if (fork() == 0) {
