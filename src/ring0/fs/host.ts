@@ -4,6 +4,7 @@
 
 import { MAGIC, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../abi/stat.ts';
 import type { Kernel } from '../kernel.ts';
+import { withoutBlocks } from '../vfs/attr.ts';
 import { anonymousDev, vfsOf } from '../vfs/state.ts';
 import type { FileSystem, StatFs } from '../vfs/types.ts';
 import { HostDir, type HostView } from './host-dir.ts';
@@ -141,17 +142,7 @@ export class HostFs implements FileSystem {
   statfs(): StatFs {
     const s = this.files.statfs(this.root.handle);
     if (typeof s !== 'number') return s;
-    return {
-      type: MAGIC.ext,
-      bsize: 4096,
-      blocks: 0,
-      bfree: 0,
-      bavail: 0,
-      files: 0,
-      ffree: 0,
-      namelen: 255,
-      flags: 0,
-    };
+    return withoutBlocks(MAGIC.ext);
   }
 
   sync(): void {

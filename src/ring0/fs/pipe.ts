@@ -8,9 +8,10 @@ import { charge, type KernelHeap, uncharge } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
 import { signalTask, userInfo } from '../task/signals.ts';
 import type { Task } from '../task/types.ts';
+import { freshAttr, withoutBlocks } from '../vfs/attr.ts';
 import { newFile } from '../vfs/file.ts';
 import { anonymousDev, now, vfsOf } from '../vfs/state.ts';
-import type { FileOps, FileSystem, Inode, InodeAttr, OpenFile } from '../vfs/types.ts';
+import type { FileOps, FileSystem, Inode, OpenFile } from '../vfs/types.ts';
 import { type Block, block, type WaitQueue, waitQueue, wake } from '../wait.ts';
 
 /** Writes of up to this many bytes are atomic. */
@@ -297,17 +298,7 @@ const pipeFs = (kernel: Kernel): FileSystem & { next: number } => {
     get root(): Inode {
       throw new Error('pipefs has no root');
     },
-    statfs: () => ({
-      type: 0x50495045,
-      bsize: 4096,
-      blocks: 0,
-      bfree: 0,
-      bavail: 0,
-      files: 0,
-      ffree: 0,
-      namelen: 255,
-      flags: 0,
-    }),
+    statfs: () => withoutBlocks(0x50495045),
   };
   return vfs.pipes;
 };
@@ -316,22 +307,7 @@ const pipeFs = (kernel: Kernel): FileSystem & { next: number } => {
 export const makePipe = (kernel: Kernel, uid: number, gid: number, flags = 0): [OpenFile, OpenFile, Pipe] => {
   const fs = pipeFs(kernel);
   const p = newPipe(kernel.heap);
-  const t = now(kernel);
-  const attr: InodeAttr = {
-    ino: fs.next++,
-    mode: S_IFIFO | 0o600,
-    nlink: 1,
-    uid,
-    gid,
-    rdev: 0,
-    size: 0,
-    blocks: 0,
-    blksize: 4096,
-    atime: t,
-    mtime: t,
-    ctime: t,
-    btime: t,
-  };
+  const attr = freshAttr({ ino: fs.next++, mode: S_IFIFO | 0o600, uid, gid, rdev: 0 }, now(kernel));
   const ops = opsFor(p);
   const inode: Inode = {
     fs,

@@ -8,6 +8,7 @@ import { SEEK_CUR, SEEK_SET } from '../../abi/fcntl.ts';
 import { S_IFDIR, S_IFLNK, S_IFREG } from '../../abi/stat.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/types.ts';
+import { withoutBlocks } from '../vfs/attr.ts';
 import { anonymousDev, now } from '../vfs/state.ts';
 import type {
   DirEntry,
@@ -69,17 +70,7 @@ export class PseudoFs implements FileSystem {
   }
 
   statfs(): StatFs {
-    return {
-      type: this.#magic,
-      bsize: 4096,
-      blocks: 0,
-      bfree: 0,
-      bavail: 0,
-      files: 0,
-      ffree: 0,
-      namelen: 255,
-      flags: 0,
-    };
+    return withoutBlocks(this.#magic);
   }
 
   /** Adds a node at a path from the root; directories on the way are made. */

@@ -9,6 +9,7 @@ import type { Frames } from '../../ring3/cpu.ts';
 import { realtime } from '../clock.ts';
 import { COST, charge, uncharge } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
+import { freshAttr } from '../vfs/attr.ts';
 import { type PagedInode, pagedOps, releaseIfGone } from '../vfs/file.ts';
 import { type PageQuota, Pages } from '../vfs/pagecache.ts';
 import { anonymousDev, vfsOf } from '../vfs/state.ts';
@@ -144,22 +145,8 @@ export class MemFs implements FileSystem {
 const costOf = (node: MemNode): number => COST.name + (node instanceof MemLink ? node.target.length : 0);
 
 export const newAttr = (fs: MemFs, mode: number, uid: number, gid: number, rdev = 0): InodeAttr => {
-  const t = fs.now();
-  return {
-    ino: fs.newIno(),
-    mode,
-    nlink: (mode & S_IFMT) === S_IFDIR ? 2 : 1,
-    uid,
-    gid,
-    rdev,
-    size: 0,
-    blocks: 0,
-    blksize: 4096,
-    atime: t,
-    mtime: t,
-    ctime: t,
-    btime: t,
-  };
+  const ino = fs.newIno();
+  return freshAttr({ ino, mode, uid, gid, rdev }, fs.now());
 };
 
 const notAfter = (a: TimeSpec, b: TimeSpec): boolean =>

@@ -6,9 +6,10 @@ import { FIOGETOWN, FIOSETOWN, SIOCGPGRP, SIOCSPGRP } from '../../abi/ioctl.ts';
 import { MSG } from '../../abi/socket.ts';
 import { S_IFSOCK } from '../../abi/stat.ts';
 import type { Task } from '../task/types.ts';
+import { freshAttr } from '../vfs/attr.ts';
 import { newFile } from '../vfs/file.ts';
 import { now } from '../vfs/state.ts';
-import type { Inode, InodeAttr, OpenFile } from '../vfs/types.ts';
+import type { Inode, OpenFile } from '../vfs/types.ts';
 import type { Result } from '../wait.ts';
 import { bufferSink, bufferSource, vectorSink, vectorSource } from './bytes.ts';
 import { dropControl } from './control.ts';
@@ -67,22 +68,10 @@ const fileOps = (socket: Socket): SocketFileOps => ({
 export const socketFile = (task: Task, socket: Socket, flags: number): OpenFile => {
   const { kernel, cred } = task;
   const net = netOf(kernel);
-  const t = now(kernel);
-  const attr: InodeAttr = {
-    ino: net.nextIno++,
-    mode: S_IFSOCK | 0o777,
-    nlink: 1,
-    uid: cred.fsuid,
-    gid: cred.fsgid,
-    rdev: 0,
-    size: 0,
-    blocks: 0,
-    blksize: 4096,
-    atime: t,
-    mtime: t,
-    ctime: t,
-    btime: t,
-  };
+  const attr = freshAttr(
+    { ino: net.nextIno++, mode: S_IFSOCK | 0o777, uid: cred.fsuid, gid: cred.fsgid, rdev: 0 },
+    now(kernel),
+  );
   const inode: Inode = {
     fs: net.fs,
     attr: () => attr,

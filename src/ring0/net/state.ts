@@ -2,6 +2,7 @@
 
 import { MAGIC } from '../../abi/stat.ts';
 import type { Kernel } from '../kernel.ts';
+import { withoutBlocks } from '../vfs/attr.ts';
 import { anonymousDev } from '../vfs/state.ts';
 import type { FileSystem, Inode } from '../vfs/types.ts';
 import { newUnixState, type UnixState } from './unix/types.ts';
@@ -21,17 +22,7 @@ const newSockFs = (kernel: Kernel): FileSystem => ({
   get root(): Inode {
     throw new Error('sockfs has no root');
   },
-  statfs: () => ({
-    type: MAGIC.sockfs,
-    bsize: 4096,
-    blocks: 0,
-    bfree: 0,
-    bavail: 0,
-    files: 0,
-    ffree: 0,
-    namelen: 255,
-    flags: 0,
-  }),
+  statfs: () => withoutBlocks(MAGIC.sockfs),
 });
 
 export const netOf = (kernel: Kernel): NetState => {

@@ -1,6 +1,7 @@
 // Files without a name or a file system: timerfd, signalfd, pidfd. As on Linux, they share one inode.
 
 import type { Kernel } from '../kernel.ts';
+import { withoutBlocks } from '../vfs/attr.ts';
 import { newFile } from '../vfs/file.ts';
 import { anonymousDev, now } from '../vfs/state.ts';
 import type { FileOps, FileSystem, Inode, InodeAttr, OpenFile } from '../vfs/types.ts';
@@ -33,17 +34,7 @@ const makeInode = (kernel: Kernel): Inode => {
       return inode;
     },
     readonly: false,
-    statfs: () => ({
-      type: ANON_INODE_FS_MAGIC,
-      bsize: 4096,
-      blocks: 0,
-      bfree: 0,
-      bavail: 0,
-      files: 0,
-      ffree: 0,
-      namelen: 255,
-      flags: 0,
-    }),
+    statfs: () => withoutBlocks(ANON_INODE_FS_MAGIC),
   };
   const inode: Inode = { fs, attr: () => attr };
   return inode;
