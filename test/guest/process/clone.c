@@ -49,8 +49,9 @@ int main(void) {
   printf("no signal: %ld", r);
   r = waitpid(p, &st, __WALL);
   printf(" then %d\n", r == p);
-  p = clone(body, stack + sizeof stack, SIGUSR2 | CLONE_VM, NULL);
+  // Before it can come.
   signal(SIGUSR2, SIG_IGN);
+  p = clone(body, stack + sizeof stack, SIGUSR2 | CLONE_VM, NULL);
   r = waitpid(p, &st, __WCLONE);
   printf("wclone %d\n", r == p);
   // Ids.
