@@ -149,7 +149,7 @@ export const LADDER: readonly Rung[] = [
   rung('dash', "sh -c 'i=0; while [ $i -lt 4 ]; do echo $i; i=$((i+1)); done'", true),
   rung(
     'make',
-    "printf 'all: b\\n\\tcat b\\nb: words.txt\\n\\thead -2 words.txt > b\\n' > Makefile; make; make -s; touch words.txt; make -n",
+    "printf 'all: b\\n\\tcat b\\nb: words.txt\\n\\thead -2 words.txt > b\\n' > Makefile; make; make -s; touch -d 2001-01-01 b; make -n",
   ),
   rung(
     'perl',

@@ -8,6 +8,7 @@ import {
   type Batch,
   type BatchLimits,
   codeOf,
+  type EmitEnv,
   emitBatch,
   type PackedBatch,
   packBatch,
@@ -87,17 +88,18 @@ const helperNumbers = (names: readonly string[]): ((name: string) => number) => 
   };
 };
 
+const makeModule = (batch: Batch, env: EmitEnv): MadeModule => {
+  const wasm = emitBatch(batch, env);
+  return { module: new WebAssembly.Module(wasm as BufferSource), wasm };
+};
+
 /** For the other thread: the module of a packed batch. */
 export const createModuleMaker = (
   semantics: SemanticsTable,
   helperNames: readonly string[],
 ): ((packed: PackedBatch) => MadeModule) => {
   const helperNumber = helperNumbers(helperNames);
-  return (packed) => {
-    const { exactFp } = packed;
-    const wasm = emitBatch(unpackBatch(packed), { semantics, helperNumber, exactFp });
-    return { module: new WebAssembly.Module(wasm as BufferSource), wasm };
-  };
+  return (packed) => makeModule(unpackBatch(packed), { semantics, helperNumber, exactFp: packed.exactFp });
 };
 
 export const createTranslator =
@@ -119,10 +121,6 @@ export const createTranslator =
     const kept = new Map<string, KeptIndex>();
     const keptOf = (program: string | null): KeptIndex | undefined =>
       program === null ? undefined : kept.get(program);
-    const makeHere = (batch: Batch, exactFp: boolean): MadeModule => {
-      const wasm = emitBatch(batch, { semantics, helperNumber, exactFp });
-      return { module: new WebAssembly.Module(wasm as BufferSource), wasm };
-    };
     /** What was made of the same code in an earlier run. */
     const fromStore = (r: Request): Plan | null => {
       const [first] = r.entries;
@@ -174,7 +172,7 @@ export const createTranslator =
                 done(made && finish(made));
               });
             if (elsewhere) submitted++;
-            else done(finish(makeHere(batch, exactFp)));
+            else done(finish(makeModule(batch, { semantics, helperNumber, exactFp })));
           },
         };
       },
