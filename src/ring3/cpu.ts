@@ -42,6 +42,8 @@ export interface PageTable {
    */
   translate(address: number, write: boolean): number;
   clear(page: number): void;
+  /** The frame that suits a page best, if there is one; see HOME in layout.ts. */
+  homeOf(page: number): number;
   /** What runs there, if its translations are kept from one run of it to the next; see `Cpu.expect`. */
   program: string | null;
   /** Calls visit for each mapped page in [from, to), in order, skipping holes quickly. */
@@ -76,7 +78,8 @@ export type Tier = 'interpreter' | 'translator' | 'mixed';
 export interface Cpu {
   readonly frames: Frames;
   readonly stats: CpuStats;
-  newPageTable(): PageTable;
+  /** An empty one; where those of `parent` will be mapped, pages have the same homes. */
+  newPageTable(parent?: PageTable): PageTable;
   /** The program that a page table names is going to run. */
   expect(table: PageTable): void;
   /** Makes a page table current. */

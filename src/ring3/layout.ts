@@ -81,6 +81,7 @@ export const OFF = {
   /** u32: blocks made in WebAssembly */ madeCount: 0x380,
   /** u64: entry of the region that was left by an exception or STATUS.step last */ left: 0x388,
   /** i32: number of entries in the table of blocks, a power of two, less one */ blocksMask: 0x390,
+  /** i32: what an address of the current address space and its place at home are apart (HOME) */ home: 0x394,
   /** MEMO[]: entries of the TLB that regions remember */ memos: 0x400,
 } as const;
 
@@ -175,6 +176,19 @@ export const TLB = {
   /** i32: physical address of the frame */ frame: 16,
 } as const;
 export const TLB_BYTES = TLB.entries << TLB.entryShift;
+
+/**
+ * Behind the TLB, the same for pages that are *at home*: a page's home is the frame at its address plus the number that
+ * the address space has for all (`home`), modulo 4 GiB. Translated code needs nothing but the tags of those: the
+ * physical address is a sum, which the processor has long before an entry of the TLB is loaded.
+ */
+export const HOME = {
+  /** Distance from the TLB. */ table: TLB_BYTES,
+  entryShift: 4,
+  /** i64 */ readTag: 0,
+  /** i64 */ writeTag: 8,
+} as const;
+export const HOME_BYTES = TLB.entries << HOME.entryShift;
 
 /** The jump cache of an address space: guest address -> code, direct-mapped, 16 bytes an entry. */
 export const JUMP = {

@@ -12,7 +12,7 @@ import type { CpuState, HelperTable } from './helpers.ts';
 import { buildCoreModule, createHandlers } from './interp/handlers.ts';
 import { ARITH_FLAGS, CONTEXT_BYTES, CPU, FLAG, GPR, OFF, PAGE, STATUS, VECTOR } from './layout.ts';
 import { createFrames } from './mmu/frames.ts';
-import { createPageTable, forgetStack, type MmuTable } from './mmu/page-table.ts';
+import { createPageTable, forgetStack, homeOfProcess, type MmuTable } from './mmu/page-table.ts';
 import { SREG } from './semantics/segment.ts';
 import { throughStack } from './stack-segment.ts';
 import { createTranslator, type Translator } from './translate/translator.ts';
@@ -386,6 +386,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
     return left < 0 ? STATUS.budget : STATUS.next;
   };
 
+  let spaces = 0;
   /** The part of the CPU block that belongs to a task. */
   const context = u8.subarray(CPU, CPU + CONTEXT_BYTES);
   const self: Cpu = {
@@ -393,11 +394,13 @@ export const createCpu = (options: CpuOptions): Cpu => {
     get stats() {
       return { ...cache.stats };
     },
-    newPageTable() {
-      const t = createPageTable(mem, (changed) => {
+    newPageTable(parent) {
+      const home = parent ? (parent as MmuTable).home : homeOfProcess(++spaces);
+      const codeMoved = (changed: MmuTable): void => {
         moved = true;
         changed.flushJumps();
-      });
+      };
+      const t = createPageTable(mem, codeMoved, home);
       if (!t) throw new RangeError('out of physical memory for a page table');
       tables.add(t);
       const destroy = t.destroy;
@@ -416,6 +419,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
       current = m;
       u32[at(OFF.pageRoot)] = m.root;
       u32[at(OFF.tlb)] = m.tlb;
+      u32[at(OFF.home)] = m.home;
       forgetStack(mem);
       u32[at(OFF.jumpCache)] = m.jump;
     },

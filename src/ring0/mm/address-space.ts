@@ -271,7 +271,7 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
 
   fork(): AddressSpace | number {
     if (this.list.length > FEW_MAPPINGS && this.tooManyRecords()) return -ENOMEM;
-    const fresh = newTable(this.state);
+    const fresh = newTable(this.state, this.pageTable);
     if (fresh === null) return -ENOMEM;
     const child = new Space(this.state, fresh, { ...this.layout });
     if (this.exe) child.setExe(this.exe);
@@ -363,10 +363,10 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
 }
 
 /** A page table, or null when memory is out even after reclaim. */
-const newTable = (state: MemoryState): PageTable | null => {
+const newTable = (state: MemoryState, parent?: PageTable): PageTable | null => {
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
-      return state.cpu.newPageTable();
+      return state.cpu.newPageTable(parent);
     } catch (e) {
       if (!(e instanceof RangeError)) throw e;
       let freed = 0;

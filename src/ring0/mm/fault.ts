@@ -2,7 +2,7 @@
 // named (arch/x86/mm/fault.c, mm/memory.c). The kernel's own accesses to user memory end up here as well.
 
 import { ENOMEM } from '../../abi/errno.ts';
-import { MAP_GROWSDOWN, PROT_EXEC, PROT_WRITE } from '../../abi/mman.ts';
+import { MAP_GROWSDOWN, PROT_EXEC, PROT_READ, PROT_WRITE } from '../../abi/mman.ts';
 import { type PageTable, PTE } from '../../ring3/cpu.ts';
 import { isBlock } from '../wait.ts';
 import { PAGE, pageDown, STACK_GUARD, TASK_SIZE } from './layout.ts';
@@ -68,10 +68,11 @@ const install = (space: Space, page: number, frame: number, rights: number, addr
 /** A frame for a page of its own; 0 when memory is out. */
 const frameFor = (space: Space, page: number, zeroed: boolean): number => {
   const { state, runs, pageTable } = space;
+  const home = pageTable.homeOf(page);
   return allocFrame(
     state,
     zeroed,
-    runs.wanted(page, (p) => pageTable.get(p) >>> 3),
+    state.frames.refs(home) === 0 ? home : runs.wanted(page, (p) => pageTable.get(p) >>> 3),
   );
 };
 
@@ -135,7 +136,9 @@ const filePage = (space: Space, m: Mapping, page: number, write: boolean, addr: 
   const pages = m.pages;
   if (!pages) return busError(addr);
   const index = m.pageOffset + (page - m.start / PAGE);
-  const found = pages.frame(index, m.shared && write);
+  // What may be copied when it is written leaves its home to the copy; code is not read as data.
+  const stays = m.shared || m.prot === PROT_READ;
+  const found = pages.frame(index, m.shared && write, stays ? space.pageTable.homeOf(page) : null);
   if (typeof found !== 'number') return found;
   if (found < 0) return found === -ENOMEM ? outOfMemory(addr) : busError(addr);
   const rights = rightsOf(m.prot);

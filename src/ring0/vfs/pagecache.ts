@@ -53,6 +53,8 @@ export class Pages implements PageCache {
   onStore: (() => void) | null = null;
   // The page used last: runs of small reads and writes stay on one page.
   #lastIndex = -1;
+  /** While pages are read for a mapping: the home of the file's first page there. */
+  #homes: number | null = null;
   #lastFrame = 0;
 
   constructor(
@@ -117,11 +119,18 @@ export class Pages implements PageCache {
       this.#reclaim?.();
       if (frames.free <= this.#reserve) return 0;
     }
-    // Of files of a page or two, few pages are ever mapped.
-    const wanted = this.#size > 2 * PAGE_SIZE ? this.#runs.wanted(index, this.#frameOf) : 0;
+    const wanted = this.#wanted(index);
     const f = zeroed ? frames.allocZeroed(wanted) : frames.alloc(wanted);
     if (f !== 0 || this.#reclaim === null || this.#reclaim() === 0) return f;
     return zeroed ? frames.allocZeroed() : frames.alloc();
+  }
+
+  /** A free frame that suits a page, 0 for any. */
+  #wanted(index: number): number {
+    const home = this.#homes === null ? 0 : this.#homes + index;
+    if (home > 0 && this.#frames.refs(home) === 0) return home;
+    // Of files of a page or two, few pages are ever mapped.
+    return this.#size > 2 * PAGE_SIZE ? this.#runs.wanted(index, this.#frameOf) : 0;
   }
 
   #inSource(index: number): boolean {
@@ -185,9 +194,11 @@ export class Pages implements PageCache {
     return fresh;
   }
 
-  frame(index: number, forWrite: boolean): number {
+  frame(index: number, forWrite: boolean, home: number | null = null): number {
     if (index * PAGE_SIZE >= this.#size) return -ENXIO;
+    this.#homes = home === null ? null : home - index;
     const f = this.#page(index);
+    this.#homes = null;
     if (f > 0 && forWrite) this.#own?.add(index);
     return f;
   }

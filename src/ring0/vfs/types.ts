@@ -135,8 +135,11 @@ export interface Inode {
  * by read and write. The cache holds one reference on each frame (mm/frames).
  */
 export interface PageCache {
-  /** Frame number of page `index` (0-based, 4096 bytes), filled; -errno (EIO), or a Block. Beyond the end of the file: -ENXIO. */
-  frame(index: number, forWrite: boolean): number | Block;
+  /**
+   * Frame number of page `index` (0-based, 4096 bytes), filled; -errno (EIO), or a Block. Beyond the end of the file: -ENXIO.
+   * `home`: the frame that suits it best, if it has none yet.
+   */
+  frame(index: number, forWrite: boolean, home?: number | null): number | Block;
   /** Bytes. */
   size(): number;
   /** Called after a shared mapping or write made page `index` dirty. */

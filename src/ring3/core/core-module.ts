@@ -6,7 +6,7 @@ import { PTE } from '../cpu.ts';
 import { type CoreImports, cpu, WASM } from '../emit-base.ts';
 import { CC_KINDS, CC_WIDTHS, type CcState, conditionValue, flagsImage } from '../flags.ts';
 import { OP } from '../interp/op.ts';
-import { BLOCKS, FLAG, FRAME_FLAGS, GPR, JUMP, OFF, PSEUDO, STATUS, TLB } from '../layout.ts';
+import { BLOCKS, FLAG, FRAME_FLAGS, GPR, HOME, JUMP, OFF, PSEUDO, STATUS, TLB } from '../layout.ts';
 import { Code, type Label } from '../wasm/code.ts';
 import { callFn, i32, i64, loadAt, type Val, type WasmType } from '../wasm/ir.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
@@ -161,6 +161,18 @@ export const defineCore = (
       () => c.store(WASM.i64Store, entry, i64.xor(page(at), i64.const(4096)), TLB.writeTag),
     );
     c.store(WASM.i32Store, entry, i32.and(pte, i32.const(-4096)), TLB.frame);
+    const frameAtHome = i32.and(i32.add(i32.wrap(at), cpu.i32(OFF.home)), i32.const(-4096));
+    c.if(i32.eq(i32.and(pte, i32.const(-4096)), frameAtHome), () => {
+      const index = i32.and(
+        i32.shrU(i32.wrap(at), i32.const(12 - HOME.entryShift)),
+        i32.const((TLB.entries - 1) << HOME.entryShift),
+      );
+      const home = c.let(i32.add(cpu.i32(OFF.tlb), index));
+      c.store(WASM.i64Store, home, page(at), HOME.table + HOME.readTag);
+      const tag = i64.xor(page(at), i64.const(4096));
+      c.store(WASM.i64Store, home, tag, HOME.table + HOME.writeTag);
+      c.if(writable, () => c.store(WASM.i64Store, home, page(at), HOME.table + HOME.writeTag));
+    });
   };
   const holdsCode = (pte: Val): Val =>
     i32.and(loadAt('i32', WASM.i32Load8U, i32.shrU(pte, i32.const(12)), FRAME_FLAGS), i32.const(1));

@@ -27,7 +27,8 @@ export const createFrames = (bytes: number, made?: WebAssembly.Memory): Physical
   const total = (pages64 * 65536) / PAGE;
   const first = Math.ceil((FRAME_FLAGS + total) / PAGE);
   const u8 = new Uint8Array(buffer);
-  const counts = new Int32Array(total);
+  /** References; those below the first are never free. */
+  const counts = new Int32Array(total).fill(1, 0, first);
   /** Frames that were given back; of those, some may have been taken again as wanted. */
   const freeList: number[] = [];
   /** Bit 0: on that list. Bit 1: used before, so no longer zero. */
@@ -42,6 +43,9 @@ export const createFrames = (bytes: number, made?: WebAssembly.Memory): Physical
   const chunks = new Map<number, number[]>();
   let inUse = 0;
 
+  /** Neither taken nor to be found on the list. */
+  const isFree = (frame: number): boolean => counts[frame] === 0 && ((marks[frame] as number) & LISTED) === 0;
+
   const putBack = (frame: number): void => {
     if (((marks[frame] as number) & LISTED) === 0) freeList.push(frame);
     marks[frame] = LISTED | USED;
@@ -53,12 +57,20 @@ export const createFrames = (bytes: number, made?: WebAssembly.Memory): Physical
     }
     return 0;
   };
+  /** A frame that was never used; those that were taken as wanted are passed over. */
+  const fresh = (): number => {
+    while (next < top) {
+      const frame = next++;
+      if (isFree(frame)) return frame;
+    }
+    return 0;
+  };
   /** A frame of those set aside that nobody has come for. */
   const leftOver = (): number => {
     for (let last = aside[aside.length - 1]; last; last = aside[aside.length - 1]) {
       while (last[0] < last[1]) {
         const frame = last[0]++;
-        if (counts[frame] === 0 && ((marks[frame] as number) & LISTED) === 0) return frame;
+        if (isFree(frame)) return frame;
       }
       aside.pop();
     }
@@ -85,10 +97,6 @@ export const createFrames = (bytes: number, made?: WebAssembly.Memory): Physical
     if (total - first - inUse < n) return 0;
     let run = 0;
     for (let frame = first; frame < total; frame++) {
-      if (frame === next && next < top) {
-        frame = top;
-        run = 0;
-      }
       run = frame < total && counts[frame] === 0 ? run + 1 : 0;
       if (run < n) continue;
       return frame - n + 1;
@@ -97,8 +105,8 @@ export const createFrames = (bytes: number, made?: WebAssembly.Memory): Physical
   };
 
   const take = (zero: boolean, wanted: number): number => {
-    let frame = wanted !== 0 && counts[wanted] === 0 ? wanted : recycled();
-    if (frame === 0) frame = next < top ? next++ : leftOver();
+    let frame = wanted >= first && counts[wanted] === 0 ? wanted : recycled();
+    if (frame === 0) frame = fresh() || leftOver();
     if (frame === 0 && splitChunks()) frame = recycled();
     if (frame === 0) return 0;
     if (zero && ((marks[frame] as number) & USED) !== 0) u8.fill(0, frame * PAGE, frame * PAGE + PAGE);
@@ -152,7 +160,7 @@ export const createFrames = (bytes: number, made?: WebAssembly.Memory): Physical
     allocContiguous(n) {
       let start = (chunks.get(n)?.pop() ?? 0) / PAGE;
       if (start === 0) {
-        if (top - n >= next) {
+        if (top - n >= next && counts.subarray(top - n, top).every((count) => count === 0)) {
           top -= n;
           start = top;
         } else {

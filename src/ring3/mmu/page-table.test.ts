@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { PTE } from '../cpu.ts';
-import { PAGE, TLB } from '../layout.ts';
+import { HOME, PAGE, TLB } from '../layout.ts';
 import { createFrames } from './frames.ts';
 import { createPageTable } from './page-table.ts';
 
@@ -14,7 +14,16 @@ const make = () => {
     const at = table.tlb + (index << TLB.entryShift);
     return BigInt.asUintN(64, address - mem.dv.getBigInt64(at + tag, true)) < 4096n;
   };
-  return { mem, table, hits };
+  /** The same among the pages at home. */
+  const hitsAtHome = (page: number, tag: number): boolean => {
+    const at = table.tlb + HOME.table + ((page & (TLB.entries - 1)) << HOME.entryShift);
+    return BigInt.asUintN(64, BigInt(page * PAGE) - mem.dv.getBigInt64(at + tag, true)) < 4096n;
+  };
+  const enterHome = (page: number): void => {
+    const at = table.tlb + HOME.table + ((page & (TLB.entries - 1)) << HOME.entryShift);
+    for (const tag of [HOME.readTag, HOME.writeTag]) mem.dv.setBigInt64(at + tag, BigInt(page * PAGE), true);
+  };
+  return { mem, table, hits, hitsAtHome, enterHome };
 };
 
 describe('the TLB', () => {
@@ -47,5 +56,32 @@ describe('the TLB', () => {
       expect(table.translate(page * PAGE, false)).toBe(-1);
     }
     expect(everywhere(hits)).toBe(false);
+  });
+
+  test('a page that moves, goes or is flushed is at home no more', () => {
+    const { table, mem, hitsAtHome, enterHome } = make();
+    const tags = [HOME.readTag, HOME.writeTag];
+    for (const page of [0, 1, 2047, 2048]) {
+      expect(tags.some((tag) => hitsAtHome(page, tag))).toBe(false);
+      table.set(page, mem.alloc(), PTE.read);
+      for (const leave of [
+        () => table.set(page, mem.alloc(), PTE.read),
+        () => table.flushTlb(),
+        () => table.clear(page),
+      ]) {
+        enterHome(page);
+        expect(tags.every((tag) => hitsAtHome(page, tag))).toBe(true);
+        leave();
+        expect(tags.some((tag) => hitsAtHome(page, tag))).toBe(false);
+      }
+    }
+  });
+
+  test('homes are as far apart as their pages, modulo 4 GiB', () => {
+    const table = createPageTable(createFrames(16 << 20), () => {}, 2 ** 32 - 2 ** 28);
+    const homes = [0x7fff_f7ff_f000, 0x7fff_f7ff_e000, 0x5555_5555_4000, 0].map((a) =>
+      table?.homeOf(a / PAGE),
+    );
+    expect(homes).toEqual([0xe7ff_f000 / PAGE, 0xe7ff_e000 / PAGE, 0x4555_4000 / PAGE, 0xf000_0000 / PAGE]);
   });
 });

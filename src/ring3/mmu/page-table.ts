@@ -3,7 +3,18 @@
 // An entry is the frame's physical address with the access bits (PTE) below; 0 is "not mapped".
 
 import { type PageTable, PTE } from '../cpu.ts';
-import { FRAME_FLAGS, JUMP, JUMP_BYTES, MEMO, memoAt, PAGE, TLB, TLB_BYTES } from '../layout.ts';
+import {
+  FRAME_FLAGS,
+  HOME,
+  HOME_BYTES,
+  JUMP,
+  JUMP_BYTES,
+  MEMO,
+  memoAt,
+  PAGE,
+  TLB,
+  TLB_BYTES,
+} from '../layout.ts';
 import type { PhysicalMemory } from './frames.ts';
 
 /** What the processor needs to know of a page table beyond the contract. */
@@ -12,6 +23,8 @@ export interface MmuTable extends PageTable {
   readonly root: number;
   readonly tlb: number;
   readonly jump: number;
+  /** See HOME in layout.ts; a whole number of pages, in bytes. */
+  readonly home: number;
   /** Forgets every jump cache entry. */
   flushJumps(): void;
   flushTlb(): void;
@@ -19,17 +32,28 @@ export interface MmuTable extends PageTable {
 }
 
 const TWO32 = 4294967296;
+/** Frames of the largest memory. */
+const FRAMES = TWO32 / PAGE;
 /** Addresses have 47 bits. */
 const ADDRESSES = 2 ** 47;
-const TABLE_FRAMES = (TLB_BYTES + JUMP_BYTES) / PAGE;
+const TABLE_FRAMES = (TLB_BYTES + HOME_BYTES + JUMP_BYTES) / PAGE;
+
+/**
+ * Where the pages of the nth process are at home, so that those of a few processes are out of each other's way: below
+ * the tables at the top of memory, and 256 MiB apart.
+ */
+export const homeOfProcess = (n: number): number => TWO32 - (1 + (n % 12)) * 2 ** 28;
 
 /** Low half of the tag of nothing in the entry of a page. */
 const noTag = (page: number): number => (page & 1 ? 0 : PAGE);
-const EMPTY_TLB = new Int32Array(TLB_BYTES / 4);
+const EMPTY_TLB = new Int32Array((TLB_BYTES + HOME_BYTES) / 4);
 for (let n = 0; n < TLB.entries; n++) {
   const entry = (n << TLB.entryShift) >> 2;
   EMPTY_TLB[entry + (TLB.readTag >> 2)] = noTag(n);
   EMPTY_TLB[entry + (TLB.writeTag >> 2)] = noTag(n);
+  const home = (HOME.table + (n << HOME.entryShift)) >> 2;
+  EMPTY_TLB[home + (HOME.readTag >> 2)] = noTag(n);
+  EMPTY_TLB[home + (HOME.writeTag >> 2)] = noTag(n);
 }
 
 /** Regions remember nothing of the stack's page any more. */
@@ -47,6 +71,7 @@ const NO_STACK = new Int32Array(BigInt64Array.of(MEMO.noTag).buffer);
 export const createPageTable = (
   mem: PhysicalMemory,
   codeMoved: (table: MmuTable) => void,
+  home = 0,
 ): MmuTable | null => {
   const root = mem.allocZeroed() * PAGE;
   if (root === 0) return null;
@@ -55,16 +80,20 @@ export const createPageTable = (
     mem.release(root / PAGE);
     return null;
   }
-  const jump = tlb + TLB_BYTES;
+  const jump = tlb + TLB_BYTES + HOME_BYTES;
   const { u32, i32 } = mem;
 
-  const forget = (page: number): void => {
-    const at = (tlb + ((page & (TLB.entries - 1)) << TLB.entryShift)) >>> 2;
-    const none = noTag(page);
+  const forgetEntry = (at: number, none: number): void => {
     i32[at] = none;
     i32[at + 1] = 0;
     i32[at + 2] = none;
     i32[at + 3] = 0;
+  };
+  const forget = (page: number): void => {
+    const n = page & (TLB.entries - 1);
+    const none = noTag(page);
+    forgetEntry((tlb + (n << TLB.entryShift)) >>> 2, none);
+    forgetEntry((tlb + HOME.table + (n << HOME.entryShift)) >>> 2, none);
     forgetStack(mem);
   };
 
@@ -104,6 +133,8 @@ export const createPageTable = (
     root,
     tlb,
     jump,
+    home,
+    homeOf: (page) => (page + home / PAGE) % FRAMES,
     destroyed: false,
     program: null,
     set(page, frame, access) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { WASM } from '../emit-base.ts';
-import { TLB } from '../layout.ts';
+import { HOME, TLB } from '../layout.ts';
 import { Code } from '../wasm/code.ts';
 import { i32, i64, local, type Val } from '../wasm/ir.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
@@ -9,6 +9,8 @@ import { Symbols } from './symbols.ts';
 
 const TLB_AT = 0x10000;
 const FRAME = 0x40000;
+/** What an address and its place at home are apart. */
+const HOMES = 0x60000;
 const PAGE_5 = 0x5000;
 const SLOW = 0x50000;
 
@@ -22,7 +24,7 @@ type Access = { readonly at: number; readonly store?: true };
 const run = (
   accesses: readonly Access[],
   address: number,
-  tlb: { read?: number; write?: number } = {},
+  tlb: { read?: number; write?: number; homeRead?: number; homeWrite?: number } = {},
   { cautious = false, found = true, status = 0 } = {},
 ): { asked: string[]; values: bigint[]; left: bigint; memory: DataView } => {
   const mb = new ModuleBuilder();
@@ -34,9 +36,11 @@ const run = (
   const code = new Code(['i64']);
   const base = code.param(0);
   const table = code.local('i32');
+  const home = code.local('i32');
   const rip = code.local('i64');
   code.set(table, i32.const(TLB_AT));
-  const memory = new GuestMemory(code, table, cautious ? null : ranges);
+  code.set(home, i32.const(HOMES));
+  const memory = new GuestMemory(code, table, home, cautious ? null : ranges);
   const symbols = new Symbols();
   const faults = code.open(0x02);
   const results: Val[] = [];
@@ -77,6 +81,10 @@ const run = (
   view.setBigInt64(entry + TLB.readTag, BigInt(tlb.read ?? -1), true);
   view.setBigInt64(entry + TLB.writeTag, BigInt(tlb.write ?? -1), true);
   view.setInt32(entry + TLB.frame, FRAME, true);
+  const homeEntry = TLB_AT + HOME.table + (5 << HOME.entryShift);
+  view.setBigInt64(homeEntry + HOME.readTag, BigInt(tlb.homeRead ?? -1), true);
+  view.setBigInt64(homeEntry + HOME.writeTag, BigInt(tlb.homeWrite ?? -1), true);
+  for (let i = 0; i < 512; i++) view.setBigInt64(HOMES + PAGE_5 + 8 * i, BigInt(5000 + i), true);
   for (let i = 0; i < 512; i++) view.setBigInt64(FRAME + 8 * i, BigInt(1000 + i), true);
   for (let i = 0; i < 512; i++) view.setBigInt64(SLOW + 8 * i, BigInt(8 * i), true);
   const asked: string[] = [];
@@ -112,6 +120,20 @@ describe('guest memory in a region', () => {
       asked: ['read 0 before 20488, 8 bytes, reads'],
       values: [0n],
     });
+  });
+
+  test('a page at home is reached by a sum, whatever the TLB says', () => {
+    const loaded = run([{ at: 8 }, { at: 24 }], PAGE_5, { read: PAGE_5, homeRead: PAGE_5 });
+    expect(loaded).toMatchObject({ asked: [], values: [5001n, 5003n] });
+    const stored = run([{ at: 16, store: true }], PAGE_5, { write: PAGE_5, homeWrite: PAGE_5 });
+    expect(stored.memory.getBigInt64(HOMES + PAGE_5 + 16, true)).toBe(0n);
+    expect(stored.memory.getBigInt64(FRAME + 16, true)).toBe(1002n);
+  });
+
+  test('a page at home that may be read only is written through the core, and so is a range that leaves it', () => {
+    const readOnly = { read: PAGE_5, homeRead: PAGE_5 };
+    expect(run([{ at: 0, store: true }], PAGE_5, readOnly).asked).toEqual(['write 0 before 20480, 8 bytes']);
+    expect(run([{ at: 4092 }], PAGE_5, readOnly).asked).toEqual(['read 0 before 24572, 8 bytes, reads']);
   });
 
   test('a page that may be read only is not written through the TLB', () => {
@@ -179,7 +201,7 @@ describe('guest memory in a region', () => {
     const faults = code.open(0x02);
     const where = i64.const(PAGE_5 + 24);
     const ctx = { conditional: false, loop: -1, stack: false, ip: 1, rip, faults: () => faults };
-    new GuestMemory(code, table, null).load(
+    new GuestMemory(code, table, table, null).load(
       result,
       WASM.i64Load,
       8,

@@ -7,7 +7,7 @@
 // region that this happens to often is made anew: cautious, with a slow path of its own for every access.
 
 import { WASM } from '../emit-base.ts';
-import { MEMO, memoAt, PAGE, TLB } from '../layout.ts';
+import { HOME, MEMO, memoAt, PAGE, TLB } from '../layout.ts';
 import { bytesOf, type Code, type Label } from '../wasm/code.ts';
 import type { Val } from '../wasm/ir.ts';
 import type { Sym } from './symbols.ts';
@@ -62,18 +62,22 @@ const I64_GT_U = 0x56;
 const I64_ADD = 0x7c;
 const I64_SUB = 0x7d;
 
-/** From an address on the stack to the place of its entry in the TLB, i32. */
-const INDEX = bytesOf((c) => {
-  c.op(I32_WRAP);
-  c.i32(12 - TLB.entryShift);
-  c.op(0x76);
-  c.i32((TLB.entries - 1) << TLB.entryShift);
-  c.op(0x71);
-});
+/** From an address on the stack to the place of its entry, i32. */
+const index = (entryShift: number): Uint8Array =>
+  bytesOf((c) => {
+    c.op(I32_WRAP);
+    c.i32(12 - entryShift);
+    c.op(0x76);
+    c.i32((TLB.entries - 1) << entryShift);
+    c.op(0x71);
+  });
+const INDEX = index(TLB.entryShift);
+const HOME_INDEX = index(HOME.entryShift);
 
 export class GuestMemory {
   readonly #code: Code;
   readonly #tlb: Val;
+  readonly #home: Val;
   readonly #at: Val;
   readonly #entry: Val;
   readonly #offset: Val;
@@ -87,9 +91,10 @@ export class GuestMemory {
   readonly #memos = new Map<number, Memo[]>();
 
   /** Without `ranges` the region is cautious. */
-  constructor(code: Code, tlb: Val, ranges: RangeLookups | null) {
+  constructor(code: Code, tlb: Val, home: Val, ranges: RangeLookups | null) {
     this.#code = code;
     this.#tlb = tlb;
+    this.#home = home;
     this.#ranges = ranges;
     this.#at = code.local('i64');
     this.#entry = code.local('i32');
@@ -240,6 +245,27 @@ export class GuestMemory {
     this.#ifBeyond(c, g);
     return at;
   }
+  /** The same among the pages at home. */
+  #lookupAtHome(c: Code, g: Group, address: Val, delta: number): Val {
+    const at = this.#settle(c, address, delta);
+    this.#pushStart(c, at, delta);
+    c.raw(HOME_INDEX);
+    c.push(this.#tlb);
+    c.op(I32_ADD);
+    c.pop(this.#entry);
+    this.#pushStart(c, at, delta);
+    c.push(this.#entry);
+    c.access(WASM.i64Load, HOME.table + (g.write ? HOME.writeTag : HOME.readTag));
+    c.op(I64_SUB);
+    c.pop(this.#offset);
+    this.#pushStart(c, at, delta);
+    c.op(I32_WRAP);
+    c.push(this.#home);
+    c.op(I32_ADD);
+    c.pop(g.base);
+    this.#ifBeyond(c, g);
+    return at;
+  }
   /** The same for a group that remembers an entry: looks there first. */
   #lookupAgain(c: Code, g: Group, memo: Memo, address: Val, delta: number, miss: (at: Val) => void): void {
     const at = this.#settle(c, address, delta);
@@ -300,7 +326,14 @@ export class GuestMemory {
       this.#lookupAgain(c, g, memo, address, delta, miss);
       return;
     }
-    miss(this.#lookup(c, g, address, delta, g.base));
+    if (address.k === 'const') {
+      miss(this.#lookup(c, g, address, delta, g.base));
+      c.close();
+      return;
+    }
+    const at = this.#lookupAtHome(c, g, address, delta);
+    miss(this.#lookup(c, g, at, delta, g.base));
+    c.close();
     c.close();
   }
 

@@ -54,6 +54,7 @@ class RegionEmit extends EmitBase {
   readonly #rip: Val;
   readonly #status: Val;
   readonly #tlb: Val;
+  readonly #home: Val;
   /** The epilogues that faults branch to; rip is in its local, the status in the CPU block. */
   #epilogues: readonly Label[] = [];
   /** Registers are in the CPU block, not in locals: between `spill` and `reload`. */
@@ -108,7 +109,8 @@ class RegionEmit extends EmitBase {
     this.#rip = code.local('i64');
     this.#status = code.local('i32');
     this.#tlb = code.local('i32');
-    this.#memory = new GuestMemory(code, this.#tlb, region.cautious ? null : options.core);
+    this.#home = code.local('i32');
+    this.#memory = new GuestMemory(code, this.#tlb, this.#home, region.cautious ? null : options.core);
     this.#hasLoops = s.header.includes(1);
     this.#budget = this.#hasLoops ? code.local('i32') : null;
     const calls = region.blocks.some((b) => {
@@ -124,6 +126,7 @@ class RegionEmit extends EmitBase {
     const { blocks } = this.#region;
     const live = flagLiveness(this.#region, this.#structure);
     code.set(this.#tlb, cpu.i32(OFF.tlb));
+    code.set(this.#home, cpu.i32(OFF.home));
     this.#flags.begin();
     if (this.#budget) code.set(this.#budget, cpu.i32(OFF.budget));
     if (this.#depth) {
