@@ -258,14 +258,15 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
     return addr;
   }
 
-  dropPages(cache: PageCache, from: number, to: number): void {
+  dropPages(cache: PageCache, from: number, to: number, copies: boolean): void {
     for (const m of this.list) {
       if (m.pages !== cache) continue;
       const pages = (m.end - m.start) / PAGE;
       const first = Math.max(from, m.pageOffset);
       const last = Math.min(to, m.pageOffset + pages);
       if (first >= last) continue;
-      dropRange(this, m, m.start + (first - m.pageOffset) * PAGE, m.start + (last - m.pageOffset) * PAGE);
+      const base = m.start - m.pageOffset * PAGE;
+      dropRange(this, m, base + first * PAGE, base + last * PAGE, copies);
     }
   }
 

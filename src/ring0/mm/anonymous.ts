@@ -64,7 +64,7 @@ export const anonymousPages = (
       drop();
     },
     punch: (from, to) => {
-      for (const by of mappers.keys()) by.dropPages(cache, from, to);
+      for (const by of mappers.keys()) by.dropPages(cache, from, to, false);
       free(from, to);
       return 0;
     },

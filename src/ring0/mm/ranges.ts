@@ -30,11 +30,21 @@ export const detach = (space: MutableSpace, m: Mapping): void => {
   if (m.file) space.state.closeFile(m.file);
 };
 
-/** Unmaps the present pages of part of a mapping. Stores to shared pages are reported to their cache. */
-export const dropRange = (space: MutableSpace, m: Mapping, start: number, end: number): void => {
+/**
+ * Unmaps the present pages of part of a mapping, or only those that are its file's own. Stores to shared pages are
+ * reported to their cache.
+ */
+export const dropRange = (
+  space: MutableSpace,
+  m: Mapping,
+  start: number,
+  end: number,
+  copies = true,
+): void => {
   const { state, pageTable } = space;
   const first = m.start / PAGE;
   pageTable.each(start / PAGE, end / PAGE, (page, frame, access) => {
+    if (!copies && !m.shared && frame !== m.pages?.peek?.(m.pageOffset + (page - first))) return;
     pageTable.clear(page);
     if (m.shared && m.pages && access & PTE.write) m.pages.dirty(m.pageOffset + (page - first));
     releaseFrame(state, frame);

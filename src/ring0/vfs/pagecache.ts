@@ -307,7 +307,7 @@ export class Pages implements PageCache {
       if (bad < 0) return bad;
       // Mappings first: afterwards nobody but the cache holds the frames.
       this.#size = size;
-      this.#unmapRange(from, Number.POSITIVE_INFINITY);
+      this.#unmapRange(from, Number.POSITIVE_INFINITY, true);
       this.#dropRange(from, Number.POSITIVE_INFINITY);
       this.#sourceEnd = Math.min(this.#sourceEnd, size);
     }
@@ -347,7 +347,7 @@ export class Pages implements PageCache {
     const bad = this.#zero(from, Math.min(first * PAGE_SIZE, end)) || this.#zero(last * PAGE_SIZE, end);
     if (bad < 0) return bad;
     if (first >= last) return 0;
-    this.#unmapRange(first, last);
+    this.#unmapRange(first, last, false);
     this.#dropRange(first, last);
     // The source must not shine through the hole.
     for (let i = first; i < sourced; i++) {
@@ -449,8 +449,8 @@ export class Pages implements PageCache {
     this.#own = null;
   }
 
-  #unmapRange(from: number, to: number): void {
-    for (const m of [...this.#mappers.keys()]) m.dropPages(this, from, to);
+  #unmapRange(from: number, to: number, copies: boolean): void {
+    for (const m of [...this.#mappers.keys()]) m.dropPages(this, from, to, copies);
   }
 
   #dropRange(from: number, to: number): void {

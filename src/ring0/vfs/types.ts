@@ -160,8 +160,11 @@ export interface PageCache {
 
 /** Whoever maps the pages of a PageCache: an address space. */
 export interface PageMapper {
-  /** Unmaps pages [from, to) of the cache wherever they are mapped, private copies included (truncation). */
-  dropPages(cache: PageCache, from: number, to: number): void;
+  /**
+   * Unmaps pages [from, to) of the cache wherever they are mapped. Private copies go as well when the file is cut off
+   * (`copies`), and stay when a hole is made in it (even_cows of unmap_mapping_range, mm/memory.c).
+   */
+  dropPages(cache: PageCache, from: number, to: number, copies: boolean): void;
 }
 
 /** Where a name leads: an inode reached through a mount. Like struct path of the kernel. */

@@ -77,6 +77,20 @@ int main(void) {
   printf("file has %s, shared has %.5s, private has %.5s\n", text, (char *)s, (char *)v);
   pwrite(fd, "xyz", 3, 2);
   printf("after write: shared %.5s, private %.5s\n", (char *)s, (char *)v);
+  // Private copies outlive a hole in the file, but not its end.
+  int holed = memfd_create("holed", 0);
+  ftruncate(holed, 2 * PAGE);
+  pwrite(holed, "abc", 3, 0);
+  pwrite(holed, "def", 3, PAGE);
+  volatile char *h = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, holed, 0);
+  h[0] = 'A';
+  printf("before the hole: %c%c %c\n", h[0], h[1], h[PAGE]);
+  fallocate(holed, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 2 * PAGE);
+  printf("after the hole: %c%c %d\n", h[0], h[1], h[PAGE]);
+  ftruncate(holed, 0);
+  ftruncate(holed, 2 * PAGE);
+  printf("after the end: %d\n", h[0]);
+
   ftruncate(fd, 0);
   TRY(s, (void)s[0]);
   TRY(v, (void)v[1]);
