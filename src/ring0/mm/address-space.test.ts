@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { EACCES, EEXIST, EFAULT, EINVAL, ENOMEM, EPERM, ETXTBSY } from '../../abi/errno.ts';
-import { MADV, MAP_GROWSDOWN, MAP_NORESERVE, MREMAP_FIXED, MREMAP_MAYMOVE } from '../../abi/mman.ts';
+import {
+  MADV,
+  MAP_GROWSDOWN,
+  MAP_NORESERVE,
+  MREMAP_DONTUNMAP,
+  MREMAP_FIXED,
+  MREMAP_MAYMOVE,
+} from '../../abi/mman.ts';
 import type { OpenFile } from '../vfs/types.ts';
 import { anonymousPages } from './anonymous.ts';
 import { anonymous, fileMapping, testFile, testMemory, testSpace } from './fixture.ts';
@@ -277,6 +284,72 @@ describe('mremap', () => {
     expect(mm.remap(AT, PAGE, 0, MREMAP_MAYMOVE, 0)).toBe(-EINVAL);
     expect(mm.remap(AT, PAGE, PAGE, MREMAP_FIXED, AT + PAGE)).toBe(-EINVAL);
     expect(mm.remap(AT, 0, PAGE, MREMAP_MAYMOVE, 0)).toBe(-EINVAL);
+    expect(mm.remap(AT, 2 ** 60, PAGE, MREMAP_MAYMOVE, 0)).toBe(-EINVAL);
+    expect(mm.remap(AT, PAGE, 2 ** 60, MREMAP_MAYMOVE, 0)).toBe(-EINVAL);
+    expect(mm.remap(AT, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, 0)).toBe(-EPERM);
+    expect(shape(mm)).toEqual(['0-1 3']);
+  });
+
+  it('loses a shared mapping that is to be duplicated onto itself', () => {
+    const { state, mm } = fresh();
+    mm.map(AT, PAGE, fileMapping(testFile(state, Uint8Array.of(1)), RW, true), 'fixed');
+    expect(mm.remap(AT, 0, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, AT)).toBe(-EFAULT);
+    expect(mm.find(AT)).toBeNull();
+  });
+
+  // As Linux 6.18 does, which let several mappings move at once from 6.17 on.
+  describe('of several mappings to a fixed place', () => {
+    const MOVE = MREMAP_MAYMOVE | MREMAP_FIXED;
+    const three = () => {
+      const { state, mm } = fresh();
+      mm.map(AT, 2 * PAGE, anonymous(RW), 'fixed');
+      mm.map(AT + 2 * PAGE, PAGE, fileMapping(testFile(state, Uint8Array.of(5)), 1, true), 'fixed');
+      mm.map(AT + 4 * PAGE, PAGE, anonymous(RW), 'fixed');
+      mm.writeU8(AT + PAGE, 1);
+      mm.writeU8(AT + 4 * PAGE, 4);
+      return mm;
+    };
+
+    it('moves all of them and keeps their distances, and what lies in the gaps', () => {
+      const mm = three();
+      mm.map(AT + 16 * PAGE, 8 * PAGE, anonymous(1), 'fixed');
+      expect(mm.remap(AT + PAGE, 7 * PAGE, 7 * PAGE, MOVE, AT + 16 * PAGE)).toBe(AT + 16 * PAGE);
+      expect(shape(mm)).toEqual(['0-1 3', '16-17 3', '17-18 1', '18-19 1', '19-20 3', '20-24 1']);
+      expect([16, 17, 19].map((n) => mm.readU8(AT + n * PAGE))).toEqual([1, 5, 4]);
+    });
+
+    it('wants a mapping at the start, one size and a fixed address', () => {
+      const mm = three();
+      const to = AT + 16 * PAGE;
+      expect(mm.remap(AT + 3 * PAGE, 2 * PAGE, 2 * PAGE, MOVE, to)).toBe(-EFAULT);
+      expect(mm.remap(AT, 3 * PAGE, 4 * PAGE, MOVE, to)).toBe(-EFAULT);
+      expect(mm.remap(AT, 3 * PAGE, 2 * PAGE, MOVE, to)).toBe(-EFAULT);
+      expect(mm.remap(AT, 3 * PAGE, 4 * PAGE, MREMAP_MAYMOVE, 0)).toBe(-EFAULT);
+      expect(mm.remap(AT, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, to)).toBe(-EFAULT);
+      expect(mm.remap(AT, 5 * PAGE, 5 * PAGE, MOVE, AT + 4 * PAGE)).toBe(-EINVAL);
+      expect(shape(mm)).toEqual(['0-2 3', '2-3 1', '4-5 3']);
+    });
+
+    it('leaves empty mappings behind with MREMAP_DONTUNMAP', () => {
+      const mm = three();
+      expect(mm.remap(AT, 5 * PAGE, 5 * PAGE, MOVE | MREMAP_DONTUNMAP, AT + 16 * PAGE)).toBe(AT + 16 * PAGE);
+      expect([1, 2, 4, 17, 18, 20].map((n) => mm.readU8(AT + n * PAGE))).toEqual([0, 5, 0, 1, 5, 4]);
+    });
+
+    it('stops at a mapping that moves only by itself: System V memory', () => {
+      const { state, mm } = fresh();
+      const segment = {
+        ...anonymous(RW),
+        shared: true,
+        pages: anonymousPages(state, PAGE),
+        name: '/SYSV0 (deleted)',
+      };
+      mm.map(AT, PAGE, anonymous(RW), 'fixed');
+      mm.map(AT + PAGE, PAGE, segment, 'fixed');
+      expect(mm.remap(AT, 2 * PAGE, 2 * PAGE, MOVE, AT + 16 * PAGE)).toBe(-EFAULT);
+      expect(shape(mm)).toEqual(['1-2 3', '16-17 3']);
+      expect(mm.remap(AT + PAGE, PAGE, PAGE, MOVE, AT)).toBe(AT);
+    });
   });
 });
 

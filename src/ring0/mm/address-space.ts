@@ -135,7 +135,7 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
     return this.state.isNoExec(file);
   }
 
-  private mayMapLow(): boolean {
+  mayMapLow(): boolean {
     const task = this.state.current();
     return task !== null && capable(task.cred, CAP_SYS_RAWIO);
   }

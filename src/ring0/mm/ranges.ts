@@ -15,6 +15,8 @@ export interface MutableSpace extends Space, PageMapper {
   dataBytes(): number;
   /** An address for a new mapping: the hint if it is free there. -1 when there is no room. */
   placeHint(hint: number, length: number): number;
+  /** Whether the current task may map below vm.mmap_min_addr. */
+  mayMapLow(): boolean;
   /** Whether a file lies on a mount without execution. */
   isNoExec(file: OpenFile): boolean;
 }

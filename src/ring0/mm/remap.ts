@@ -1,6 +1,6 @@
 // mremap(2): a mapping shrinks, grows in place, or moves with its pages.
 
-import { EAGAIN, EFAULT, EINVAL, ENOMEM } from '../../abi/errno.ts';
+import { EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM } from '../../abi/errno.ts';
 import { MAP_LOCKED, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, PROT_WRITE } from '../../abi/mman.ts';
 import { allowsMore, findMapping } from './fault.ts';
 import { isPageAligned, MAX_MAPPINGS, MMAP_MIN, PAGE, pageUp, TASK_SIZE } from './layout.ts';
@@ -89,7 +89,12 @@ const remapTo = (
   const wrong = resizable(m, addr, oldLength, flags);
   if (wrong < 0) return wrong;
   let to = newAddr;
-  if (flags & MREMAP_FIXED) removeRange(space, newAddr, newAddr + newLength);
+  if (flags & MREMAP_FIXED) {
+    removeRange(space, newAddr, newAddr + newLength);
+    // A mapping that was to be duplicated onto itself is gone.
+    if (findMapping(space.list, addr) === null) return -EFAULT;
+    if (newAddr < MMAP_MIN && !space.mayMapLow()) return -EPERM;
+  }
   let length = oldLength;
   if (oldLength > newLength) {
     removeRange(space, addr + newLength, addr + oldLength);
@@ -109,11 +114,45 @@ const remapTo = (
 
 /** With an old size of 0, a second mapping of the same shared pages is made. */
 const duplicate = (space: MutableSpace, m: Mapping, addr: number, to: number, length: number): number => {
-  const copy = slice(m, addr, m.end);
+  const copy = slice(m, addr, addr + PAGE);
   copy.start = to;
   copy.end = to + length;
   insert(space, copy);
   return to;
+};
+
+/** Mappings that are placed by what they show (get_unmapped_area) move by themselves only. */
+const movesAlone = (m: Mapping): boolean =>
+  m.name.startsWith('/SYSV') || (m.name === '/dev/zero' && !m.shared);
+
+/**
+ * MREMAP_FIXED with one size: all mappings in [addr, addr+length) move, one after the other, up to the first that cannot.
+ * Gaps between them stay gaps, and what lies where they go stays (remap_move of mm/mremap.c, since Linux 6.17).
+ */
+const moveAll = (
+  space: MutableSpace,
+  addr: number,
+  length: number,
+  flags: number,
+  newAddr: number,
+): number => {
+  const { list } = space;
+  const end = addr + length;
+  let at = addr;
+  for (;;) {
+    const m = list[indexAfter(list, at)];
+    if (m === undefined || m.start >= end) break;
+    const first = at === addr;
+    if (first && m.start > addr) break;
+    const from = Math.max(m.start, addr);
+    const stop = Math.min(m.end, end);
+    if (movesAlone(m) && !(first && m.end >= end)) return -EFAULT;
+    const part = stop - from;
+    const r = remapTo(space, m, from, part, part, flags, newAddr + (from - addr));
+    if (r < 0) return r;
+    at = stop;
+  }
+  return at === addr ? -EFAULT : newAddr;
 };
 
 export const remapRange = (
@@ -127,16 +166,17 @@ export const remapRange = (
   const known = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
   if (flags & ~known || !isPageAligned(addr)) return -EINVAL;
   if (flags & MREMAP_FIXED && !(flags & MREMAP_MAYMOVE)) return -EINVAL;
-  const oldLength = pageUp(oldSize);
+  // Rounded up within 64 bits: the last sizes become 0.
+  const oldLength = pageUp(oldSize) % 2 ** 64;
   const newLength = pageUp(newSize);
-  if (newLength === 0) return -EINVAL;
+  if (newLength === 0 || newLength > TASK_SIZE) return -EINVAL;
   if (flags & MREMAP_DONTUNMAP && (!(flags & MREMAP_MAYMOVE) || oldLength !== newLength)) return -EINVAL;
 
   if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
-    if (!isPageAligned(newAddr) || newLength > TASK_SIZE || newAddr > TASK_SIZE - newLength) return -EINVAL;
+    if (!isPageAligned(newAddr) || newAddr > TASK_SIZE - newLength) return -EINVAL;
     if (addr + oldLength > newAddr && newAddr + newLength > addr) return -EINVAL;
-    if (flags & MREMAP_FIXED && newAddr < MMAP_MIN) return -EINVAL;
   }
+  if (flags & MREMAP_FIXED && oldLength === newLength) return moveAll(space, addr, oldLength, flags, newAddr);
   const m = findMapping(space.list, addr);
   if (!m) return -EFAULT;
   if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
@@ -144,6 +184,7 @@ export const remapRange = (
 
   // Shrinking is nothing but an munmap, whatever lies there.
   if (oldLength >= newLength) {
+    if (oldLength > TASK_SIZE - addr) return -EINVAL;
     if (oldLength > newLength) removeRange(space, addr + newLength, addr + oldLength);
     return addr;
   }
