@@ -323,11 +323,17 @@ describe('mremap', () => {
       const to = AT + 16 * PAGE;
       expect(mm.remap(AT + 3 * PAGE, 2 * PAGE, 2 * PAGE, MOVE, to)).toBe(-EFAULT);
       expect(mm.remap(AT, 3 * PAGE, 4 * PAGE, MOVE, to)).toBe(-EFAULT);
-      expect(mm.remap(AT, 3 * PAGE, 2 * PAGE, MOVE, to)).toBe(-EFAULT);
+      expect(mm.remap(AT + PAGE, 4 * PAGE, 2 * PAGE, MOVE, to)).toBe(-EFAULT);
       expect(mm.remap(AT, 3 * PAGE, 4 * PAGE, MREMAP_MAYMOVE, 0)).toBe(-EFAULT);
       expect(mm.remap(AT, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, to)).toBe(-EFAULT);
       expect(mm.remap(AT, 5 * PAGE, 5 * PAGE, MOVE, AT + 4 * PAGE)).toBe(-EINVAL);
       expect(shape(mm)).toEqual(['0-2 3', '2-3 1', '4-5 3']);
+    });
+
+    it('cuts off what lies in other mappings', () => {
+      const mm = three();
+      expect(mm.remap(AT, 4 * PAGE, PAGE, MOVE, AT + 16 * PAGE)).toBe(AT + 16 * PAGE);
+      expect(shape(mm)).toEqual(['4-5 3', '16-17 3']);
     });
 
     it('leaves empty mappings behind with MREMAP_DONTUNMAP', () => {

@@ -86,7 +86,8 @@ const remapTo = (
   flags: number,
   newAddr: number,
 ): number => {
-  const wrong = resizable(m, addr, oldLength, flags);
+  // What is to be cut off may lie in other mappings.
+  const wrong = resizable(m, addr, Math.min(oldLength, newLength), flags);
   if (wrong < 0) return wrong;
   let to = newAddr;
   if (flags & MREMAP_FIXED) {
@@ -97,6 +98,7 @@ const remapTo = (
   }
   let length = oldLength;
   if (oldLength > newLength) {
+    if (oldLength > TASK_SIZE - addr) return -EINVAL;
     removeRange(space, addr + newLength, addr + oldLength);
     length = newLength;
   }
@@ -144,7 +146,7 @@ const moveAll = (
     if (m === undefined || m.start >= end) break;
     const first = at === addr;
     if (first && m.start > addr) break;
-    const from = Math.max(m.start, addr);
+    const from = Math.max(m.start, at);
     const stop = Math.min(m.end, end);
     if (movesAlone(m) && !(first && m.end >= end)) return -EFAULT;
     const part = stop - from;
