@@ -342,6 +342,13 @@ describe('mremap', () => {
       expect([1, 2, 4, 17, 18, 20].map((n) => mm.readU8(AT + n * PAGE))).toEqual([0, 5, 0, 1, 5, 4]);
     });
 
+    it('stops at the end of what was asked for, whatever merges there', () => {
+      const { state, mm } = fresh();
+      mm.map(AT, 4 * PAGE, fileMapping(testFile(state, new Uint8Array(4 * PAGE)), RW, true), 'fixed');
+      expect(mm.remap(AT, 2 * PAGE, 2 * PAGE, MOVE | MREMAP_DONTUNMAP, AT + 16 * PAGE)).toBe(AT + 16 * PAGE);
+      expect(shape(mm)).toEqual(['0-4 3', '16-18 3']);
+    });
+
     it('stops at a mapping that moves only by itself: System V memory', () => {
       const { state, mm } = fresh();
       const segment = {

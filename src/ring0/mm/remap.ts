@@ -141,11 +141,12 @@ const moveAll = (
   const { list } = space;
   const end = addr + length;
   let at = addr;
-  for (;;) {
+  while (at < end) {
     const m = list[indexAfter(list, at)];
     if (m === undefined || m.start >= end) break;
     const first = at === addr;
     if (first && m.start > addr) break;
+    // What MREMAP_DONTUNMAP left behind may have become one with what is next.
     const from = Math.max(m.start, at);
     const stop = Math.min(m.end, end);
     if (movesAlone(m) && !(first && m.end >= end)) return -EFAULT;
