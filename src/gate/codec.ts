@@ -237,5 +237,8 @@ export const timeInOut = (name: string, kind: 'timespec' | 'timeval'): Codec<num
 export const fileMode = (name: string): Codec<number> => scalar(name, 'filemode', 'u16');
 /** Device number: `makedev(0x1, 0x3)`. */
 export const device = (name: string): Codec<number> => scalar(name, 'device', 'u64');
-/** An argument whose meaning the command before it decides (ioctl, fcntl, prctl, futex). */
-export const commandArg = (name: string): Codec<number> => scalar(name, 'arg', 'u64');
+/**
+ * An argument whose meaning the command before it decides (ioctl, fcntl, semctl): an address or a number. Small negative
+ * numbers have to come out as they are, and what is negative as an address is none.
+ */
+export const commandArg = (name: string): Codec<number> => scalar(name, 'arg', 's64');

@@ -69,6 +69,18 @@ describe('the way of a call', () => {
     expect(m.result()).toBe(-EFAULT);
   });
 
+  test('what the call checks before it copies comes first, whoever listens', () => {
+    const before = (_path: number, mode: number): number => (mode > 7 ? -EPERM : 0);
+    const m = set([syscall('access', [path('path'), int('mode')], { ...meta, before }, () => 0)]);
+    for (let watched = 0; watched < 2; watched++) {
+      m.call(21, 0, 8);
+      expect(m.result()).toBe(-EPERM);
+      m.call(21, 0, 7);
+      expect(m.result()).toBe(-EFAULT);
+      m.gate.attach({});
+    }
+  });
+
   test('a call that nobody serves is ENOSYS, and counted by name', () => {
     const m = set([]);
     m.call(101);

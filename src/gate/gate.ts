@@ -121,6 +121,15 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
     return false;
   };
 
+  /** The end of a call of which an argument cannot be read: with that error, or with one that comes before it. */
+  const refuse = (task: Task, row: Row, error: number): boolean => leave(task, earlier(task, row) || error);
+  const earlier = (task: Task, row: Row): number => {
+    const { before } = row.meta;
+    if (before === undefined) return 0;
+    loadAll();
+    return before(...row.params.map((p, i) => (p.fallible ? 0 : (p.decode(task, raw, i) as number))));
+  };
+
   const taps: { tap: Tap; wants: (row: Row) => boolean }[] = [];
   const tapsOf = (row: Row): Tap[] => taps.filter((t) => t.wants(row)).map((t) => t.tap);
 
@@ -168,7 +177,7 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
       };
       task.call = call;
       for (const tap of listeners) tap.enter?.(call);
-      return finish(call, error === 0 ? handler(task, ...args) : error);
+      return finish(call, error === 0 ? handler(task, ...args) : earlier(task, row) || error);
     };
   };
 
@@ -207,7 +216,7 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
     if (b === undefined) {
       return (task) => {
         const x = fetch(task, a, ka, 0, R0);
-        if (ka === FALLIBLE && typeof x === 'number') return leave(task, x);
+        if (ka === FALLIBLE && typeof x === 'number') return refuse(task, row, x);
         const r = handler(task, x);
         return typeof r === 'number' ? leave(task, r) : pause(task, row, number, [x], r);
       };
@@ -215,9 +224,9 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
     if (c === undefined) {
       return (task) => {
         const x = fetch(task, a, ka, 0, R0);
-        if (ka === FALLIBLE && typeof x === 'number') return leave(task, x);
+        if (ka === FALLIBLE && typeof x === 'number') return refuse(task, row, x);
         const y = fetch(task, b, kb, 1, R1);
-        if (kb === FALLIBLE && typeof y === 'number') return leave(task, y);
+        if (kb === FALLIBLE && typeof y === 'number') return refuse(task, row, y);
         const r = handler(task, x, y);
         return typeof r === 'number' ? leave(task, r) : pause(task, row, number, [x, y], r);
       };
@@ -225,28 +234,28 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
     if (d === undefined) {
       return (task) => {
         const x = fetch(task, a, ka, 0, R0);
-        if (ka === FALLIBLE && typeof x === 'number') return leave(task, x);
+        if (ka === FALLIBLE && typeof x === 'number') return refuse(task, row, x);
         const y = fetch(task, b, kb, 1, R1);
-        if (kb === FALLIBLE && typeof y === 'number') return leave(task, y);
+        if (kb === FALLIBLE && typeof y === 'number') return refuse(task, row, y);
         const z = fetch(task, c, kc, 2, R2);
-        if (kc === FALLIBLE && typeof z === 'number') return leave(task, z);
+        if (kc === FALLIBLE && typeof z === 'number') return refuse(task, row, z);
         const r = handler(task, x, y, z);
         return typeof r === 'number' ? leave(task, r) : pause(task, row, number, [x, y, z], r);
       };
     }
     return (task) => {
       const x = fetch(task, a, ka, 0, R0);
-      if (ka === FALLIBLE && typeof x === 'number') return leave(task, x);
+      if (ka === FALLIBLE && typeof x === 'number') return refuse(task, row, x);
       const y = fetch(task, b, kb, 1, R1);
-      if (kb === FALLIBLE && typeof y === 'number') return leave(task, y);
+      if (kb === FALLIBLE && typeof y === 'number') return refuse(task, row, y);
       const z = fetch(task, c, kc, 2, R2);
-      if (kc === FALLIBLE && typeof z === 'number') return leave(task, z);
+      if (kc === FALLIBLE && typeof z === 'number') return refuse(task, row, z);
       const u = fetch(task, d, kd, 3, R3);
-      if (kd === FALLIBLE && typeof u === 'number') return leave(task, u);
+      if (kd === FALLIBLE && typeof u === 'number') return refuse(task, row, u);
       const v = e === undefined ? undefined : fetch(task, e, ke, 4, R4);
-      if (ke === FALLIBLE && typeof v === 'number') return leave(task, v);
+      if (ke === FALLIBLE && typeof v === 'number') return refuse(task, row, v);
       const w = f === undefined ? undefined : fetch(task, f, kf, 5, R5);
-      if (kf === FALLIBLE && typeof w === 'number') return leave(task, w);
+      if (kf === FALLIBLE && typeof w === 'number') return refuse(task, row, w);
       const r = handler(task, x, y, z, u, v, w);
       return typeof r === 'number' ? leave(task, r) : pause(task, row, number, [x, y, z, u, v, w], r);
     };

@@ -39,6 +39,11 @@ export interface RowMeta {
   readonly support?: Support;
   /** Required unless full. */
   readonly note?: string;
+  /**
+   * The error that the call gives before it copies its paths and structs in, or 0. Asked only when one of those cannot
+   * be read: the handler checks the same by itself. Takes all arguments, with 0 for those that are copied in.
+   */
+  readonly before?: (...args: number[]) => number;
 }
 
 type Values<P extends readonly Codec<unknown>[]> = {
