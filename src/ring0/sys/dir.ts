@@ -31,7 +31,7 @@ import type { Task } from '../task/types.ts';
 import { pathName } from '../vfs/dentry.ts';
 import { fileAt } from '../vfs/fdtable.ts';
 import { isDirectory, listing } from '../vfs/file.ts';
-import { make, makeLink, makeSymlink, remove, rename as renameFile } from '../vfs/namei.ts';
+import { badRename, make, makeLink, makeSymlink, remove, rename as renameFile } from '../vfs/namei.ts';
 import { notifyFile } from '../vfs/notify.ts';
 import { CAP, capable, inodePermission, MAY, owns } from '../vfs/perm.ts';
 import type { DirEntry, Inode, OpenFile, Path } from '../vfs/types.ts';
@@ -72,7 +72,8 @@ const getEntries = (task: Task, n: number, buf: number, count: number, wide: boo
   if (!Array.isArray(list)) return list as Result;
   const entries = list as readonly DirEntry[];
   const head = dots(file);
-  const out = new Uint8Array(Math.min(count, 1 << 16));
+  // The kernel counts in a signed int.
+  const out = new Uint8Array(count > 0x7fffffff ? 0 : Math.min(count, 1 << 16));
   const dv = new DataView(out.buffer);
   let at = 0;
   let i = file.pos;
@@ -183,10 +184,17 @@ export const mkdirat = syscall(
   (task, dir, name, perm) => made(make(task, dir, name, S_IFDIR | (perm & 0o1777), 0)),
 );
 
-const makeNode = (task: Task, dir: number, name: string, given: number, dev: number): Result => {
+/** may_mknod of the kernel. */
+const badNode = (given: number): number => {
   const kind = given & S_IFMT || S_IFREG;
   if (kind === S_IFDIR) return -EPERM;
-  if (![S_IFREG, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK].includes(kind)) return -EINVAL;
+  return [S_IFREG, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK].includes(kind) ? 0 : -EINVAL;
+};
+
+const makeNode = (task: Task, dir: number, name: string, given: number, dev: number): Result => {
+  const kind = given & S_IFMT || S_IFREG;
+  const bad = badNode(given);
+  if (bad !== 0) return bad;
   const isDevice = kind === S_IFCHR || kind === S_IFBLK;
   // Whiteout devices (0:0) need no privilege.
   if (isDevice && !capable(task.cred, CAP.mknod) && !(kind === S_IFCHR && dev === 0)) return -EPERM;
@@ -196,14 +204,14 @@ const makeNode = (task: Task, dir: number, name: string, given: number, dev: num
 export const mknod = syscall(
   'mknod',
   [path('pathname'), fileMode('mode'), device('dev')],
-  { returns: 'int', family: 'file' },
+  { returns: 'int', family: 'file', before: (_name, given) => badNode(given) },
   (task, name, given, dev) => makeNode(task, AT_FDCWD, name, given, dev % TWO32),
 );
 
 export const mknodat = syscall(
   'mknodat',
   [dirfd('dirfd'), path('pathname'), fileMode('mode'), device('dev')],
-  { returns: 'int', family: ['file', 'desc'] },
+  { returns: 'int', family: ['file', 'desc'], before: (_dir, _name, given) => badNode(given) },
   (task, dir, name, given, dev) => makeNode(task, dir, name, given, dev % TWO32),
 );
 
@@ -221,7 +229,11 @@ export const unlink = syscall(
 export const unlinkat = syscall(
   'unlinkat',
   [dirfd('dirfd'), path('pathname'), flags('flags', { unknown: 'AT_???', bits: { AT_REMOVEDIR } })],
-  { returns: 'int', family: ['file', 'desc'] },
+  {
+    returns: 'int',
+    family: ['file', 'desc'],
+    before: (_dir, _name, how) => (how & ~AT_REMOVEDIR ? -EINVAL : 0),
+  },
   (task, dir, name, how) =>
     how & ~AT_REMOVEDIR ? -EINVAL : remove(task, dir, name, (how & AT_REMOVEDIR) !== 0),
 );
@@ -248,9 +260,12 @@ export const renameat2 = syscall(
     family: ['file', 'desc'],
     support: 'partial',
     note: 'RENAME_WHITEOUT answers EINVAL; RENAME_EXCHANGE does on host folders',
+    before: (_fromDir, _from, _toDir, _to, how) => badRename(how),
   },
   renameFile,
 );
+
+const badLink = (how: number): number => (how & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH) ? -EINVAL : 0);
 
 const linkFile = (
   task: Task,
@@ -260,7 +275,7 @@ const linkFile = (
   to: string,
   how: number,
 ): Result => {
-  if (how & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) return -EINVAL;
+  if (badLink(how) !== 0) return -EINVAL;
   const t = targetAt(
     task,
     fromDir,
@@ -286,7 +301,11 @@ export const link = syscall(
 export const linkat = syscall(
   'linkat',
   [dirfd('olddirfd'), path('oldpath'), dirfd('newdirfd'), path('newpath'), flags('flags', AT_FLAGS)],
-  { returns: 'int', family: ['file', 'desc'] },
+  {
+    returns: 'int',
+    family: ['file', 'desc'],
+    before: (_fromDir, _from, _toDir, _to, how) => badLink(how),
+  },
   linkFile,
 );
 

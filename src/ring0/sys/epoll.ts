@@ -26,7 +26,9 @@ import {
 } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { COST, charge, type KernelHeap, uncharge } from '../heap.ts';
+import { TASK_SIZE } from '../mm/layout.ts';
 import { anonymousFile } from '../task/anon.ts';
+import { validTime } from '../task/clock.ts';
 import { setTemporaryMask } from '../task/signals.ts';
 import { readSet } from '../task/sigset.ts';
 import type { Task } from '../task/types.ts';
@@ -262,8 +264,10 @@ interface Waiting {
 const wait = (task: Task, epfd: number, at: number, most: number, timeoutNs: number | null): Result => {
   const file = fileAt(task, epfd);
   if (!file) return -EBADF;
+  if (most <= 0 || most > 0x7fffffff / EVENT_BYTES) return -EINVAL;
+  if (at + most * EVENT_BYTES > TASK_SIZE) return -EFAULT;
   const ep = epollOf(file);
-  if (!ep || most <= 0 || most > 0x7fffffff / EVENT_BYTES) return -EINVAL;
+  if (!ep) return -EINVAL;
   const now = task.kernel.clock.monotonic();
   const waiting = task.resume as Waiting | undefined;
   const deadline = waiting ? waiting.deadline : timeoutNs === null ? null : now + timeoutNs;
@@ -351,6 +355,7 @@ export const rows = [
     ],
     { returns: 'int', family: 'desc' },
     (task, epfd, events, most, t, set, bytes) =>
-      masked(task, set, bytes) || wait(task, epfd, events, most, t === null ? null : t.sec * 1e9 + t.nsec),
+      (t !== null && !validTime(t) ? -EINVAL : masked(task, set, bytes)) ||
+      wait(task, epfd, events, most, t === null ? null : t.sec * 1e9 + t.nsec),
   ),
 ];

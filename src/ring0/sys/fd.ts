@@ -46,7 +46,6 @@ import {
   MFD_CLOEXEC,
   MFD_EXEC,
   MFD_FLAGS,
-  MFD_HUGETLB,
   MFD_NOEXEC_SEAL,
   O_APPEND,
   O_ASYNC,
@@ -323,13 +322,24 @@ const memoryFiles = (kernel: Kernel): Mount => {
   return vfs.memfd;
 };
 
+const badMemfd = (how: number): number =>
+  how & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC) ||
+  (how & MFD_EXEC && how & MFD_NOEXEC_SEAL)
+    ? -EINVAL
+    : 0;
+
 export const memfdCreate = syscall(
   'memfd_create',
   [string('name'), flags('flags', MFD_FLAGS)],
-  { returns: 'fd', family: 'desc', support: 'partial', note: 'MFD_HUGETLB answers EINVAL' },
+  {
+    returns: 'fd',
+    family: 'desc',
+    support: 'partial',
+    note: 'MFD_HUGETLB answers EINVAL',
+    before: (_name, how) => badMemfd(how),
+  },
   (task, name, how) => {
-    if (how & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC | MFD_HUGETLB)) return -EINVAL;
-    if (how & MFD_HUGETLB || (how & MFD_EXEC && how & MFD_NOEXEC_SEAL)) return -EINVAL;
+    if (badMemfd(how) !== 0) return -EINVAL;
     // "memfd:" and the name fit in a file name.
     if (name.length > 249) return -EINVAL;
     const mount = memoryFiles(task.kernel);

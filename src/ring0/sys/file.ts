@@ -70,6 +70,7 @@ import {
   size,
 } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
+import { TASK_SIZE } from '../mm/layout.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt, installOrRelease } from '../vfs/fdtable.ts';
 import { canRead, canWrite, dropSetId, fileSizeLimit, sealedSize, seekTo } from '../vfs/file.ts';
@@ -116,13 +117,20 @@ export const creat = syscall(
 const ALL_RESOLVE = Object.values(RESOLVE_FLAGS.bits).reduce((a, b) => a | b, 0);
 const ALL_OPEN = Object.values(OPEN_FLAGS.bits).reduce((a, b) => a | b, O_ACCMODE);
 
+const badHowSize = (bytes: number): number => (bytes < OPEN_HOW.size ? -EINVAL : bytes > 4096 ? -E2BIG : 0);
+
 export const openat2 = syscall(
   'openat2',
   [dirfd('dirfd'), path('pathname'), addr('how'), size('size')],
-  { returns: 'fd', family: ['file', 'desc'], support: 'partial', note: 'RESOLVE_CACHED answers EAGAIN' },
+  {
+    returns: 'fd',
+    family: ['file', 'desc'],
+    support: 'partial',
+    note: 'RESOLVE_CACHED answers EAGAIN',
+    before: (_dir, _name, _how, bytes) => badHowSize(bytes),
+  },
   (task, dir, name, howAddr, bytes) => {
-    if (bytes < OPEN_HOW.size) return -EINVAL;
-    if (bytes > 4096) return -E2BIG;
+    if (badHowSize(bytes) !== 0) return badHowSize(bytes);
     const raw = task.mm.read(howAddr, bytes);
     if (raw === null) return -EFAULT;
     // A newer, longer struct is fine as long as it asks for nothing new.
@@ -184,13 +192,19 @@ const positioned = (task: Task, n: number, at: number): OpenFile | number => {
   return file.ops.seekable === true ? file : -ESPIPE;
 };
 
+/** Whether offsets of the transfer would not fit in off_t (rw_verify_area); past MAX_FILE there is nothing anyway. */
+const overflows = (at: number, count: number): boolean => at + count >= 2 ** 63;
+
 export const pread64 = syscall(
   'pread64',
   [fd('fd'), bytesOut('buf', 'count'), size('count'), off('offset')],
   { returns: 'size', family: 'desc' },
   (task, n, buf, count, at) => {
     const file = positioned(task, n, at);
-    return typeof file === 'number' ? file : countRead(task, readFile(task, file, buf, count, at));
+    if (typeof file === 'number') return file;
+    if (count > 0 && canRead(file) && overflows(at, count))
+      return buf + count > TASK_SIZE ? -EFAULT : -EINVAL;
+    return countRead(task, readFile(task, file, buf, count, at));
   },
 );
 
@@ -200,9 +214,14 @@ export const pwrite64 = syscall(
   { returns: 'size', family: 'desc' },
   (task, n, buf, count, at) => {
     const file = positioned(task, n, at);
-    return typeof file === 'number' ? file : countWrite(task, writeFile(task, file, buf, count, at));
+    if (typeof file === 'number') return file;
+    if (count > 0 && canWrite(file) && overflows(at, count))
+      return buf + count > TASK_SIZE ? -EFAULT : -EINVAL;
+    return countWrite(task, writeFile(task, file, buf, count, at));
   },
 );
+
+const RWF_KNOWN = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND;
 
 /** readv and its kin: `at` is -1 for the file's own position. */
 const vectored = (
@@ -212,11 +231,16 @@ const vectored = (
   count: number,
   at: number,
   writing: boolean,
+  rwf = 0,
 ): Result => {
   if (typeof file === 'number') return file;
   if (!(writing ? canWrite(file) : canRead(file))) return -EBADF;
+  if ((writing ? file.ops.write : file.ops.read) === undefined) return -EINVAL;
   const list = readIoVec(task, vec, count);
   if (typeof list === 'number') return list;
+  // Nothing to move is no error, even of a directory; flags are looked at after that (do_iter_read of the kernel).
+  if (list.length === 0) return writing ? countWrite(task, 0) : countRead(task, 0);
+  if (rwf & ~RWF_KNOWN) return -EOPNOTSUPP;
   return writing
     ? countWrite(task, writeVector(task, file, list, at))
     : countRead(task, readVector(task, file, list, at));
@@ -250,13 +274,8 @@ export const pwritev = syscall(
   (task, n, vec, count, at) => vectored(task, positioned(task, n, at), vec, count, at, true),
 );
 
-const RWF_KNOWN = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND;
-
-const positionedV2 = (task: Task, n: number, at: number, rwf: number): OpenFile | number => {
-  if (rwf & ~RWF_KNOWN) return -EOPNOTSUPP;
-  if (at !== -1) return positioned(task, n, at);
-  return fileAt(task, n) ?? -EBADF;
-};
+const positionedV2 = (task: Task, n: number, at: number): OpenFile | number =>
+  at !== -1 ? positioned(task, n, at) : (fileAt(task, n) ?? -EBADF);
 
 export const preadv2 = syscall(
   'preadv2',
@@ -269,10 +288,8 @@ export const preadv2 = syscall(
     flags('flags', RWF_FLAGS),
   ],
   { returns: 'size', family: 'desc' },
-  (task, n, vec, count, at, _high, rwf) => {
-    if (rwf & (RWF_APPEND | RWF_NOAPPEND)) return -EOPNOTSUPP;
-    return vectored(task, positionedV2(task, n, at, rwf), vec, count, at, false);
-  },
+  (task, n, vec, count, at, _high, rwf) =>
+    vectored(task, positionedV2(task, n, at), vec, count, at, false, rwf),
 );
 
 export const pwritev2 = syscall(
@@ -287,12 +304,12 @@ export const pwritev2 = syscall(
   ],
   { returns: 'size', family: 'desc' },
   (task, n, vec, count, at, _high, rwf) => {
-    const file = positionedV2(task, n, at, rwf);
+    const file = positionedV2(task, n, at);
     if (typeof file === 'number') return file;
     const was = file.flags;
     if (rwf & RWF_APPEND) file.flags |= O_APPEND;
     if (rwf & RWF_NOAPPEND) file.flags &= ~O_APPEND;
-    const r = vectored(task, file, vec, count, at, true);
+    const r = vectored(task, file, vec, count, at, true, rwf);
     file.flags = was;
     return r;
   },
@@ -335,7 +352,7 @@ const setSize = (task: Task, inode: Inode, to: number): Result => {
 export const truncate = syscall(
   'truncate',
   [path('path'), off('length')],
-  { returns: 'int', family: 'file' },
+  { returns: 'int', family: 'file', before: (_name, length) => (length < 0 ? -EINVAL : 0) },
   (task, name, length) => {
     if (length < 0) return -EINVAL;
     const p = walk(task, AT_FDCWD, name, FOLLOW);
@@ -467,9 +484,9 @@ export const syncFileRange = syscall(
   [fd('fd'), off('offset'), off('nbytes'), flags('flags', SYNC_RANGE_FLAGS)],
   { returns: 'int', family: 'desc' },
   (task, n, offset, bytes, how) => {
-    if (how & ~7 || offset < 0 || bytes < 0) return -EINVAL;
     const file = fileAt(task, n);
     if (file === undefined) return -EBADF;
+    if (how & ~7 || offset < 0 || bytes < 0 || overflows(offset, bytes)) return -EINVAL;
     const attr = file.inode.attr();
     if (typeof attr === 'number') return attr;
     // Files with pages of their own, that is; devices that can be sought in are none.
@@ -498,7 +515,7 @@ export const fadvise64 = syscall(
     if (file === undefined) return -EBADF;
     const attr = file.inode.attr();
     if (typeof attr !== 'number' && (attr.mode & S_IFMT) === 0o010000) return -ESPIPE;
-    return advice < 0 || advice > 5 || length > Number.MAX_SAFE_INTEGER ? -EINVAL : 0;
+    return advice < 0 || advice > 5 || length >= 2 ** 63 ? -EINVAL : 0;
   },
 );
 

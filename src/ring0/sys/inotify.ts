@@ -219,6 +219,7 @@ export const rows = [
       family: ['desc', 'file'],
       support: 'partial',
       note: 'what the host itself changes in its folders is not seen; no IN_UNMOUNT',
+      before: (_fd, _name, mask) => ((mask & ANY) === 0 ? -EINVAL : 0),
     },
     addWatch,
   ),

@@ -28,6 +28,8 @@ import { MAX_FILE } from '../vfs/pagecache.ts';
 import type { OpenFile } from '../vfs/types.ts';
 import type { Result } from '../wait.ts';
 
+const LOCK_MAND = 32;
+
 /** The lock that a struct flock at `addr` describes; -errno. */
 const readLock = (task: Task, file: OpenFile, addr: number, ofd: boolean): RangeLock | number => {
   const f = FLOCK.read(task.mm, addr);
@@ -93,6 +95,8 @@ export const flock = syscall(
   [fd('fd'), flags('operation', FLOCK_OPERATIONS)],
   { returns: 'int', family: 'desc' },
   (task, n, operation) => {
+    // What was LOCK_MAND once is accepted and does nothing, whatever else is given (flock(2) of 5.18 and later).
+    if (operation & LOCK_MAND) return 0;
     const what = operation & ~LOCK_NB;
     if (what !== LOCK_SH && what !== LOCK_EX && what !== LOCK_UN) return -EINVAL;
     const file = fileAt(task, n);

@@ -104,9 +104,9 @@ export const umount2 = syscall(
   { returns: 'int', family: 'file' },
   (task, target, how) => {
     if (how & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW)) return -EINVAL;
-    if (!capable(task.cred, CAP.sysAdmin)) return -EPERM;
     const at = walk(task, AT_FDCWD, target, how & UMOUNT_NOFOLLOW ? 0 : FOLLOW);
     if (!isPath(at)) return at;
+    if (!capable(task.cred, CAP.sysAdmin)) return -EPERM;
     if (at.dentry !== at.mount.root) return -EINVAL;
     if (at.mount.at === null) return -EBUSY;
     return unmount(task.kernel, at.mount, (how & MNT_DETACH) !== 0);

@@ -1,7 +1,7 @@
 // Copies between descriptors that do not pass through the program: sendfile, copy_file_range, splice, tee,
 // vmsplice. Bytes are moved, not pages.
 
-import { EAGAIN, EBADF, EFAULT, EINVAL, EISDIR, ESPIPE } from '../../abi/errno.ts';
+import { EAGAIN, EBADF, EFAULT, EINVAL, EISDIR, EOVERFLOW, ESPIPE } from '../../abi/errno.ts';
 import {
   O_ACCMODE,
   O_APPEND,
@@ -34,13 +34,9 @@ const CHUNK = 1 << 16;
 /** After so long a copy ends short, as a signal would end it: gigabytes of holes must not keep others waiting. */
 const LONG_NS = 100e6;
 
-/** The offset behind a pointer: -1 for NULL (the file's own position), or -errno below that. */
-const offsetAt = (task: Task, at: number): number => {
-  if (at === 0) return -1;
-  const v = task.mm.readI64(at);
-  if (v === null) return -EFAULT;
-  return v < 0 ? -EINVAL : v;
-};
+/** The offset behind a pointer, null for NULL (the file's own position); undefined when it cannot be read. */
+const offsetAt = (task: Task, at: number): number | null | undefined =>
+  at === 0 ? null : (task.mm.readI64(at) ?? undefined);
 
 /**
  * Moves up to n bytes from a file that keeps what it is not asked to give (a regular file) to any other. What
@@ -96,15 +92,18 @@ export const sendfile = syscall(
   [fd('out_fd'), fd('in_fd'), offsetInOut('offset'), size('count')],
   { returns: 'size', family: ['desc', 'network'] },
   (task, out, inn, offset, count) => {
+    const given = offsetAt(task, offset);
+    if (given === undefined) return -EFAULT;
     const from = fileAt(task, inn);
+    if (from === undefined || !canRead(from)) return -EBADF;
+    if (given !== null && from.ops.seekable !== true) return -ESPIPE;
+    const at = given ?? -1;
+    if ((given !== null && given < 0) || Math.max(at, 0) + count >= 2 ** 63) return -EINVAL;
     const to = fileAt(task, out);
-    if (from === undefined || to === undefined || !canRead(from) || !canWrite(to)) return -EBADF;
-    const at = offsetAt(task, offset);
-    if (at < -1) return at;
+    if (to === undefined || !canWrite(to)) return -EBADF;
     if (from.ops.read === undefined || to.ops.write === undefined) return -EINVAL;
-    if (from.ops.seekable !== true) return at >= 0 ? -ESPIPE : -EINVAL;
-    if (to.flags & O_APPEND) return -EINVAL;
-    if (kindOf(from) === S_IFDIR) return -EINVAL;
+    if (to.flags & O_APPEND || from.ops.seekable !== true) return -EINVAL;
+    if (count > 0 && kindOf(from) === S_IFDIR) return -EINVAL;
     const r = copyOut(task, from, to, Math.min(count, MAX_RW), at);
     if (typeof r === 'number' && at >= 0 && !task.mm.writeI64(offset, at + Math.max(0, r))) return -EFAULT;
     return r;
@@ -116,31 +115,29 @@ export const copyFileRange = syscall(
   [fd('fd_in'), offsetInOut('off_in'), fd('fd_out'), offsetInOut('off_out'), size('len'), uint('flags')],
   { returns: 'size', family: 'desc' },
   (task, inn, inOffset, out, outOffset, count, how) => {
-    if (how !== 0) return -EINVAL;
     const from = fileAt(task, inn);
     const to = fileAt(task, out);
     if (from === undefined || to === undefined) return -EBADF;
     const at = offsetAt(task, inOffset);
     const toAt = offsetAt(task, outOffset);
-    if (at < -1) return at;
-    if (toAt < -1) return toAt;
-    for (const f of [from, to]) {
-      const kind = kindOf(f);
-      if (kind === S_IFDIR) return -EISDIR;
-      if (kind !== S_IFREG) return -EINVAL;
-    }
+    if (at === undefined || toAt === undefined) return -EFAULT;
+    if (how !== 0) return -EINVAL;
+    const kinds = [kindOf(from), kindOf(to)];
+    if (kinds.includes(S_IFDIR)) return -EISDIR;
+    if (kinds.some((kind) => kind !== S_IFREG)) return -EINVAL;
     if (!canRead(from) || !canWrite(to) || to.flags & O_APPEND) return -EBADF;
     let n = Math.min(count, MAX_RW);
-    const start = at < 0 ? from.pos : at;
-    const toStart = toAt < 0 ? to.pos : toAt;
+    const start = at ?? from.pos;
+    const toStart = toAt ?? to.pos;
+    if (start < 0 || toStart < 0 || Math.max(start, toStart) + count >= 2 ** 63) return -EOVERFLOW;
     const a = from.inode.attr();
     if (typeof a !== 'number') n = Math.max(0, Math.min(n, a.size - start));
     if (from.inode === to.inode && start < toStart + n && toStart < start + n && n > 0) return -EINVAL;
     const r = copyOut(task, from, to, n, start, toStart);
     if (typeof r !== 'number' || r < 0) return r;
-    if (at < 0) from.pos = start + r;
+    if (at === null) from.pos = start + r;
     else if (!task.mm.writeI64(inOffset, at + r)) return -EFAULT;
-    if (toAt < 0) to.pos = toStart + r;
+    if (toAt === null) to.pos = toStart + r;
     else if (!task.mm.writeI64(outOffset, toAt + r)) return -EFAULT;
     return r;
   },
@@ -191,23 +188,23 @@ export const splice = syscall(
   ],
   { returns: 'size', family: 'desc' },
   (task, inn, inOffset, out, outOffset, count, how) => {
-    if (how & ~0xf) return -EINVAL;
     if (count === 0) return 0;
+    if (how & ~0xf) return -EINVAL;
     const from = fileAt(task, inn);
     const to = fileAt(task, out);
     if (from === undefined || to === undefined) return -EBADF;
-    if (!canRead(from) || !canWrite(to)) return -EBADF;
     const source = pipeOf(from);
     const target = pipeOf(to);
-    if (source === undefined && target === undefined) return -EINVAL;
     if ((source !== undefined && inOffset !== 0) || (target !== undefined && outOffset !== 0)) return -ESPIPE;
+    const givenAt = offsetAt(task, inOffset);
+    const givenTo = offsetAt(task, outOffset);
+    if (givenAt === undefined || givenTo === undefined) return -EFAULT;
+    if (!canRead(from) || !canWrite(to)) return -EBADF;
+    if (source === undefined && target === undefined) return -EINVAL;
     if (source !== undefined && source === target) return -EINVAL;
-    const at = offsetAt(task, inOffset);
-    const toAt = offsetAt(task, outOffset);
-    if (at < -1) return at;
-    if (toAt < -1) return toAt;
-    if (at >= 0 && from.ops.seekable !== true) return -EINVAL;
-    if (toAt >= 0 && to.ops.seekable !== true) return -EINVAL;
+    if (givenAt !== null && (givenAt < 0 || from.ops.seekable !== true)) return -EINVAL;
+    if (givenTo !== null && (givenTo < 0 || to.ops.seekable !== true)) return -EINVAL;
+    const [at, toAt] = [givenAt ?? -1, givenTo ?? -1];
     if (source === undefined && from.ops.read === undefined) return -EINVAL;
     if (target === undefined && (to.ops.write === undefined || to.flags & O_APPEND)) return -EINVAL;
     const n = Math.min(count, MAX_RW);
@@ -289,11 +286,12 @@ export const vmsplice = syscall(
   (task, n, vec, count, how) => {
     if (how & ~0xf) return -EINVAL;
     const file = fileAt(task, n);
-    const pipe = file && pipeOf(file);
-    if (file === undefined || pipe === undefined) return -EBADF;
+    if (file === undefined || !(canRead(file) || canWrite(file))) return -EBADF;
     const list = readIoVec(task, vec, count);
     if (typeof list === 'number') return list;
     if (list.length === 0) return 0;
+    const pipe = pipeOf(file);
+    if (pipe === undefined) return -EBADF;
     const was = file.flags;
     if (how & SPLICE_F_NONBLOCK) file.flags |= O_NONBLOCK;
     // As much as there is room for, or one byte more than fits, to wait or to hear SIGPIPE as a write does.

@@ -77,9 +77,10 @@ const newOps = (signals: SigSet): SignalfdOps => ({
 });
 
 const signalfd = (task: Task, number: number, setAt: number, bytes: number, flags: number): number => {
-  if (bytes !== 8 || (flags & ~(O_NONBLOCK | O_CLOEXEC)) !== 0) return -EINVAL;
+  if (bytes !== 8) return -EINVAL;
   const read = readSet(task.mm, setAt);
   if (read === null) return -EFAULT;
+  if ((flags & ~(O_NONBLOCK | O_CLOEXEC)) !== 0) return -EINVAL;
   const signals = withoutUnblockable(read);
   if (number === -1) {
     const ops = newOps(signals);

@@ -34,7 +34,9 @@ import { socketAt } from './socket.ts';
 const UIO_MAXIOV = 1024;
 const NOTHING = new Uint8Array(0);
 const LENGTH_AT = MSGHDR.offsets.namelen;
-/** Internal flags, and the mark of 32-bit callers. */
+/** The mark of 32-bit callers, that no 64-bit one may make. */
+const MSG_CMSG_COMPAT = 0x80000000;
+/** Internal flags, and that mark. */
 const SEND_MASK = 0x7ff7ffff;
 const RECEIVE_MASK = 0x7fffffff;
 
@@ -165,6 +167,7 @@ export const sendmsg = syscall(
   [fd('sockfd'), msghdr('msg', 'in'), flags('flags', MESSAGE_FLAGS)],
   { returns: 'size', family: 'network', support: 'partial', note: 'no MSG_OOB' },
   (task, n, at, how) => {
+    if (how & MSG_CMSG_COMPAT) return -EINVAL;
     const open = socketAt(task, n);
     if (typeof open === 'number') return open;
     return sendOne(task, open.socket, at, effective(open.file, how & SEND_MASK));
@@ -176,6 +179,7 @@ export const recvmsg = syscall(
   [fd('sockfd'), msghdr('msg', 'out'), flags('flags', MESSAGE_FLAGS)],
   { returns: 'size', family: 'network', support: 'partial', note: 'no MSG_OOB' },
   (task, n, at, how) => {
+    if (how & MSG_CMSG_COMPAT) return -EINVAL;
     const open = socketAt(task, n);
     if (typeof open === 'number') return open;
     return receiveOne(task, open.socket, at, effective(open.file, how & RECEIVE_MASK));
@@ -207,6 +211,7 @@ export const sendmmsg = syscall(
   [fd('sockfd'), mmsghdrs('msgvec', 'vlen', false), uint('vlen'), flags('flags', MESSAGE_FLAGS)],
   { returns: 'int', family: 'network', support: 'partial', note: 'no MSG_OOB' },
   (task, n, at, many, how) => {
+    if (how & MSG_CMSG_COMPAT) return -EINVAL;
     const open = socketAt(task, n);
     if (typeof open === 'number') return open;
     const most = Math.min(many, UIO_MAXIOV);
@@ -243,6 +248,7 @@ export const recvmmsg = syscall(
       if (t.sec < 0 || t.nsec < 0 || t.nsec >= 1e9) return -EINVAL;
       end = clock.monotonic() + t.sec * 1e9 + t.nsec;
     }
+    if (how & MSG_CMSG_COMPAT) return -EINVAL;
     const open = socketAt(task, n);
     if (typeof open === 'number') return open;
     const { socket, file } = open;

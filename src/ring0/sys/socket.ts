@@ -171,6 +171,7 @@ export const listen = syscall(
 );
 
 const acceptOn = (task: Task, n: number, at: number, lengthAt: number, how: number): Result => {
+  if (fileAt(task, n) === undefined) return -EBADF;
   if (how & ~OPTIONS) return -EINVAL;
   return on(task, n, (s, file) => {
     if (!freeDescriptors(task, 1)) return -EMFILE;

@@ -68,12 +68,14 @@ export const fchmodat = syscall(
   (task, dir, name, perm) => changeMode(task, targetAt(task, dir, name, 0), perm),
 );
 
+const badAt = (how: number): number => (how & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ? -EINVAL : 0);
+
 export const fchmodat2 = syscall(
   'fchmodat2',
   [dirfd('dirfd'), path('pathname'), mode('mode'), flags('flags', AT_FLAGS)],
-  { returns: 'int', family: ['file', 'desc'] },
+  { returns: 'int', family: ['file', 'desc'], before: (_dir, _name, _perm, how) => badAt(how) },
   (task, dir, name, perm, how) => {
-    if (how & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return -EINVAL;
+    if (badAt(how) !== 0) return -EINVAL;
     return changeMode(task, targetAt(task, dir, name, how), perm);
   },
 );
@@ -127,9 +129,9 @@ export const fchown = syscall(
 export const fchownat = syscall(
   'fchownat',
   [dirfd('dirfd'), path('pathname'), uid('owner'), uid('group'), flags('flags', AT_FLAGS)],
-  { returns: 'int', family: ['file', 'desc'] },
+  { returns: 'int', family: ['file', 'desc'], before: (_dir, _name, _u, _g, how) => badAt(how) },
   (task, dir, name, u, g, how) => {
-    if (how & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return -EINVAL;
+    if (badAt(how) !== 0) return -EINVAL;
     return changeOwner(task, targetAt(task, dir, name, how), u, g);
   },
 );
@@ -139,9 +141,9 @@ type NewTime = TimeSpec | 'now' | null;
 
 const changeTimes = (task: Task, t: Found, atime: NewTime, mtime: NewTime): Result => {
   if (!isTarget(t)) return t;
+  if (!validTime(atime) || !validTime(mtime)) return -EINVAL;
   const ro = writable(t.mount);
   if (ro !== 0) return ro;
-  if (atime === null && mtime === null) return 0;
   const a = t.inode.attr();
   if (typeof a === 'number') return a;
   if (!owns(task.cred, a)) {
@@ -158,7 +160,12 @@ const changeTimes = (task: Task, t: Found, atime: NewTime, mtime: NewTime): Resu
   return changed(t, t.inode.setattr?.(change) ?? -EPERM, event);
 };
 
-/** Reads two struct timespec (or timeval: `unit` 1000); -EFAULT, -EINVAL. */
+const validTime = (t: NewTime): boolean => t === null || t === 'now' || (t.nsec >= 0 && t.nsec < 1e9);
+
+/**
+ * Reads two struct timespec (or timeval: `unit` 1000); -EFAULT, -EINVAL. Whether nanoseconds are any is asked when the
+ * file is known (vfs_utimes of the kernel), microseconds are looked at here.
+ */
 const readTimes = (task: Task, at: number, unit: number): [NewTime, NewTime] | number => {
   if (at === 0) return ['now', 'now'];
   const list: NewTime[] = [];
@@ -168,10 +175,18 @@ const readTimes = (task: Task, at: number, unit: number): [NewTime, NewTime] | n
     if (sec === null || part === null) return -EFAULT;
     if (unit === 1 && part === UTIME_NOW) list.push('now');
     else if (unit === 1 && part === UTIME_OMIT) list.push(null);
-    else if (part < 0 || part >= 1e9 / unit) return -EINVAL;
+    else if (unit !== 1 && (part < 0 || part >= 1e9 / unit)) return -EINVAL;
     else list.push({ sec, nsec: part * unit });
   }
   return [list[0] ?? null, list[1] ?? null];
+};
+
+/** Without a path, the descriptor itself. */
+const timesTarget = (task: Task, dir: number, name: string | null, how: number): Found => {
+  const byDescriptor = name === null && dir !== AT_FDCWD;
+  if (how & ~(byDescriptor ? 0 : AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return -EINVAL;
+  if (name !== null) return targetAt(task, dir, name, how);
+  return byDescriptor ? byFd(task, dir) : -EFAULT;
 };
 
 export const utimensat = syscall(
@@ -179,12 +194,11 @@ export const utimensat = syscall(
   [dirfd('dirfd'), pathOrNull('pathname'), timesIn('times', 'timespec'), flags('flags', AT_FLAGS)],
   { returns: 'int', family: ['file', 'desc'] },
   (task, dir, name, times, how) => {
-    if (how & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return -EINVAL;
     const t = readTimes(task, times, 1);
     if (typeof t === 'number') return t;
-    if (name === null && how !== 0) return -EINVAL;
-    const target = name === null ? byFd(task, dir) : targetAt(task, dir, name, how);
-    return changeTimes(task, name === null && dir === AT_FDCWD ? -EFAULT : target, t[0], t[1]);
+    // Nothing to change: nothing else is looked at, be it wrong.
+    if (t[0] === null && t[1] === null) return 0;
+    return changeTimes(task, timesTarget(task, dir, name, how), t[0], t[1]);
   },
 );
 
@@ -195,7 +209,7 @@ export const futimesat = syscall(
   (task, dir, name, times) => {
     const t = readTimes(task, times, 1000);
     if (typeof t === 'number') return t;
-    return changeTimes(task, name === null ? byFd(task, dir) : targetAt(task, dir, name, 0), t[0], t[1]);
+    return changeTimes(task, timesTarget(task, dir, name, 0), t[0], t[1]);
   },
 );
 

@@ -149,18 +149,26 @@ export const fstat = syscall(
 
 const STAT_AT = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH;
 
+const badStatAt = (atFlags: number): number => (atFlags & ~(STAT_AT | AT_STATX_SYNC_TYPE) ? -EINVAL : 0);
+
 export const newfstatat = syscall(
   'newfstatat',
   [dirfd('dirfd'), path('pathname'), structOut('statbuf', STAT), flags('flags', AT_FLAGS)],
-  { returns: 'int', family: ['file', 'desc'] },
+  { returns: 'int', family: ['file', 'desc'], before: (_dir, _name, _buf, atFlags) => badStatAt(atFlags) },
   (task, dir, name, buf, atFlags) => {
-    if (atFlags & ~STAT_AT) return -EINVAL;
+    if (badStatAt(atFlags) !== 0) return -EINVAL;
     const t = targetAt(task, dir, name, atFlags);
     return isTarget(t) ? giveStat(task, t.inode, buf) : t;
   },
 );
 
 const isMountRoot = (p: Path | null): boolean => p !== null && p.dentry === p.mount.root;
+
+const badStatx = (atFlags: number, mask: number): number => {
+  if ((atFlags & AT_STATX_SYNC_TYPE) === AT_STATX_SYNC_TYPE) return -EINVAL;
+  // As an unsigned comparison: the bit is bit 31.
+  return mask >= STATX_RESERVED ? -EINVAL : badStatAt(atFlags);
+};
 
 export const statx = syscall(
   'statx',
@@ -171,12 +179,13 @@ export const statx = syscall(
     flags('mask', STATX_MASK),
     structOut('statxbuf', STATX),
   ],
-  { returns: 'int', family: ['file', 'desc'] },
+  {
+    returns: 'int',
+    family: ['file', 'desc'],
+    before: (_dir, _name, atFlags, mask) => badStatx(atFlags, mask),
+  },
   (task, dir, name, atFlags, mask, buf) => {
-    if (atFlags & ~(STAT_AT | AT_STATX_SYNC_TYPE) || (atFlags & AT_STATX_SYNC_TYPE) === AT_STATX_SYNC_TYPE)
-      return -EINVAL;
-    // As an unsigned comparison: the bit is bit 31.
-    if (mask >= STATX_RESERVED) return -EINVAL;
+    if (badStatx(atFlags, mask) !== 0) return -EINVAL;
     const t = targetAt(task, dir, name, atFlags);
     if (!isTarget(t)) return t;
     const a = t.inode.attr();
@@ -262,8 +271,11 @@ export const fstatfs = syscall(
   },
 );
 
+const badAccess = (want: number, atFlags: number): number =>
+  want & ~7 || atFlags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ? -EINVAL : 0;
+
 const accessible = (task: Task, dir: number, name: string, want: number, atFlags: number): Result => {
-  if (want & ~7 || atFlags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return -EINVAL;
+  if (badAccess(want, atFlags) !== 0) return -EINVAL;
   const cred = atFlags & AT_EACCESS ? task.cred : realCredentials(task.cred);
   let inode: Inode;
   let mount: Mount | null;
@@ -273,6 +285,7 @@ const accessible = (task: Task, dir: number, name: string, want: number, atFlags
     inode = file.inode;
     mount = file.path?.mount ?? null;
   } else {
+    if (name === '' && !(atFlags & AT_EMPTY_PATH)) return -ENOENT;
     const base = startAt(task, dir, name);
     if (typeof base === 'number') return base;
     const how = (atFlags & AT_SYMLINK_NOFOLLOW ? 0 : FOLLOW) | (atFlags & AT_EMPTY_PATH ? EMPTY_PATH : 0);
@@ -294,21 +307,25 @@ const accessible = (task: Task, dir: number, name: string, want: number, atFlags
 export const access = syscall(
   'access',
   [path('pathname'), flags('mode', ACCESS_MODES)],
-  { returns: 'int', family: 'file' },
+  { returns: 'int', family: 'file', before: (_name, want) => badAccess(want, 0) },
   (task, name, want) => accessible(task, AT_FDCWD, name, want, 0),
 );
 
 export const faccessat = syscall(
   'faccessat',
   [dirfd('dirfd'), path('pathname'), flags('mode', ACCESS_MODES)],
-  { returns: 'int', family: ['file', 'desc'] },
+  { returns: 'int', family: ['file', 'desc'], before: (_dir, _name, want) => badAccess(want, 0) },
   (task, dir, name, want) => accessible(task, dir, name, want, 0),
 );
 
 export const faccessat2 = syscall(
   'faccessat2',
   [dirfd('dirfd'), path('pathname'), flags('mode', ACCESS_MODES), flags('flags', ACCESS_AT_FLAGS)],
-  { returns: 'int', family: ['file', 'desc'] },
+  {
+    returns: 'int',
+    family: ['file', 'desc'],
+    before: (_dir, _name, want, atFlags) => badAccess(want, atFlags),
+  },
   accessible,
 );
 
@@ -325,17 +342,19 @@ const readLink = (task: Task, dir: number, name: string, buf: number, room: numb
   return task.mm.write(buf, bytes) ? n : -EFAULT;
 };
 
+const badRoom = (room: number): number => ((room | 0) <= 0 ? -EINVAL : 0);
+
 export const readlink = syscall(
   'readlink',
   [path('pathname'), stringOut('buf'), size('bufsiz')],
-  { returns: 'size', family: 'file' },
+  { returns: 'size', family: 'file', before: (_name, _buf, room) => badRoom(room) },
   (task, name, buf, room) => readLink(task, AT_FDCWD, name, buf, room | 0),
 );
 
 export const readlinkat = syscall(
   'readlinkat',
   [dirfd('dirfd'), path('pathname'), stringOut('buf'), size('bufsiz')],
-  { returns: 'size', family: ['file', 'desc'] },
+  { returns: 'size', family: ['file', 'desc'], before: (_dir, _name, _buf, room) => badRoom(room) },
   (task, dir, name, buf, room) => readLink(task, dir, name, buf, room | 0),
 );
 

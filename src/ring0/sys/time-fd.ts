@@ -120,14 +120,13 @@ const settime = (
   v: StructValue<typeof ITIMERSPEC.fields>,
   oldAt: number,
 ): number => {
-  if ((options & ~3) !== 0) return -EINVAL;
+  const value = { sec: v.valueSec, nsec: v.valueNsec };
+  const interval = { sec: v.intervalSec, nsec: v.intervalNsec };
+  if ((options & ~3) !== 0 || !validTime(value) || !validTime(interval)) return -EINVAL;
   const file = fileAt(task, number);
   if (file === undefined) return -EBADF;
   const t = timerOf(file);
   if (t === null) return -EINVAL;
-  const value = { sec: v.valueSec, nsec: v.valueNsec };
-  const interval = { sec: v.intervalSec, nsec: v.intervalNsec };
-  if (!validTime(value) || !validTime(interval)) return -EINVAL;
   const old = spec(task.kernel, t);
   t.ticks = 0;
   t.interval = toNs(interval);

@@ -62,11 +62,12 @@ const changed = (t: Target, r: number): number => {
 const set = (task: Task, t: Found, name: string, value: number, n: number, how: number): Result => {
   if (!isTarget(t)) return t;
   if (how & ~(XATTR_CREATE | XATTR_REPLACE)) return -EINVAL;
+  if (name === '' || name.length > XATTR_NAME_MAX) return -ERANGE;
   if (n > XATTR_SIZE_MAX) return -E2BIG;
-  const refused = allowed(task, t, name, true);
-  if (refused !== 0) return refused;
   const bytes = task.mm.read(value, n);
   if (bytes === null) return -EFAULT;
+  const refused = allowed(task, t, name, true);
+  if (refused !== 0) return refused;
   return changed(t, t.inode.setxattr?.(name, bytes, how) ?? -EOPNOTSUPP);
 };
 

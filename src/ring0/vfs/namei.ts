@@ -145,6 +145,13 @@ const typeOf = (inode: Inode): number => {
   return typeof a === 'number' ? a : a.mode & S_IFMT;
 };
 
+/** Flags that renameat2(2) does not take, alone or together: -EINVAL. */
+export const badRename = (flags: number): number =>
+  flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT) ||
+  (flags & RENAME_EXCHANGE && flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))
+    ? -EINVAL
+    : 0;
+
 /** renameat2(2). */
 export const rename = (
   task: Task,
@@ -154,9 +161,7 @@ export const rename = (
   toPath: string,
   flags: number,
 ): Result => {
-  if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) return -EINVAL;
-  if (flags & RENAME_EXCHANGE && flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) return -EINVAL;
-  if (flags & RENAME_WHITEOUT) return -EINVAL;
+  if (badRename(flags) !== 0 || flags & RENAME_WHITEOUT) return -EINVAL;
   const from = walkParent(task, fromDir, fromPath);
   if (!isWalk(from)) return from;
   const to = walkParent(task, toDir, toPath);

@@ -171,7 +171,6 @@ export const openFrom = (
     const path = walkFrom(task, base, name, how);
     return isPath(path) ? openPath(task, path, flags) : path;
   }
-  if (flags & O_DIRECTORY) return -EINVAL;
   return openCreate(task, base, name, flags, mode, resolve);
 };
 
@@ -194,6 +193,7 @@ const openCreate = (
         return openPath(task, here(w), flags);
       return -EISDIR;
     }
+    if (w.slash) return -EISDIR;
     const found = w.child();
     if (isPath(found)) {
       if (flags & O_EXCL) return -EEXIST;
@@ -206,12 +206,10 @@ const openCreate = (
         continue;
       }
       if (kind === S_IFDIR) return -EISDIR;
-      if (w.slash) return -ENOTDIR;
       const guarded = protectedRegular(task, w, attr);
       return guarded !== 0 ? guarded : openPath(task, found, flags);
     }
     if (found !== -ENOENT) return found;
-    if (w.slash) return -EISDIR;
     if (w.dentry.unlinked) return -ENOENT;
     const refused = mayCreate(task, w.mount, w.dentry.inode);
     if (refused !== 0) return refused;
@@ -273,6 +271,9 @@ export const open = (
   mode: number,
   resolve = 0,
 ): OpenFile | number | Block => {
+  // What no path can make right comes before the path (build_open_flags, getname).
+  if ((flags & (O_CREAT | O_DIRECTORY | O_PATH)) === (O_CREAT | O_DIRECTORY)) return -EINVAL;
+  if (path === '') return -ENOENT;
   const base = startAt(task, dirfd, path, resolve);
   return typeof base === 'number' ? base : openFrom(task, base, path, flags, mode, resolve);
 };

@@ -4,6 +4,7 @@
 import { EBADF, EFAULT, EINVAL } from '../../abi/errno.ts';
 import { O_ACCMODE, O_APPEND, O_PATH, O_RDONLY, O_WRONLY } from '../../abi/fcntl.ts';
 import { IN } from '../../abi/inotify.ts';
+import { TASK_SIZE } from '../mm/layout.ts';
 import type { Task } from '../task/types.ts';
 import { type Block, isBlock, type Result } from '../wait.ts';
 import { fileSizeLimit } from './file.ts';
@@ -28,6 +29,7 @@ export const readFile = (task: Task, file: OpenFile, addr: number, count: number
   const { ops } = file;
   if ((file.flags & (O_ACCMODE | O_PATH)) === O_WRONLY || (file.flags & O_PATH) !== 0) return -EBADF;
   if (ops.read === undefined) return -EINVAL;
+  if (count > MAX_RW && addr + count > TASK_SIZE) return -EFAULT;
   const n = Math.min(count, MAX_RW);
   if (ops.readVector !== undefined) return ops.readVector(task, file, whole(addr, n));
   const seekable = ops.seekable === true;
@@ -122,6 +124,7 @@ export const writeFile = (task: Task, file: OpenFile, addr: number, count: numbe
   const { ops } = file;
   if ((file.flags & O_ACCMODE) === O_RDONLY || (file.flags & O_PATH) !== 0) return -EBADF;
   if (ops.write === undefined) return -EINVAL;
+  if (count > MAX_RW && addr + count > TASK_SIZE) return -EFAULT;
   let n = Math.min(count, MAX_RW);
   if (ops.writeVector !== undefined) return ops.writeVector(task, file, whole(addr, n));
   const pos = writePosition(file, at);

@@ -34,7 +34,10 @@ export type WalkFlags = number;
 export const isPath = (r: Path | number | Block): r is Path =>
   typeof r === 'object' && (r as { blocked?: boolean }).blocked !== true;
 
-/** Where a relative path starts: AT_FDCWD or a descriptor. With an empty path any file will do. */
+/**
+ * Where a relative path starts: AT_FDCWD or a descriptor. With an empty path any file will do; who takes none says so
+ * before it looks at the descriptor.
+ */
 export const startAt = (task: Task, dirfd: number, path: string, resolve = 0): Path | number => {
   const anchored = (resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) !== 0;
   if (dirfd === AT_FDCWD || (path.charCodeAt(0) === 47 && !anchored)) return task.fs.cwd;
@@ -94,6 +97,7 @@ export class Walk implements Path {
 
   /** After `parent`: looks the last component up and crosses mounts, without following a link. */
   child(): Path | number | Block {
+    if (this.last.length > NAME_MAX) return -ENAMETOOLONG;
     const d = lookup(this.dentry, this.last);
     if (typeof d === 'number' || 'blocked' in d) return d;
     let mount = this.mount;
@@ -130,7 +134,6 @@ export class Walk implements Path {
       let j = path.indexOf('/', i);
       if (j < 0) j = path.length;
       const name = path.slice(i, j);
-      if (name.length > NAME_MAX) return -ENAMETOOLONG;
       let rest = j;
       while (rest < path.length && path.charCodeAt(rest) === 47) rest++;
       const isLast = rest >= path.length;
@@ -139,6 +142,7 @@ export class Walk implements Path {
       if ((attr.mode & S_IFMT) !== S_IFDIR) return -ENOTDIR;
       const refused = permission(this.#cred, attr, MAY.exec);
       if (refused !== 0) return refused;
+      if (name.length > NAME_MAX && !(isLast && stopBeforeLast)) return -ENAMETOOLONG;
       i = rest;
       const kind = name === '.' ? 'dot' : name === '..' ? 'dotdot' : 'name';
       if (isLast && stopBeforeLast) {
@@ -259,6 +263,7 @@ export const walk = (
   flags: WalkFlags,
   cred: Credentials = task.cred,
 ): Path | number | Block => {
+  if (path === '' && !(flags & EMPTY_PATH)) return -ENOENT;
   const base = startAt(task, dirfd, path);
   return typeof base === 'number' ? base : walkFrom(task, base, path, flags, cred);
 };
@@ -270,6 +275,7 @@ export const walkParent = (
   path: string,
   flags: WalkFlags = 0,
 ): Walk | number | Block => {
+  if (path === '') return -ENOENT;
   const base = startAt(task, dirfd, path);
   if (typeof base === 'number') return base;
   const w = new Walk(task, base, flags);
