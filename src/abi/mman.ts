@@ -15,6 +15,7 @@ export const MAP_TYPE = 0x0f;
 export const MAP_FIXED = 0x10;
 export const MAP_ANONYMOUS = 0x20;
 export const MAP_32BIT = 0x40;
+export const MAP_ABOVE4G = 0x80;
 export const MAP_GROWSDOWN = 0x0100;
 export const MAP_DENYWRITE = 0x0800;
 export const MAP_EXECUTABLE = 0x1000;
@@ -80,6 +81,7 @@ export const MAP_TABLE = {
     MAP_FIXED,
     MAP_ANONYMOUS,
     MAP_32BIT,
+    MAP_ABOVE4G,
     MAP_NORESERVE,
     MAP_POPULATE,
     MAP_NONBLOCK,

@@ -89,8 +89,9 @@ export const adviseRange = (space: MutableSpace, addr: number, length: number, a
   if (!Object.values<number>(MADV).includes(advice) || advice === MADV.MADV_COLLAPSE) return -EINVAL;
   if (!isPageAligned(addr)) return -EINVAL;
   const end = addr + pageUp(length);
-  if (!(end >= addr) || end > TASK_SIZE) return -EINVAL;
+  if (!(end >= addr) || end >= 2 ** 64) return -EINVAL;
   if (end === addr) return 0;
+  if (addr >= TASK_SIZE) return -ENOMEM;
   if (advice >= MADV.MADV_HWPOISON) return -EPERM;
   const act = (): number => {
     switch (advice) {

@@ -158,6 +158,9 @@ const unlockPi = (task: Task, at: number): number => {
   return handOver(task, at, 0) ? 0 : -EFAULT;
 };
 
+/** Commands that are there; others are refused before the address is looked at. */
+const COMMANDS: ReadonlySet<number> = new Set(Object.values(FUTEX));
+
 const futex = (
   task: Task,
   at: number,
@@ -171,7 +174,7 @@ const futex = (
   const command = op & FUTEX_CMD_MASK;
   const own = (op & FUTEX_PRIVATE_FLAG) !== 0;
   const realtime = (op & FUTEX_CLOCK_REALTIME) !== 0;
-  if (at % 4 !== 0) return -EINVAL;
+  if (at % 4 !== 0 && COMMANDS.has(command)) return -EINVAL;
   const clock = realtime ? CLOCKS.CLOCK_REALTIME : CLOCKS.CLOCK_MONOTONIC;
   const count = val | 0;
   switch (command) {
@@ -192,7 +195,7 @@ const futex = (
     }
     case FUTEX.FUTEX_REQUEUE:
     case FUTEX.FUTEX_CMP_REQUEUE: {
-      if (at2 % 4 !== 0) return -EINVAL;
+      if (at2 % 4 !== 0 || count < 0 || secondCount(timeout) < 0) return -EINVAL;
       if (command === FUTEX.FUTEX_CMP_REQUEUE) {
         const value = task.mm.readU32(at);
         if (value === null) return -EFAULT;

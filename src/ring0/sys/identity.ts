@@ -122,7 +122,7 @@ const capget = (task: Task, headerAt: number, dataAt: number): number => {
   if (header.pid < 0) return -EINVAL;
   const target = header.pid === 0 ? task : task.kernel.tasks.get(header.pid);
   if (target === undefined) return -ESRCH;
-  if (dataAt === 0) return -EFAULT;
+  if (dataAt === 0) return 0;
   const { capEffective: effective, capPermitted: permitted, capInheritable: inheritable } = target.cred;
   for (let i = 0; i < n; i++) {
     const word = i === 0 ? lowWord : highWord;

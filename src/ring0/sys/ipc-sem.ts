@@ -49,8 +49,8 @@ const semop = (
   n: number,
   t: { sec: number; nsec: number } | null,
 ): Result => {
-  if (n < 1 || id < 0) return -EINVAL;
   if (n > SEMOPM) return -E2BIG;
+  if (n < 1 || id < 0) return -EINVAL;
   const list = readOperations(task, at, n);
   if (list === null) return -EFAULT;
   if (t !== null && (t.sec < 0 || t.nsec < 0 || t.nsec >= 1e9)) return -EINVAL;

@@ -18,6 +18,7 @@ import { F_SEAL_FUTURE_WRITE, F_SEAL_WRITE } from '../../abi/fcntl.ts';
 import {
   MADV,
   MAP_32BIT,
+  MAP_ABOVE4G,
   MAP_ANONYMOUS,
   MAP_DENYWRITE,
   MAP_EXECUTABLE,
@@ -83,6 +84,10 @@ const KNOWN =
   MAP_POPULATE |
   MAP_NONBLOCK |
   MAP_STACK |
+  MAP_ABOVE4G |
+  // The sizes of huge pages that are known, 2 MiB and 1 GiB.
+  (21 << 26) |
+  (30 << 26) |
   MAP_HUGETLB |
   MAP_FIXED_NOREPLACE;
 
@@ -242,8 +247,9 @@ export const msync = syscall(
     if (how & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || !isPageAligned(at)) return -EINVAL;
     if (how & MS_ASYNC && how & MS_SYNC) return -EINVAL;
     const end = at + pageUp(length);
+    // PAGE_ALIGN of the kernel wraps around to nothing.
+    if (end === at || length > 2 ** 64 - PAGE) return 0;
     if (!(end <= TASK_SIZE)) return -ENOMEM;
-    if (end === at) return 0;
     return syncRange(task.mm, at, end, how & MS_INVALIDATE ? -EBUSY : 0, (how & MS_SYNC) !== 0);
   },
 );
@@ -267,10 +273,20 @@ export const mincore = syscall(
   },
 );
 
+/**
+ * Where a range to lock ends, or -errno (do_mlock of the kernel). A length that only rounding up takes beyond 2^64 is none,
+ * one that gets there by itself is wrong.
+ */
+const lockEnd = (start: number, at: number, length: number): number => {
+  if (length + (at - start) > 2 ** 64 - PAGE) return start;
+  const end = pageUp(at + length);
+  return end >= 2 ** 64 ? -EINVAL : end > TASK_SIZE && end > start ? -ENOMEM : end;
+};
+
 const lock = (task: Task, at: number, length: number, onFault: boolean): number => {
   const start = at - (at % PAGE);
-  const end = pageUp(at + length);
-  if (!(end <= TASK_SIZE)) return -EINVAL;
+  const end = lockEnd(start, at, length);
+  if (end < 0) return end;
   if (end === start) return 0;
   const refused = mayLock(task, end - start, -ENOMEM);
   if (refused < 0) return refused;
@@ -301,9 +317,8 @@ export const mlock2 = syscall(
 
 export const munlock = syscall('munlock', [addr('addr'), size('length')], LOCKING, (task, at, length) => {
   const start = at - (at % PAGE);
-  const end = pageUp(at + length);
-  if (!(end <= TASK_SIZE)) return -EINVAL;
-  return end === start ? 0 : lockRange(task.mm, start, end, false);
+  const end = lockEnd(start, at, length);
+  return end < 0 ? end : end === start ? 0 : lockRange(task.mm, start, end, false);
 });
 
 export const mlockall = syscall('mlockall', [flags('flags', MCL_TABLE)], LOCKING, (task, how) => {
@@ -460,9 +475,11 @@ const processVm = (
   if (how !== 0) return -EINVAL;
   const mine = readSpans(task, local, locals);
   if (typeof mine === 'number') return mine;
+  // With nothing to move, nothing else is looked at.
+  if (mine.every((s) => s.length === 0)) return 0;
   const theirs = readSpans(task, remote, remotes);
   if (typeof theirs === 'number') return theirs;
-  if (mine.every((s) => s.length === 0) || theirs.every((s) => s.length === 0)) return 0;
+  if (theirs.every((s) => s.length === 0)) return 0;
   const other = task.kernel.tasks.get(target);
   if (!other) return -ESRCH;
   if (!mayAccess(task, other)) return -EPERM;

@@ -84,6 +84,33 @@ const wait4 = (task: Task, id: number, status: number, options: number, rusage: 
 
 const isBlockOf = (r: Change | Block): r is Block => 'blocked' in r && isBlock(r);
 
+/** What waitid tells in siginfo, or -errno; zeros when there is nothing to tell. */
+const waitFor = (
+  task: Task,
+  type: number,
+  id: number,
+  options: number,
+  rusage: number,
+): Uint8Array | number | Block => {
+  if ((options & ~WAITID_OPTIONS) >>> 0 !== 0) return -EINVAL;
+  if ((options & (W.WEXITED | W.WSTOPPED | W.WCONTINUED)) === 0) return -EINVAL;
+  const match = matcher(task, type, id);
+  if (typeof match === 'number') return match;
+  const r = waitChild(task, match, options);
+  if (typeof r === 'number') return r;
+  if (isBlockOf(r)) {
+    const nonblocking = type === P_TYPES.P_PIDFD && ((fileAt(task, id)?.flags ?? 0) & O_NONBLOCK) !== 0;
+    return nonblocking ? -EAGAIN : r;
+  }
+  const { child, code, value } = r;
+  const usage = rusage === 0 ? null : usageWithChildren(child);
+  const uid = child.leader.cred.uid;
+  if (child.state === 'zombie' && (options & W.WNOWAIT) === 0) reap(child);
+  if (usage !== null && !RUSAGE.write(task.mm, rusage, usage)) return -EFAULT;
+  return SIGINFO.child.encode({ signo: SIG.SIGCHLD, code, pid: child.pid, uid, status: value });
+};
+
+/** Fields are written even when the call fails, or has nothing to report: zeros. */
 const waitid = (
   task: Task,
   type: number,
@@ -92,27 +119,10 @@ const waitid = (
   options: number,
   rusage: number,
 ): Result => {
-  if ((options & ~WAITID_OPTIONS) >>> 0 !== 0) return -EINVAL;
-  if ((options & (W.WEXITED | W.WSTOPPED | W.WCONTINUED)) === 0) return -EINVAL;
-  const match = matcher(task, type, id);
-  if (typeof match === 'number') return match;
-  const r = waitChild(task, match, options);
-  if (typeof r !== 'number' && isBlockOf(r)) {
-    const nonblocking = type === P_TYPES.P_PIDFD && ((fileAt(task, id)?.flags ?? 0) & O_NONBLOCK) !== 0;
-    return nonblocking ? -EAGAIN : r;
-  }
-  if (typeof r === 'number') {
-    // WNOHANG and nothing to report: si_pid and si_signo are zero.
-    if (r === 0 && info !== 0 && !task.mm.clear(info, 32)) return -EFAULT;
-    return r;
-  }
-  const { child, code, value } = r;
-  const usage = rusage === 0 ? null : usageWithChildren(child);
-  const uid = child.leader.cred.uid;
-  if (child.state === 'zombie' && (options & W.WNOWAIT) === 0) reap(child);
-  if (usage !== null && !RUSAGE.write(task.mm, rusage, usage)) return -EFAULT;
-  const bytes = SIGINFO.child.encode({ signo: SIG.SIGCHLD, code, pid: child.pid, uid, status: value });
-  return info === 0 || task.mm.write(info, bytes, 0, 32) ? 0 : -EFAULT;
+  const r = waitFor(task, type, id, options, rusage);
+  if (typeof r === 'number') return info === 0 || task.mm.clear(info, 32) ? r : -EFAULT;
+  if (!(r instanceof Uint8Array)) return r;
+  return info === 0 || task.mm.write(info, r, 0, 32) ? 0 : -EFAULT;
 };
 
 const matcher = (task: Task, type: number, id: number): ((p: Process) => boolean) | number => {

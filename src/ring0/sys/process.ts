@@ -14,7 +14,7 @@ import { E2BIG, EACCES, EFAULT, EINVAL, EPERM, ESRCH } from '../../abi/errno.ts'
 import { NSIG, SIG } from '../../abi/signal.ts';
 import type { StructValue } from '../../abi/struct.ts';
 import { exitedStatus } from '../../abi/wait.ts';
-import { addr, type Codec, fd, flags, int, pid, size, structIn, ulong } from '../../gate/codec.ts';
+import { addr, type Codec, fd, flags, flags64, int, pid, size, structIn, ulong } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { GPR, PAGE } from '../../ring3/layout.ts';
 import { exitGroup, exitTask } from '../task/exit.ts';
@@ -72,10 +72,12 @@ const cloneArgs = (name: string): Codec<CloneStruct> => ({
   },
 });
 
+const badSize = (bytes: number): number =>
+  bytes > PAGE ? -E2BIG : bytes < CLONE_ARGS_SIZE_VER0 ? -EINVAL : 0;
+
 /** The struct of the size that the caller knows; a longer one may only have zeros behind. */
 const sized = (task: Task, args: CloneStruct, bytes: number, at: number): CloneStruct | number => {
-  if (bytes > PAGE) return -E2BIG;
-  if (bytes < CLONE_ARGS_SIZE_VER0) return -EINVAL;
+  if (badSize(bytes) !== 0) return badSize(bytes);
   if (bytes <= CLONE_ARGS.size) return CLONE_ARGS.decode(zeroed(CLONE_ARGS.encode(args), bytes));
   const rest = task.mm.read(at + CLONE_ARGS.size, bytes - CLONE_ARGS.size);
   return rest === null ? -EFAULT : rest.some((b) => b !== 0) ? -E2BIG : args;
@@ -131,7 +133,7 @@ const parentPid = ({ process }: Task): number =>
 const setpgid = (task: Task, id: number, group: number): number => {
   const own = task.process;
   const target = id === 0 ? own : task.kernel.processes.get(id);
-  if (group < 0) return -EINVAL;
+  if ((group === 0 ? id : group) < 0) return -EINVAL;
   if (target === undefined) return -ESRCH;
   if (target !== own) {
     if (target.parent !== own) return -ESRCH;
@@ -158,7 +160,7 @@ const setsid = (task: Task): number => {
 const unshare = (task: Task, what: number): number => {
   const sharing = CLONE.CLONE_FS | CLONE.CLONE_FILES | CLONE.CLONE_SYSVSEM;
   const alone = CLONE.CLONE_THREAD | CLONE.CLONE_SIGHAND | CLONE.CLONE_VM;
-  if ((what & ~(sharing | alone | CLONE_NAMESPACES)) >>> 0 !== 0) return -EINVAL;
+  if (what > 0xffffffff || (what & ~(sharing | alone | CLONE_NAMESPACES)) >>> 0 !== 0) return -EINVAL;
   if ((what & CLONE_NAMESPACES) !== 0) return -EPERM;
   if ((what & alone) !== 0 && task.process.threads.size > 1) return -EINVAL;
   const own = (what & CLONE.CLONE_FILES) !== 0 ? unshareTable(task) : 0;
@@ -205,6 +207,7 @@ export const rows = [
       family: 'process',
       support: 'partial',
       note: 'no namespaces (EPERM), no CLONE_INTO_CGROUP',
+      before: (_args, bytes) => badSize(bytes),
     },
     clone3,
   ),
@@ -244,7 +247,7 @@ export const rows = [
   }),
   syscall(
     'unshare',
-    [flags('flags', CLONE_FLAGS)],
+    [flags64('flags', CLONE_FLAGS)],
     { returns: 'int', family: 'process', support: 'partial', note: 'no namespaces (EPERM)' },
     unshare,
   ),

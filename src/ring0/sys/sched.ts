@@ -63,6 +63,8 @@ const setattr = (task: Task, id: number, at: number): number => {
   if (n < SCHED_ATTR_SIZE_VER0 || n > 4096) return task.mm.writeU32(at, SCHED_ATTR.size) ? -E2BIG : -EFAULT;
   const bytes = task.mm.read(at, n);
   if (bytes === null) return -EFAULT;
+  if (bytes.subarray(SCHED_ATTR.size).some((b) => b !== 0))
+    return task.mm.writeU32(at, SCHED_ATTR.size) ? -E2BIG : -EFAULT;
   const known = new Uint8Array(SCHED_ATTR.size);
   known.set(bytes.subarray(0, SCHED_ATTR.size));
   const attr = SCHED_ATTR.decode(known);
@@ -131,7 +133,12 @@ export const rows = [
   syscall(
     'sched_setscheduler',
     [pid('pid'), policy, structInOrNull('param', SCHED_PARAM)],
-    { returns: 'int', family: 'process', ...kept },
+    {
+      returns: 'int',
+      family: 'process',
+      ...kept,
+      before: (_pid, policy) => ((policy ?? -1) < 0 ? -EINVAL : 0),
+    },
     (task, id, policy, param) =>
       policy < 0 || param === null ? -EINVAL : setPolicy(task, id, policy, param.priority),
   ),

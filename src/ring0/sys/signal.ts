@@ -126,7 +126,10 @@ const sigaltstack = (
     if (onAltStack(task, rsp)) return -EPERM;
     const mode = (next.flags & ~SS.SS_AUTODISARM) >>> 0;
     if (mode !== 0 && mode !== SS.SS_ONSTACK && mode !== SS.SS_DISABLE) return -EINVAL;
-    if (mode === SS.SS_DISABLE) task.altstack = { sp: 0, size: 0, flags: 0 };
+    // What changes nothing is not looked at any further.
+    const same = next.sp === altstack.sp && next.size === altstack.size && next.flags === altstack.flags;
+    if (same) task.altstack = altstack;
+    else if (mode === SS.SS_DISABLE) task.altstack = { sp: 0, size: 0, flags: 0 };
     else {
       if (next.size < MINSIGSTKSZ) return -ENOMEM;
       task.altstack = { sp: next.sp, size: next.size, flags: (next.flags & SS.SS_AUTODISARM) >>> 0 };
@@ -183,7 +186,9 @@ export const rows = [
       if (bytes > SIGSET_BYTES) return -EINVAL;
       const { lo, hi } = pendingSet(task);
       const set = { lo: (lo & task.sigmask.lo) >>> 0, hi: (hi & task.sigmask.hi) >>> 0 };
-      return writeSet(task.mm, at, set) ? 0 : -EFAULT;
+      // As much of it as the caller has room for.
+      const whole = new Uint8Array(new Uint32Array([set.lo, set.hi]).buffer);
+      return task.mm.write(at, whole, 0, bytes) ? 0 : -EFAULT;
     },
   ),
   syscall(
@@ -256,7 +261,7 @@ export const rows = [
     { returns: 'int', family: ['signal', 'process'] },
     (task, group, tid, signo, info) => {
       if (tid <= 0 || group <= 0) return -EINVAL;
-      if (forged(task, group, info)) return -EPERM;
+      if ((info.code >= 0 || info.code === SI.SI_TKILL) && tid !== task.tid) return -EPERM;
       return sendTo(task, threadOf(task, group, tid), queued(signo, info, SIGINFO.queue.encode(info)));
     },
   ),

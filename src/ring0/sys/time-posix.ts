@@ -1,6 +1,6 @@
 // POSIX timers (timer_create(2) and its kin): they raise signals.
 
-import { EAGAIN, EFAULT, EINVAL } from '../../abi/errno.ts';
+import { EAGAIN, EFAULT, EINVAL, EOPNOTSUPP } from '../../abi/errno.ts';
 import { RLIMITS } from '../../abi/resource.ts';
 import { NSIG, SIG } from '../../abi/signal.ts';
 import type { StructValue } from '../../abi/struct.ts';
@@ -8,7 +8,7 @@ import { CLOCKS, ITIMERSPEC, SIGEV, SIGEVENT, TIMER_ABSTIME, TIMER_FLAGS } from 
 import { choice, flags, int, intOut, structInOrNull, structOut } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { COST, charge, uncharge } from '../heap.ts';
-import { deadlineOf, fromNs, isWallClock, toNs, validTime } from '../task/clock.ts';
+import { deadlineOf, fromNs, isWallClock, readClock, toNs, validTime } from '../task/clock.ts';
 import { armTimer, onCpuTime, timerNow } from '../task/itimers.ts';
 import { softLimit } from '../task/rlimits.ts';
 import type { PosixTimer } from '../task/timers.ts';
@@ -23,7 +23,11 @@ const create = (
   idAt: number,
 ): number => {
   const { process } = task;
-  if (!isWallClock(clock) && !onCpuTime(clock)) return -EINVAL;
+  if (!isWallClock(clock)) {
+    if (readClock(task, clock) === -EINVAL) return -EINVAL;
+    // There to be read only.
+    if (!onCpuTime(clock)) return -EOPNOTSUPP;
+  }
   let id = 0;
   while (process.timers.has(id)) id++;
   // A timer has its signal with it from the start, which counts among the pending ones.

@@ -18,7 +18,7 @@ import { addr, choice, flags, structIn, structInOrNull, structOut, uint } from '
 import { syscall } from '../../gate/row.ts';
 import { realtime } from '../clock.ts';
 import { deadlineOf, fromNs, isWallClock, readClock, type Time, validTime } from '../task/clock.ts';
-import { itimerNow, onCpuTime, processSystemNs, processUserNs, setItimer } from '../task/itimers.ts';
+import { itimerNow, processSystemNs, processUserNs, setItimer } from '../task/itimers.ts';
 import { settle } from '../task/runqueue.ts';
 import { deliverable } from '../task/signals.ts';
 import type { Process, Task } from '../task/types.ts';
@@ -49,7 +49,6 @@ const sleep = (
 
 /** clock_nanosleep returns its errors as the others do, but knows which clocks it can sleep on. */
 const clockSleep = (task: Task, clock: number, options: number, time: Time, remaining: number): Result => {
-  if (onCpuTime(clock)) return -EOPNOTSUPP;
   if (!isWallClock(clock)) return readClock(task, clock) === -EINVAL ? -EINVAL : -EOPNOTSUPP;
   return sleep(task, clock, time, (options & TIMER_ABSTIME) !== 0, remaining);
 };

@@ -2,7 +2,7 @@
 // Delivery is in deliver.ts.
 
 import { CAP, capHas } from '../../abi/capability.ts';
-import { EAGAIN, EPERM, ESRCH } from '../../abi/errno.ts';
+import { EAGAIN, EINVAL, EPERM, ESRCH } from '../../abi/errno.ts';
 import { RLIMITS } from '../../abi/resource.ts';
 import { CLD, defaultAction, SA, SI, SIG, SIG_DFL, SIG_IGN, SIGRTMIN } from '../../abi/signal.ts';
 import type { Kernel } from '../kernel.ts';
@@ -173,10 +173,12 @@ export const orphanedGroup = (kernel: Kernel, pgid: number, byTerminal = false):
 export const kill = (sender: Task, pid: number, info: SigInfo): number => {
   const { kernel } = sender;
   const { signo } = info;
-  if (signo !== 0 && !validSignal(signo)) return -22;
+  // Only who would get it is asked whether it is a signal (check_kill_permission of the kernel).
+  const isSignal = signo === 0 || validSignal(signo);
   if (pid > 0) {
     const target = kernel.processes.get(pid) ?? kernel.tasks.get(pid)?.process;
     if (target === undefined) return -ESRCH;
+    if (!isSignal) return -EINVAL;
     if (!mayKill(sender, target, signo)) return -EPERM;
     return signo === 0 ? 0 : signalProcess(target, info);
   }
@@ -186,6 +188,7 @@ export const kill = (sender: Task, pid: number, info: SigInfo): number => {
   let done = 0;
   for (const p of [...kernel.processes.values()]) {
     if (all ? p.pid === 1 || p === sender.process : p.pgid !== pgid) continue;
+    if (!isSignal) return -EINVAL;
     found++;
     if (!mayKill(sender, p, signo)) continue;
     done++;
