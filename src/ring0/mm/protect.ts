@@ -1,7 +1,7 @@
 // mprotect(2) and the rights of pages that are already there.
 
 import { EACCES, EINVAL, ENOMEM } from '../../abi/errno.ts';
-import { F_SEAL_FUTURE_WRITE, F_SEAL_WRITE, O_ACCMODE, O_RDONLY } from '../../abi/fcntl.ts';
+import { F_SEAL_FUTURE_WRITE, F_SEAL_WRITE } from '../../abi/fcntl.ts';
 import {
   MAP_GROWSDOWN,
   PROT_EXEC,
@@ -12,6 +12,7 @@ import {
   PROT_WRITE,
 } from '../../abi/mman.ts';
 import { PTE } from '../../ring3/cpu.ts';
+import { canWrite } from '../vfs/file.ts';
 import { findMapping, rightsOf } from './fault.ts';
 import { isPageAligned, PAGE, pageUp } from './layout.ts';
 import { covers, indexAfter, maySplit } from './mappings.ts';
@@ -24,8 +25,7 @@ const PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM;
 export const mayWrite = ({ shared, file }: Mapping): boolean =>
   !shared ||
   file === null ||
-  ((file.flags & O_ACCMODE) !== O_RDONLY &&
-    ((file.inode.seals ?? 0) & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) === 0);
+  (canWrite(file) && ((file.inode.seals ?? 0) & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) === 0);
 
 /** Gives the present pages of a mapping its rights. Write access comes back by faults, which know about sharing. */
 const applyRights = (space: MutableSpace, m: Mapping): void => {

@@ -17,6 +17,7 @@ import {
 } from '../../abi/errno.ts';
 import {
   AT_FDCWD,
+  F_SEAL_FUTURE_WRITE,
   F_SEAL_WRITE,
   FADVICE,
   FALLOC_FL_COLLAPSE_RANGE,
@@ -438,7 +439,7 @@ export const fallocate = syscall(
     const seals = inode.seals ?? 0;
     if (how & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) {
       if (backed) return -EOPNOTSUPP;
-      if (seals & F_SEAL_WRITE) return -EPERM;
+      if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) return -EPERM;
       const r = pages.punchBytes(offset, end);
       if (r === 0) notifyFile(file, IN.IN_MODIFY);
       if (r < 0 || how & FALLOC_FL_PUNCH_HOLE) return r;

@@ -160,6 +160,7 @@ const unlockPi = (task: Task, at: number): number => {
 
 /** Commands that are there; others are refused before the address is looked at. */
 const COMMANDS: ReadonlySet<number> = new Set(Object.values(FUTEX));
+const CLOCKED: ReadonlySet<number> = new Set([FUTEX.FUTEX_WAIT_BITSET, FUTEX.FUTEX_LOCK_PI2]);
 
 const futex = (
   task: Task,
@@ -174,6 +175,8 @@ const futex = (
   const command = op & FUTEX_CMD_MASK;
   const own = (op & FUTEX_PRIVATE_FLAG) !== 0;
   const realtime = (op & FUTEX_CLOCK_REALTIME) !== 0;
+  // Only these tell the clock; for others it is as if they were not there.
+  if (realtime && !CLOCKED.has(command)) return -ENOSYS;
   if (at % 4 !== 0 && COMMANDS.has(command)) return -EINVAL;
   const clock = realtime ? CLOCKS.CLOCK_REALTIME : CLOCKS.CLOCK_MONOTONIC;
   const count = val | 0;

@@ -78,11 +78,19 @@ const badSize = (bytes: number): number =>
 /** The struct of the size that the caller knows; a longer one may only have zeros behind. */
 const sized = (task: Task, args: CloneStruct, bytes: number, at: number): CloneStruct | number => {
   if (badSize(bytes) !== 0) return badSize(bytes);
-  if (bytes <= CLONE_ARGS.size) return CLONE_ARGS.decode(zeroed(CLONE_ARGS.encode(args), bytes));
+  if (bytes <= CLONE_ARGS.size) return shortened(args, bytes);
   const rest = task.mm.read(at + CLONE_ARGS.size, bytes - CLONE_ARGS.size);
   return rest === null ? -EFAULT : rest.some((b) => b !== 0) ? -E2BIG : args;
 };
-const zeroed = (bytes: Uint8Array, from: number): Uint8Array => bytes.fill(0, from);
+/** Without what lies behind so many bytes; not by way of bytes, which large numbers do not survive. */
+const shortened = (args: CloneStruct, bytes: number): CloneStruct => {
+  const short = { ...args };
+  for (const name of Object.keys(short) as (keyof CloneStruct)[]) {
+    const there = bytes - CLONE_ARGS.offsets[name];
+    if (there < 8) short[name] = there <= 0 ? 0 : short[name] % 2 ** (8 * there);
+  }
+  return short;
+};
 
 const readTids = (task: Task, at: number, n: number): number[] | number => {
   const tids: number[] = [];
@@ -101,7 +109,7 @@ const clone3 = (task: Task, given: CloneStruct, bytes: number): Result => {
   const low = a.flags % 2 ** 32;
   const high = a.flags - low;
   if ((low & ~known) >>> 0 !== 0) return -EINVAL;
-  if (high !== 0 && high !== CLONE3.CLONE_CLEAR_SIGHAND && high < CLONE3.CLONE_INTO_CGROUP) return -EINVAL;
+  if (high > CLONE3.CLONE_CLEAR_SIGHAND + CLONE3.CLONE_INTO_CGROUP) return -EINVAL;
   if (a.exitSignal > NSIG) return -EINVAL;
   if (a.exitSignal !== 0 && (has(low, CLONE.CLONE_THREAD) || has(low, CLONE.CLONE_PARENT))) return -EINVAL;
   if ((a.stack === 0) !== (a.stackSize === 0)) return -EINVAL;

@@ -10,7 +10,8 @@ import {
   O_ACCMODE,
   O_NOATIME,
   O_PATH,
-  O_RDONLY,
+  O_RDWR,
+  O_WRONLY,
   SEEK_CUR,
   SEEK_DATA,
   SEEK_END,
@@ -28,10 +29,10 @@ import { CAP, capable } from './perm.ts';
 import { vfsOf } from './state.ts';
 import type { DirEntry, FileOps, Inode, InodeAttr, OpenFile, Path } from './types.ts';
 
-export const canRead = (file: OpenFile): boolean =>
-  (file.flags & (O_ACCMODE | O_PATH)) !== 1 && !(file.flags & O_PATH);
+// Access mode 3 asks for both permissions and gives a description that can do neither: it is for ioctl (open(2)).
+export const canRead = (file: OpenFile): boolean => (file.flags & (O_WRONLY | O_PATH)) === 0;
 export const canWrite = (file: OpenFile): boolean =>
-  (file.flags & O_ACCMODE) !== O_RDONLY && !(file.flags & O_PATH);
+  ((file.flags + 1) & O_ACCMODE & O_RDWR) !== 0 && (file.flags & O_PATH) === 0;
 
 /** How fdinfo names an inode: `ino:` and `sdev:` in hexadecimal, the device as the kernel itself has it (20 bits of minor). */
 export const inodeId = (inode: Inode): string => {

@@ -46,7 +46,7 @@ import {
 import type { Task } from '../task/types.ts';
 import type { Block } from '../wait.ts';
 import { attach, isInode, newDentry } from './dentry.ts';
-import { directoryOps, newFile, pathOnlyOps, sealedSize } from './file.ts';
+import { canWrite, directoryOps, newFile, pathOnlyOps, sealedSize } from './file.ts';
 import { creationIds } from './namei.ts';
 import { notifyDentry, notifyName } from './notify.ts';
 import { inodePermission, MAY, mayCreate, owns, permission, writableMount } from './perm.ts';
@@ -149,7 +149,7 @@ export const openPath = (
 
 const dropUnused = (file: OpenFile): void => {
   const { inode } = file;
-  if ((file.flags & O_ACCMODE) !== O_RDONLY) inode.writers = (inode.writers ?? 1) - 1;
+  if (canWrite(file)) inode.writers = (inode.writers ?? 1) - 1;
   inode.holders = (inode.holders ?? 1) - 1;
   file.ops.release?.(file);
 };
@@ -259,7 +259,10 @@ const openTmpfile = (
   const attr = inode.attr();
   const dentry = newDentry(`#${typeof attr === 'number' ? 0 : attr.ino}`, path.dentry, inode);
   dentry.unlinked = true;
-  return openPath(task, { mount: path.mount, dentry }, flags & ~O_TMPFILE, true);
+  const file = openPath(task, { mount: path.mount, dentry }, flags & ~O_TMPFILE, true);
+  // F_GETFL tells how it was opened.
+  if (isOpenFile(file)) file.flags |= O_TMPFILE;
+  return file;
 };
 
 /** open as the *at calls take it. */

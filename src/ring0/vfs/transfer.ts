@@ -2,12 +2,12 @@
 // file to file. A transfer that lies in one page goes straight to physical memory.
 
 import { EBADF, EFAULT, EINVAL } from '../../abi/errno.ts';
-import { O_ACCMODE, O_APPEND, O_PATH, O_RDONLY, O_WRONLY } from '../../abi/fcntl.ts';
+import { O_APPEND } from '../../abi/fcntl.ts';
 import { IN } from '../../abi/inotify.ts';
 import { TASK_SIZE } from '../mm/layout.ts';
 import type { Task } from '../task/types.ts';
 import { type Block, isBlock, type Result } from '../wait.ts';
-import { fileSizeLimit } from './file.ts';
+import { canRead, canWrite, fileSizeLimit } from './file.ts';
 import { notifyFile } from './notify.ts';
 import { PAGE_SIZE } from './pagecache.ts';
 import type { OpenFile } from './types.ts';
@@ -27,7 +27,7 @@ const sizeOf = (file: OpenFile): number => {
 /** Reads into memory. `at` is the position, or -1 for the file's own, which then advances. */
 export const readFile = (task: Task, file: OpenFile, addr: number, count: number, at: number): Result => {
   const { ops } = file;
-  if ((file.flags & (O_ACCMODE | O_PATH)) === O_WRONLY || (file.flags & O_PATH) !== 0) return -EBADF;
+  if (!canRead(file)) return -EBADF;
   if (ops.read === undefined) return -EINVAL;
   if (count > MAX_RW && addr + count > TASK_SIZE) return -EFAULT;
   const n = Math.min(count, MAX_RW);
@@ -122,7 +122,7 @@ const writePosition = (file: OpenFile, at: number): number => {
 /** Writes from memory; `at` as for readFile. */
 export const writeFile = (task: Task, file: OpenFile, addr: number, count: number, at: number): Result => {
   const { ops } = file;
-  if ((file.flags & O_ACCMODE) === O_RDONLY || (file.flags & O_PATH) !== 0) return -EBADF;
+  if (!canWrite(file)) return -EBADF;
   if (ops.write === undefined) return -EINVAL;
   if (count > MAX_RW && addr + count > TASK_SIZE) return -EFAULT;
   let n = Math.min(count, MAX_RW);
@@ -255,7 +255,7 @@ export const readVector = (task: Task, file: OpenFile, list: readonly IoVec[], a
     }
     return done;
   }
-  if ((file.flags & O_ACCMODE) === O_WRONLY || file.flags & O_PATH) return -EBADF;
+  if (!canRead(file)) return -EBADF;
   if (file.ops.readVector !== undefined) return file.ops.readVector(task, file, list);
   const wanted = takes(task, file, list, total(list));
   if (wanted < 0) return wanted;
@@ -285,7 +285,7 @@ export const writeVector = (task: Task, file: OpenFile, list: readonly IoVec[], 
     }
     return done;
   }
-  if ((file.flags & O_ACCMODE) === O_RDONLY || file.flags & O_PATH) return -EBADF;
+  if (!canWrite(file)) return -EBADF;
   if (file.ops.writeVector !== undefined) return file.ops.writeVector(task, file, list);
   // A pipe takes the parts as one write.
   return sendStream(task, file, total(list), (into, from) => {
@@ -315,7 +315,7 @@ export const readBytes = (
   n: number,
   at: number,
 ): Result => {
-  if ((file.flags & O_ACCMODE) === O_WRONLY || file.flags & O_PATH) return -EBADF;
+  if (!canRead(file)) return -EBADF;
   const seekable = file.ops.seekable === true;
   const pos = seekable ? (at < 0 ? file.pos : at) : -1;
   const r = file.ops.read?.(task, file, buf, from, n, pos) ?? -EINVAL;
@@ -334,7 +334,7 @@ export const writeBytes = (
   n: number,
   at: number,
 ): Result => {
-  if ((file.flags & O_ACCMODE) === O_RDONLY || file.flags & O_PATH) return -EBADF;
+  if (!canWrite(file)) return -EBADF;
   const pos = writePosition(file, at);
   let room = n;
   if (file.inode.pages !== undefined) {

@@ -65,6 +65,12 @@ int main(void) {
   printf("%d %d %d\n", info.si_signo, info.si_pid, info.si_status);
   T(waitid(99, 0, (void *)8, WEXITED));
   T(syscall(SYS_waitid, P_ALL, 0, NULL, WEXITED, NULL));
+  uint64_t args[11] = {[4] = -1};
+  T(syscall(SYS_clone3, args, 64L));
+  args[4] = SIGCHLD, args[0] = 1UL << 40;
+  T(syscall(SYS_clone3, args, 88L));
+  args[0] = 0, args[4] = 1UL << 60;
+  T(syscall(SYS_clone3, args, 88L));
   T(syscall(SYS_unshare, 1UL << 40));
   T(syscall(SYS_sched_setscheduler, 0, -1, 8L));
   struct { uint32_t size, policy; uint64_t flags; int32_t nice; uint32_t priority; uint64_t rest[5]; } attr = {0};
@@ -99,6 +105,8 @@ int main(void) {
   T(syscall(SYS_clock_nanosleep, -1, 0, &zero, NULL));
   T(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC_COARSE, 0, &zero, NULL));
   uint32_t word = 5;
+  T(syscall(SYS_futex, &word, FUTEX_WAKE | FUTEX_CLOCK_REALTIME, 1, NULL, NULL, 0));
+  T(syscall(SYS_futex, 1L, FUTEX_LOCK_PI | FUTEX_CLOCK_REALTIME, 1, NULL, NULL, 0));
   T(syscall(SYS_futex, 1L, 99, 0, NULL, NULL, 0));
   T(syscall(SYS_futex, 1L, FUTEX_WAKE, 0, NULL, NULL, 0));
   T(syscall(SYS_futex, &word, FUTEX_CMP_REQUEUE, -1, 0L, &word, 4));
