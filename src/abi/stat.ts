@@ -155,6 +155,7 @@ export const MAGIC = {
   pipefs: 0x50495045,
   sockfs: 0x534f434b,
   anonInode: 0x09041934,
+  mqueue: 0x19800202,
   ext: 0xef53,
 } as const;
 

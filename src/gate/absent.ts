@@ -66,7 +66,7 @@ export const ABSENT: Readonly<Record<string, Absence>> = {
     ENOSYS,
     'not in yet',
     'ipc',
-    'futex_waitv futex_wake futex_wait futex_requeue mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr',
+    'futex_waitv futex_wake futex_wait futex_requeue',
   ),
   ...each(ENOSYS, 'not in yet', 'memory', 'mseal'),
   ...each(ENOSYS, 'no shadow stacks in this CPU', 'memory', 'map_shadow_stack'),

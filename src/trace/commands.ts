@@ -338,6 +338,7 @@ export const SPECIAL: Readonly<Record<string, Special>> = {
   }),
   open: whole(generatedMode(1)),
   openat: whole(generatedMode(2)),
+  mq_open: whole(generatedMode(1)),
   clone: whole(clone),
   clone3: {
     early: () => 0,

@@ -3,7 +3,14 @@
 
 import { CAP_NAMES } from '../abi/capability.ts';
 import { CLONE3_FLAGS } from '../abi/clone.ts';
-import { F_OWNER_TYPES, LOCK_TYPES, OPEN_FLAGS, RESOLVE_FLAGS, SEEK_WHENCE } from '../abi/fcntl.ts';
+import {
+  F_OWNER_TYPES,
+  LOCK_TYPES,
+  O_NONBLOCK,
+  OPEN_FLAGS,
+  RESOLVE_FLAGS,
+  SEEK_WHENCE,
+} from '../abi/fcntl.ts';
 import { SCHED } from '../abi/sched.ts';
 import { SA, SIG_DFL, SIG_IGN, SS_FLAGS } from '../abi/signal.ts';
 import { STATX_MASK, UTIME_NOW, UTIME_OMIT } from '../abi/stat.ts';
@@ -205,6 +212,18 @@ export const STRUCTS: Readonly<Record<string, StructPrinter>> = {
     const flags = num(s, 'flags');
     const mode = flags & 0o100 ? `, mode=${octal(num(s, 'mode'))}` : '';
     return `{flags=${flagSet(flags, OPEN_FLAGS)}${mode}, resolve=${flagSet(num(s, 'resolve'), RESOLVE_FLAGS)}}`;
+  },
+  mq_attr: (s, ctx) => {
+    const flags = num(s, 'mq_flags');
+    // strace names them only where the kernel looks at them.
+    const shown =
+      ctx.call.row.name === 'mq_open'
+        ? flags === 0
+          ? '0'
+          : hex(flags)
+        : flagSet(flags, { unknown: 'O_???', bits: { O_NONBLOCK } });
+    const rest = ['mq_maxmsg', 'mq_msgsize', 'mq_curmsgs'].map((k) => `${k}=${num(s, k)}`);
+    return `{${[`mq_flags=${shown}`, ...rest].join(', ')}}`;
   },
   sched_param: (s) => `[${num(s, 'priority')}]`,
   sched_attr: (s) => {

@@ -15,6 +15,7 @@ import { HostFs, type HostFsOptions } from './host.ts';
 import { HostDir, type HostView } from './host-dir.ts';
 import type { HostFiles } from './host-files.ts';
 import { HostLink } from './host-inode.ts';
+import { queueMount } from './mqueue.ts';
 import { OverlayFs } from './overlay.ts';
 import { MemLink, newTmpfs, tmpfsFromOptions } from './tmpfs.ts';
 
@@ -289,6 +290,7 @@ export const buildRoot = (kernel: Kernel, options: RootOptions): BuiltRoot => {
   vfsOf(kernel).types.set('tmpfs', (k, _source, text) => tmpfsFromOptions(k, text));
   vfsOf(kernel).types.set('ramfs', (k, _source, text) => tmpfsFromOptions(k, text));
   vfsOf(kernel).types.set('devtmpfs', (k) => newDevFs(k));
+  vfsOf(kernel).types.set('mqueue', (k) => queueMount(k).fs);
 
   const cwd = options.cwd === undefined ? null : findPath(root, options.cwd);
   return { root, cwd: cwd ?? root, hosts };

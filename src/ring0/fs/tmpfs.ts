@@ -366,14 +366,14 @@ export class MemDir extends MemNode {
   }
 
   /** Whether a name may be made: 0 or -EEXIST. */
-  #free(name: string): number {
+  protected absent(name: string): number {
     const there = this.find(name);
     if (there === -ENOENT) return 0;
     return typeof there === 'number' ? there : -EEXIST;
   }
 
   /** Enters a new node under a name; the node, or -ENOSPC. */
-  #add(name: string, node: MemNode): MemNode | number {
+  protected add(name: string, node: MemNode): MemNode | number {
     if (!this.fs.enter(node)) return -ENOSPC;
     this.put(name, node);
     return node;
@@ -392,7 +392,7 @@ export class MemDir extends MemNode {
   }
 
   create(name: string, mode: number, uid: number, gid: number, rdev: number): MemNode | number {
-    const taken = this.#free(name);
+    const taken = this.absent(name);
     if (taken !== 0) return taken;
     const kind = mode & S_IFMT;
     let node: MemNode;
@@ -400,14 +400,14 @@ export class MemDir extends MemNode {
     else if (kind === S_IFREG || kind === 0)
       node = new MemFile(this.fs, newAttr(this.fs, mode | S_IFREG, uid, gid));
     else node = new MemSpecial(this.fs, newAttr(this.fs, mode, uid, gid, rdev));
-    return this.#add(name, node);
+    return this.add(name, node);
   }
 
   symlink(name: string, target: string, uid: number, gid: number): MemNode | number {
-    const taken = this.#free(name);
+    const taken = this.absent(name);
     if (taken !== 0) return taken;
     const node = new MemLink(this.fs, newAttr(this.fs, S_IFLNK | 0o777, uid, gid), target);
-    return this.#add(name, node);
+    return this.add(name, node);
   }
 
   tmpfile(mode: number, uid: number, gid: number, linkable: boolean): MemNode {
@@ -418,7 +418,7 @@ export class MemDir extends MemNode {
   }
 
   link(name: string, target: Inode): number {
-    const taken = this.#free(name);
+    const taken = this.absent(name);
     if (taken !== 0) return taken;
     if (!(target instanceof MemNode) || target.fs !== this.fs) return -EXDEV;
     // A deleted file cannot come back, except one made by O_TMPFILE.

@@ -12,6 +12,7 @@ import * as futex from './futex.ts';
 import * as identity from './identity.ts';
 import * as info from './info.ts';
 import * as inotify from './inotify.ts';
+import * as ipcMq from './ipc-mq.ts';
 import * as ipcMsg from './ipc-msg.ts';
 import * as ipcSem from './ipc-sem.ts';
 import * as lock from './lock.ts';
@@ -50,6 +51,7 @@ const families: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'identity.ts': identity,
   'info.ts': info,
   'inotify.ts': inotify,
+  'ipc-mq.ts': ipcMq,
   'ipc-msg.ts': ipcMsg,
   'ipc-sem.ts': ipcSem,
   'lock.ts': lock,

@@ -52,6 +52,7 @@ const vacate = (table: FileTable, fd: number): void => {
 
 const drop = (table: FileTable, d: Descriptor): void => {
   if (d.file.inode.locks) dropLocks(d.file.inode, table);
+  d.file.ops.flush?.(d.file, table);
   releaseFile(d.file);
 };
 

@@ -2,7 +2,7 @@
 // description. Names and paths are byte strings (one char a byte, latin1), so that any file name survives.
 // Operations return a value or a negated errno; those that may have to wait return a Block as well.
 
-import type { Task } from '../task/types.ts';
+import type { FileTable, Task } from '../task/types.ts';
 import type { Block, Result, WaitQueue } from '../wait.ts';
 import type { InodeLocks } from './locks.ts';
 import type { Watch } from './notify.ts';
@@ -229,6 +229,8 @@ export interface FileOps {
   fsync?(file: OpenFile): Result;
   /** Own lines of /proc/[pid]/fdinfo. */
   info?(file: OpenFile): string;
+  /** A descriptor in this table was closed; others may be left. */
+  flush?(file: OpenFile, table: FileTable): void;
   /** The last descriptor is gone. */
   release?(file: OpenFile): void;
 }
