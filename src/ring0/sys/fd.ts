@@ -57,7 +57,18 @@ import {
   O_PATH,
   O_RDWR,
 } from '../../abi/fcntl.ts';
-import { FIGETBSZ, FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, FIONREAD, FIOQSIZE } from '../../abi/ioctl.ts';
+import {
+  FICLONE,
+  FICLONERANGE,
+  FIDEDUPERANGE,
+  FIGETBSZ,
+  FIOASYNC,
+  FIOCLEX,
+  FIONBIO,
+  FIONCLEX,
+  FIONREAD,
+  FIOQSIZE,
+} from '../../abi/ioctl.ts';
 import { PROT_WRITE } from '../../abi/mman.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../abi/stat.ts';
 import { choice, commandArg, fd, flags, string, uint } from '../../gate/codec.ts';
@@ -66,6 +77,7 @@ import { pipeOf, setCapacity } from '../fs/pipe.ts';
 import { MemFile, MemFs, newAttr } from '../fs/tmpfs.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Descriptor, Task } from '../task/types.ts';
+import { cloneFile, cloneRange, dedupeRange } from '../vfs/clone-range.ts';
 import { newDentry } from '../vfs/dentry.ts';
 import {
   closeFd,
@@ -301,6 +313,9 @@ const GENERIC: Readonly<Record<number, (task: Task, d: Descriptor, arg: number) 
     if (typeof a === 'number' || d.file.path === null) return null;
     return task.mm.writeU32(arg, a.blksize) ? 0 : -EFAULT;
   },
+  [FICLONE]: (task, d, arg) => cloneFile(task, d.file, arg),
+  [FICLONERANGE]: (task, d, arg) => cloneRange(task, d.file, arg),
+  [FIDEDUPERANGE]: (task, d, arg) => dedupeRange(task, d.file, arg),
 };
 
 export const ioctl = syscall(
