@@ -20,6 +20,39 @@ export const ITIMERVAL = struct('itimerval', {
 });
 export const TMS = struct('tms', { utime: 'i64', stime: 'i64', cutime: 'i64', cstime: 'i64' });
 
+/** struct timex of adjtimex(2): how the clock is kept. */
+export const TIMEX = struct(
+  'timex',
+  {
+    modes: 'u32',
+    offset: 'i64',
+    freq: 'i64',
+    maxerror: 'i64',
+    esterror: 'i64',
+    status: 'i32',
+    constant: 'i64',
+    precision: 'i64',
+    tolerance: 'i64',
+    timeSec: 'i64',
+    timeUsec: 'i64',
+    tick: 'i64',
+    ppsfreq: 'i64',
+    jitter: 'i64',
+    shift: 'i32',
+    stabil: 'i64',
+    jitcnt: 'i64',
+    calcnt: 'i64',
+    errcnt: 'i64',
+    stbcnt: 'i64',
+    tai: 'i32',
+  },
+  208,
+);
+/** Bits of `modes` and of `status`, and the result for a clock that nothing keeps: linux/timex.h. */
+export const ADJ = { ADJ_OFFSET_SINGLESHOT: 0x1, ADJ_OFFSET_READONLY: 0x2000, ADJ_ADJTIME: 0x8000 } as const;
+export const STA_UNSYNC = 0x40;
+export const TIME_ERROR = 5;
+
 export const CLOCKS = {
   CLOCK_REALTIME: 0,
   CLOCK_MONOTONIC: 1,

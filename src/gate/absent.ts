@@ -43,7 +43,7 @@ export const ABSENT: Readonly<Record<string, Absence>> = {
     EPERM,
     'needs a capability that no task of this machine has',
     'system',
-    'kexec_load kexec_file_load init_module finit_module delete_module reboot swapon swapoff acct iopl ioperm settimeofday clock_settime adjtimex clock_adjtime syslog perf_event_open vhangup quotactl quotactl_fd',
+    'kexec_load kexec_file_load init_module finit_module delete_module reboot swapon swapoff acct iopl ioperm settimeofday clock_settime syslog perf_event_open vhangup quotactl quotactl_fd',
   ),
   ...each(ENOSYS, 'no NUMA: optional in Linux', 'memory', 'set_mempolicy_home_node'),
   ...each(ENOSYS, 'no secret memory: off by default in Linux', 'memory', 'memfd_secret'),
@@ -62,12 +62,7 @@ export const ABSENT: Readonly<Record<string, Absence>> = {
     'process',
     'ptrace process_vm_readv process_vm_writev pidfd_open pidfd_getfd pidfd_send_signal process_madvise process_mrelease unshare setns seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self',
   ),
-  ...each(
-    ENOSYS,
-    'not in yet',
-    'ipc',
-    'futex_waitv futex_wake futex_wait futex_requeue',
-  ),
+  ...each(ENOSYS, 'not in yet', 'ipc', 'futex_waitv futex_wake futex_wait futex_requeue'),
   ...each(ENOSYS, 'not in yet', 'memory', 'mseal'),
   ...each(ENOSYS, 'no shadow stacks in this CPU', 'memory', 'map_shadow_stack'),
   ...each(

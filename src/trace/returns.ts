@@ -5,6 +5,7 @@ import { errnoName } from '../abi/errno.ts';
 import { FD_FLAGS, OPEN_FLAGS, SEALS } from '../abi/fcntl.ts';
 import { SCHED } from '../abi/sched.ts';
 import { strerror } from '../abi/strerror.ts';
+import { TIME_ERROR } from '../abi/time.ts';
 import type { FlagTable } from '../gate/codec.ts';
 import { argNamed, type Context, descriptor, rawArg } from './context.ts';
 import { flagSet, hex, named, octal } from './print.ts';
@@ -85,10 +86,15 @@ const leftTimeval = (ctx: Context): string => left(ctx, 4).replace('tv_nsec', 't
 
 const DUMPABLE = { SUID_DUMP_DISABLE: 0, SUID_DUMP_USER: 1, SUID_DUMP_ROOT: 2 } as const;
 
+const CLOCK_STATES = { TIME_OK: 0, TIME_ERROR } as const;
+const clockState = (r: number): string => ` (${named(r, CLOCK_STATES, 'TIME_???')})`;
+
 /** Text behind the value, by call. */
 const NOTES: Readonly<Record<string, (ctx: Context, r: number) => string>> = {
   poll: (ctx, r) => pollResult(ctx, r, null),
   ppoll: (ctx, r) => pollResult(ctx, r, 2),
+  adjtimex: (_ctx, r) => clockState(r),
+  clock_adjtime: (_ctx, r) => clockState(r),
   recvmmsg: (ctx, r) => (r === 0 ? ' (Timeout)' : rawArg(ctx, 4) === 0 ? '' : ` (${left(ctx, 4)})`),
   select: (ctx, r) => selectResult(ctx, r, leftTimeval(ctx)),
   pselect6: (ctx, r) => selectResult(ctx, r, left(ctx, 4)),

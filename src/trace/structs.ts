@@ -14,7 +14,7 @@ import {
 import { SCHED } from '../abi/sched.ts';
 import { SA, SIG_DFL, SIG_IGN, SS_FLAGS } from '../abi/signal.ts';
 import { STATX_MASK, UTIME_NOW, UTIME_OMIT } from '../abi/stat.ts';
-import { SIGEV } from '../abi/time.ts';
+import { SIGEV, STA_UNSYNC } from '../abi/time.ts';
 import type { FlagTable } from '../gate/codec.ts';
 import { type Context, rawArg } from './context.ts';
 import { dateTime, device, fileMode, flagSet, hex, named, octal, pointer, quote } from './print.ts';
@@ -177,6 +177,35 @@ export const STRUCTS: Readonly<Record<string, StructPrinter>> = {
     `{it_interval=${timespec(num(s, 'intervalSec'), num(s, 'intervalNsec'))}, it_value=${timespec(num(s, 'valueSec'), num(s, 'valueNsec'))}}`,
   itimerval: (s) =>
     `{it_interval=${timeval(num(s, 'intervalSec'), num(s, 'intervalUsec'))}, it_value=${timeval(num(s, 'valueSec'), num(s, 'valueUsec'))}}`,
+  timex: (s) => {
+    const f = (...names: string[]): string[] => names.map((k) => `${k}=${num(s, k)}`);
+    const status = flagSet(num(s, 'status'), { unknown: 'STA_???', bits: { STA_UNSYNC } });
+    const time = `time=${timeval(num(s, 'timeSec'), num(s, 'timeUsec'))}`;
+    const before = f('offset', 'freq', 'maxerror', 'esterror');
+    const middle = f('constant', 'precision', 'tolerance');
+    const rest = f(
+      'tick',
+      'ppsfreq',
+      'jitter',
+      'shift',
+      'stabil',
+      'jitcnt',
+      'calcnt',
+      'errcnt',
+      'stbcnt',
+      'tai',
+    );
+    const modes = num(s, 'modes');
+    const parts = [
+      `modes=${modes === 0 ? '0' : hex(modes)}`,
+      ...before,
+      `status=${status}`,
+      ...middle,
+      time,
+      ...rest,
+    ];
+    return `{${parts.join(', ')}}`;
+  },
   tms: (s) => `{${['utime', 'stime', 'cutime', 'cstime'].map((k) => `tms_${k}=${num(s, k)}`).join(', ')}}`,
   rusage: (s) =>
     `{ru_utime=${timeval(num(s, 'utimeSec'), num(s, 'utimeUsec'))}, ru_stime=${timeval(num(s, 'stimeSec'), num(s, 'stimeUsec'))}, ...}`,

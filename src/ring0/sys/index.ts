@@ -36,6 +36,7 @@ import * as socketMessage from './socket-message.ts';
 import * as stat from './stat.ts';
 import * as statChange from './stat-change.ts';
 import * as time from './time.ts';
+import * as timeAdjust from './time-adjust.ts';
 import * as timeFd from './time-fd.ts';
 import * as timePosix from './time-posix.ts';
 import * as xattr from './xattr.ts';
@@ -74,6 +75,7 @@ const families: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'socket.ts': socket,
   'stat-change.ts': statChange,
   'stat.ts': stat,
+  'time-adjust.ts': timeAdjust,
   'time-fd.ts': timeFd,
   'time-posix.ts': timePosix,
   'time.ts': time,
