@@ -36,9 +36,10 @@ const time = (ns: bigint): TimeSpec => {
   return nsec < 0 ? { sec: sec - 1, nsec: nsec + 1e9 } : { sec, nsec };
 };
 
-/** Node takes negative numbers for the current time, but not dates before 1970. */
+/** Node takes negative numbers for the current time, but not dates before 1970; the first date is FIRST_DATE ms before. */
 const seconds = (t: TimeSpec): number | Date =>
-  t.sec < 0 ? new Date(t.sec * 1000 + t.nsec / 1e6) : t.sec + t.nsec / 1e9;
+  t.sec < 0 ? new Date(Math.max(t.sec * 1000 + t.nsec / 1e6, -FIRST_DATE)) : t.sec + t.nsec / 1e9;
+const FIRST_DATE = 8.64e15;
 
 const INO_MASK = (1n << 52n) - 1n;
 

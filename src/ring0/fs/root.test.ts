@@ -4,6 +4,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -161,6 +162,15 @@ describe('the default root', () => {
     expect(write('/rw/x', 'x')).toBe(1);
     expect(readFileSync(join(work, 'x'), 'utf8')).toBe('x');
     expect(read('/one/file')).toBe('#!/bin/sh\n');
+  });
+
+  it('keeps the nearest time that the host can, not one of the other end', () => {
+    const { task } = boot({ volumes: [{ source: work, target: '/rw', readonly: false }] });
+    const p = walk(task, AT_FDCWD, '/rw/prog', FOLLOW);
+    if (!isPath(p)) throw new Error('no prog');
+    const early = { sec: -(2 ** 53) + 1, nsec: 0 };
+    expect(p.dentry.inode.setattr?.({ atime: early, mtime: early })).toBe(0);
+    expect(statSync(join(work, 'prog')).mtimeMs).toBeLessThan(0);
   });
 });
 

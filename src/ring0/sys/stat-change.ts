@@ -136,6 +136,13 @@ export const fchownat = syscall(
   },
 );
 
+/** The seconds that a time stamp reaches here, s_time_max of a file system: what a double holds exactly. */
+const TIME_MAX = Number.MAX_SAFE_INTEGER;
+
+/** A time that is out of range becomes the nearest that is not (timestamp_truncate in fs/inode.c). */
+const inRange = (t: TimeSpec): TimeSpec =>
+  Math.abs(t.sec) < TIME_MAX ? t : { sec: t.sec < 0 ? -TIME_MAX : TIME_MAX, nsec: 0 };
+
 /** New times: null leaves one as it is, 'now' is the current time. */
 type NewTime = TimeSpec | 'now' | null;
 
@@ -153,8 +160,8 @@ const changeTimes = (task: Task, t: Found, atime: NewTime, mtime: NewTime): Resu
   }
   const current = now(task.kernel);
   const change: Parameters<NonNullable<Inode['setattr']>>[0] = { ctime: current };
-  if (atime !== null) change.atime = atime === 'now' ? current : atime;
-  if (mtime !== null) change.mtime = mtime === 'now' ? current : mtime;
+  if (atime !== null) change.atime = atime === 'now' ? current : inRange(atime);
+  if (mtime !== null) change.mtime = mtime === 'now' ? current : inRange(mtime);
   // One time alone looks like the access that would have set it.
   const event = atime === null ? IN.IN_MODIFY : mtime === null ? IN.IN_ACCESS : IN.IN_ATTRIB;
   return changed(t, t.inode.setattr?.(change) ?? -EPERM, event);
