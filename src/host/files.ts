@@ -175,8 +175,7 @@ export const nodeFiles = (): HostFiles => {
 
     chmod: (h, mode) => attempt(() => void fs.chmodSync(self(h), mode)),
     chown: (h, uid, gid) => attempt(() => void fs.chownSync(self(h), uid, gid)),
-    utimes: (dir, name, t) =>
-      attempt(() => void fs.lutimesSync(at(dir, name), seconds(t.atime), seconds(t.mtime))),
+    utimes: (h, t) => attempt(() => void fs.utimesSync(self(h), seconds(t.atime), seconds(t.mtime))),
 
     statfs: (h) => {
       try {

@@ -41,6 +41,6 @@ export interface HostFiles {
   rename(dir: HostHandle, name: string, toDir: HostHandle, toName: string): number;
   chmod(handle: HostHandle, mode: number): number;
   chown(handle: HostHandle, uid: number, gid: number): number;
-  utimes(dir: HostHandle, name: string, attr: Pick<InodeAttr, 'atime' | 'mtime'>): number;
+  utimes(handle: HostHandle, attr: Pick<InodeAttr, 'atime' | 'mtime'>): number;
   statfs(handle: HostHandle): StatFs | number;
 }

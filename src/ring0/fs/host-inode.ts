@@ -1,7 +1,7 @@
 // An inode of a host folder: how it is found again without following links, its attributes, and the host descriptor
 // that is kept open for it. Links are read here; files and directories are in files of their own.
 
-import { EACCES, EIO, EPERM, EROFS, ESTALE } from '../../abi/errno.ts';
+import { EACCES, EIO, EROFS, ESTALE } from '../../abi/errno.ts';
 import { S_IFMT } from '../../abi/stat.ts';
 import type { Task } from '../task/types.ts';
 import type { FileOps, Inode, InodeAttr } from '../vfs/types.ts';
@@ -113,21 +113,19 @@ export class HostInode implements Inode {
   setattr(c: AttrChange): number {
     if (this.fs.readonly) return -EROFS;
     const { files } = this.fs;
-    if (c.mode !== undefined || c.uid !== undefined || c.gid !== undefined) {
-      const h = this.acquire('path');
-      if (h < 0) return h;
-      if (c.uid !== undefined || c.gid !== undefined) {
-        const r = files.chown(h, c.uid ?? this.st.uid, c.gid ?? this.st.gid);
-        if (r < 0) return r;
-      }
-      const r = c.mode === undefined ? 0 : files.chmod(h, c.mode & 0o7777);
+    const h = this.acquire('path');
+    if (h < 0) return h;
+    if (c.uid !== undefined || c.gid !== undefined) {
+      const r = files.chown(h, c.uid ?? this.st.uid, c.gid ?? this.st.gid);
       if (r < 0) return r;
     }
+    if (c.mode !== undefined) {
+      const r = files.chmod(h, c.mode & 0o7777);
+      if (r < 0) return r;
+    }
+    // By the handle, like the others: the name may be another file's by now.
     if (c.atime !== undefined || c.mtime !== undefined) {
-      const dir = this.parent?.acquire('path') ?? -EPERM;
-      if (dir < 0) return dir;
-      const times = { atime: c.atime ?? this.st.atime, mtime: c.mtime ?? this.st.mtime };
-      const r = files.utimes(dir, this.name, times);
+      const r = files.utimes(h, { atime: c.atime ?? this.st.atime, mtime: c.mtime ?? this.st.mtime });
       if (r < 0) return r;
     }
     const st = this.restat();

@@ -1,4 +1,6 @@
 import {
+  linkSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -162,6 +164,25 @@ describe('the default root', () => {
     expect(write('/rw/x', 'x')).toBe(1);
     expect(readFileSync(join(work, 'x'), 'utf8')).toBe('x');
     expect(read('/one/file')).toBe('#!/bin/sh\n');
+  });
+
+  it('changes the times of the open file, whatever has its name by now', () => {
+    const { task } = boot({ volumes: [{ source: work, target: '/rw', readonly: false }] });
+    writeFileSync(join(work, 'a'), 'old');
+    linkSync(join(work, 'a'), join(work, 'b'));
+    symlinkSync('nowhere', join(work, 'dangling'));
+    const f = open(task, AT_FDCWD, '/rw/a', O_RDONLY, 0);
+    const link = walk(task, AT_FDCWD, '/rw/dangling', 0);
+    if (!isOpenFile(f) || !isPath(link)) throw new Error('cannot open');
+    rmSync(join(work, 'a'));
+    writeFileSync(join(work, 'a'), 'new');
+    const early = { sec: 5, nsec: 0 };
+    expect(f.inode.setattr?.({ atime: early, mtime: early })).toBe(0);
+    expect(link.dentry.inode.setattr?.({ mtime: early })).toBe(0);
+    expect(statSync(join(work, 'b')).mtimeMs).toBe(5000);
+    expect(statSync(join(work, 'a')).mtimeMs).toBeGreaterThan(5000);
+    expect(lstatSync(join(work, 'dangling')).mtimeMs).toBe(5000);
+    releaseFile(f);
   });
 
   it('keeps the nearest time that the host can, not one of the other end', () => {
