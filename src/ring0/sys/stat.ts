@@ -45,35 +45,41 @@ import type { Inode, InodeAttr, Mount, Path } from '../vfs/types.ts';
 import { EMPTY_PATH, FOLLOW, isPath, startAt, walk, walkFrom } from '../vfs/walk.ts';
 import type { Block, Result } from '../wait.ts';
 
-const AT = STAT.offsets;
 const TWO32 = 4294967296;
 
-const put64 = (dv: DataView, at: number, v: number): void => {
-  const high = Math.floor(v / TWO32);
-  dv.setUint32(at, v - high * TWO32, true);
-  dv.setInt32(at + 4, high, true);
+/** Places of the fields of struct stat in 32-bit words. */
+const AT = Object.fromEntries(Object.entries(STAT.offsets).map(([name, at]) => [name, at / 4])) as Readonly<
+  Record<keyof typeof STAT.offsets, number>
+>;
+const WORDS = STAT.size / 4;
+
+const put64 = (u32: Uint32Array, at: number, v: number): void => {
+  const low = v >>> 0;
+  u32[at] = low;
+  u32[at + 1] = low === v ? 0 : Math.floor(v / TWO32);
 };
 
-/** struct stat at `at`, every byte of it: the hottest struct there is, so it is written in place. */
-const encodeStat = (dv: DataView, at: number, a: InodeAttr, dev: number): void => {
-  put64(dv, at + AT.st_dev, dev);
-  put64(dv, at + AT.st_ino, a.ino);
-  put64(dv, at + AT.st_nlink, a.nlink);
-  dv.setUint32(at + AT.st_mode, a.mode, true);
-  dv.setUint32(at + AT.st_uid, a.uid, true);
-  dv.setUint32(at + AT.st_gid, a.gid, true);
-  dv.setUint32(at + AT.__pad0, 0, true);
-  put64(dv, at + AT.st_rdev, a.rdev);
-  put64(dv, at + AT.st_size, a.size);
-  put64(dv, at + AT.st_blksize, a.blksize);
-  put64(dv, at + AT.st_blocks, a.blocks);
-  put64(dv, at + AT.st_atime, a.atime.sec);
-  put64(dv, at + AT.st_atime_nsec, a.atime.nsec);
-  put64(dv, at + AT.st_mtime, a.mtime.sec);
-  put64(dv, at + AT.st_mtime_nsec, a.mtime.nsec);
-  put64(dv, at + AT.st_ctime, a.ctime.sec);
-  put64(dv, at + AT.st_ctime_nsec, a.ctime.nsec);
-  for (let i = at + AT.st_ctime_nsec + 8; i < at + STAT.size; i += 4) dv.setUint32(i, 0, true);
+/** struct stat at word `at`, every word of it: the hottest struct there is, so it is written in place. */
+const encodeStat = (u32: Uint32Array, at: number, a: InodeAttr, dev: number): void => {
+  put64(u32, at + AT.st_dev, dev);
+  put64(u32, at + AT.st_ino, a.ino);
+  put64(u32, at + AT.st_nlink, a.nlink);
+  u32[at + AT.st_mode] = a.mode;
+  u32[at + AT.st_uid] = a.uid;
+  u32[at + AT.st_gid] = a.gid;
+  u32[at + AT.__pad0] = 0;
+  put64(u32, at + AT.st_rdev, a.rdev);
+  put64(u32, at + AT.st_size, a.size);
+  put64(u32, at + AT.st_blksize, a.blksize);
+  put64(u32, at + AT.st_blocks, a.blocks);
+  const { atime, mtime, ctime } = a;
+  put64(u32, at + AT.st_atime, atime.sec);
+  put64(u32, at + AT.st_atime_nsec, atime.nsec);
+  put64(u32, at + AT.st_mtime, mtime.sec);
+  put64(u32, at + AT.st_mtime_nsec, mtime.nsec);
+  put64(u32, at + AT.st_ctime, ctime.sec);
+  put64(u32, at + AT.st_ctime_nsec, ctime.nsec);
+  for (let i = at + AT.st_ctime_nsec + 2; i < at + WORDS; i++) u32[i] = 0;
 };
 
 const giveStat = (task: Task, inode: Inode, addr: number): Result => {
@@ -81,13 +87,13 @@ const giveStat = (task: Task, inode: Inode, addr: number): Result => {
   if (typeof a === 'number') return a;
   const { mm } = task;
   const phys = mm.direct(addr, STAT.size, true);
-  if (phys >= 0) {
-    encodeStat(task.kernel.cpu.frames.dv, phys, a, inode.fs.dev);
+  if (phys >= 0 && (phys & 3) === 0) {
+    encodeStat(task.kernel.cpu.frames.u32, phys / 4, a, inode.fs.dev);
     return 0;
   }
-  const bytes = new Uint8Array(STAT.size);
-  encodeStat(new DataView(bytes.buffer), 0, a, inode.fs.dev);
-  return mm.write(addr, bytes) ? 0 : -EFAULT;
+  const words = new Uint32Array(WORDS);
+  encodeStat(words, 0, a, inode.fs.dev);
+  return mm.write(addr, new Uint8Array(words.buffer)) ? 0 : -EFAULT;
 };
 
 export interface Target {

@@ -11,6 +11,7 @@ export const newDentry = (name: string, parent: Dentry | null, inode: Inode): De
   inode,
   unlinked: false,
   children: null,
+  recent: null,
   mounted: null,
 });
 
@@ -22,7 +23,10 @@ export const attach = (parent: Dentry, name: string, inode: Inode): Dentry => {
   parent.children ??= new Map();
   const known = parent.children.get(name);
   if (known !== undefined) {
-    if (known.inode === inode) return known;
+    if (known.inode === inode) {
+      parent.recent = known;
+      return known;
+    }
     known.unlinked = true;
   }
   const d = newDentry(name, parent, inode);
@@ -35,6 +39,8 @@ export const lookup = (parent: Dentry, name: string): Dentry | number | Block =>
   const dir = parent.inode;
   if (dir.lookup === undefined) return -ENOTDIR;
   const r = dir.lookup(name);
+  const last = parent.recent;
+  if (last && last.inode === r && last.name === name && last.parent === parent && !last.unlinked) return last;
   if (!isInode(r)) {
     if (typeof r === 'number') detach(parent, name);
     return r;

@@ -7,6 +7,7 @@ import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/types.ts';
 import type { Tty } from '../tty/types.ts';
 import type { Block } from '../wait.ts';
+import type { Components } from './components.ts';
 import type { FileOps, FileSystem, Inode, Mount, Path, TimeSpec } from './types.ts';
 
 /** Opens a special file: its operations, or -errno. */
@@ -32,6 +33,8 @@ export interface Vfs {
   nextMountId: number;
   /** Tells which two events of inotify are one move. */
   nextCookie: number;
+  /** Paths walked lately, cut into names (vfs/components.ts). */
+  readonly paths: Components[];
   /** Called when memory is short: frees clean pages of file caches, returns how many frames. */
   readonly reclaim: Set<() => number>;
   /** The one /proc, /sys and /dev/pts of the machine (fs/proc.ts, fs/sysfs.ts, tty/devpts.ts). */
@@ -59,6 +62,7 @@ export const newVfs = (): Vfs => ({
   nextDev: 1,
   nextMountId: 1,
   nextCookie: 1,
+  paths: [],
   reclaim: new Set(),
   raise: null,
 });

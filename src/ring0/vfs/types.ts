@@ -182,6 +182,8 @@ export interface Dentry {
   unlinked: boolean;
   /** Names looked up in this directory so far. Make dentries with vfs/dentry.ts. */
   children?: Map<string, Dentry> | null;
+  /** The one looked up last. */
+  recent?: Dentry | null;
   /** Mounts on this dentry, most recent last. */
   mounted?: Mount[] | null;
 }

@@ -13,10 +13,11 @@ import {
 import { S_IFDIR, S_IFLNK, S_IFMT } from '../../abi/stat.ts';
 import type { Credentials, Task } from '../task/types.ts';
 import type { Block } from '../wait.ts';
+import { type Components, componentsOf, joined, NO_COMPONENTS } from './components.ts';
 import { lookup } from './dentry.ts';
 import { mountedOn } from './mount.ts';
 import { MAY, permission } from './perm.ts';
-import type { Dentry, Mount, Path } from './types.ts';
+import type { Dentry, InodeAttr, Mount, Path } from './types.ts';
 
 const MAX_LINKS = 40;
 export const NAME_MAX = 255;
@@ -75,12 +76,12 @@ export class Walk implements Path {
 
   /** Resolves the whole path; 0 and the place in mount and dentry. */
   whole(path: string): number | Block {
-    return this.#begin(path) || this.#go(path, false);
+    return this.#begin(path) || this.#go(componentsOf(this.#task.kernel, path), false);
   }
 
   /** Resolves all but the last component. */
   parent(path: string): number | Block {
-    return this.#begin(path) || this.#go(path, true);
+    return this.#begin(path) || this.#go(componentsOf(this.#task.kernel, path), true);
   }
 
   /**
@@ -88,11 +89,9 @@ export class Walk implements Path {
    * component.
    */
   through(link: Dentry): number | Block {
-    const path = this.#link(this.mount, link, this.slash ? '/' : '');
-    if (typeof path !== 'string') return path;
-    if (path !== '') return this.#go(path, true);
-    this.lastKind = 'root';
-    return 0;
+    const target = this.#link(this.mount, link);
+    if (typeof target === 'number') return target;
+    return this.#go(this.slash && !target.slash ? { ...target, slash: true } : target, true);
   }
 
   /** After `parent`: looks the last component up and crosses mounts, without following a link. */
@@ -100,16 +99,9 @@ export class Walk implements Path {
     if (this.last.length > NAME_MAX) return -ENAMETOOLONG;
     const d = lookup(this.dentry, this.last);
     if (typeof d === 'number' || 'blocked' in d) return d;
-    let mount = this.mount;
-    let dentry = d;
-    while (dentry.mounted) {
-      const m = mountedOn(mount, dentry);
-      if (m === null) break;
-      if (this.#flags & RESOLVE_NO_XDEV) return -EXDEV;
-      mount = m;
-      dentry = m.root;
-    }
-    return { mount, dentry };
+    const mount = this.#covering(d);
+    if (typeof mount === 'number') return mount;
+    return { mount, dentry: mount === this.mount ? d : mount.root };
   }
 
   #begin(path: string): number {
@@ -122,72 +114,81 @@ export class Walk implements Path {
     return 0;
   }
 
-  #go(start: string, stopBeforeLast: boolean): number | Block {
+  #go(start: Components, stopBeforeLast: boolean): number | Block {
     let path = start;
+    let { names } = path;
     let i = 0;
     let mustBeDir = (this.#flags & MUST_BE_DIR) !== 0;
+    /** Of where the walk stands; null when that has not been asked for. */
+    let attr: InodeAttr | null = null;
     this.lastKind = 'root';
-    for (;;) {
-      // Reading beyond the end would cost the optimized code of this function.
-      while (i < path.length && path.charCodeAt(i) === 47) i++;
-      if (i >= path.length) break;
-      let j = path.indexOf('/', i);
-      if (j < 0) j = path.length;
-      const name = path.slice(i, j);
-      let rest = j;
-      while (rest < path.length && path.charCodeAt(rest) === 47) rest++;
-      const isLast = rest >= path.length;
-      const attr = this.dentry.inode.attr();
-      if (typeof attr === 'number') return attr;
+    while (i < names.length) {
+      const name = names[i++] as string;
+      const isLast = i === names.length;
+      if (attr === null) {
+        const a = this.dentry.inode.attr();
+        if (typeof a === 'number') return a;
+        attr = a;
+      }
       if ((attr.mode & S_IFMT) !== S_IFDIR) return -ENOTDIR;
       const refused = permission(this.#cred, attr, MAY.exec);
       if (refused !== 0) return refused;
       if (name.length > NAME_MAX && !(isLast && stopBeforeLast)) return -ENAMETOOLONG;
-      i = rest;
       const kind = name === '.' ? 'dot' : name === '..' ? 'dotdot' : 'name';
       if (isLast && stopBeforeLast) {
         this.last = name;
         this.lastKind = kind;
-        this.slash = rest > j;
+        this.slash = path.slash;
         return 0;
       }
-      if (kind === 'dot') continue;
-      if (kind === 'dotdot') {
+      if (kind !== 'name') {
+        if (kind === 'dot') continue;
         const bad = this.#up();
         if (bad !== 0) return bad;
+        attr = null;
         continue;
       }
-      const d = lookup(this.dentry, name);
-      if (typeof d === 'number' || 'blocked' in d) return d;
-      let mount = this.mount;
-      let dentry = d;
-      while (dentry.mounted) {
-        const m = mountedOn(mount, dentry);
-        if (m === null) break;
-        if (this.#flags & RESOLVE_NO_XDEV) return -EXDEV;
-        mount = m;
-        dentry = m.root;
-      }
-      const found = dentry.inode.attr();
-      if (typeof found === 'number') return found;
-      if ((found.mode & S_IFMT) === S_IFLNK && (!isLast || rest > j || (this.#flags & FOLLOW) !== 0)) {
-        const target = this.#link(mount, dentry, path.slice(j));
-        if (typeof target !== 'string') return target;
-        path = target;
+      const found = lookup(this.dentry, name);
+      if (typeof found === 'number' || 'blocked' in found) return found;
+      const mount = found.mounted ? this.#covering(found) : this.mount;
+      if (typeof mount === 'number') return mount;
+      const dentry = mount === this.mount ? found : mount.root;
+      const a = dentry.inode.attr();
+      if (typeof a === 'number') return a;
+      if ((a.mode & S_IFMT) === S_IFLNK && (!isLast || path.slash || (this.#flags & FOLLOW) !== 0)) {
+        const target = this.#link(mount, dentry);
+        if (typeof target === 'number') return target;
+        if (isLast && path.slash) mustBeDir = true;
+        path = joined(target, path, i);
+        names = path.names;
         i = 0;
-        if (isLast && rest > j) mustBeDir = true;
+        attr = null;
         continue;
       }
       this.mount = mount;
       this.dentry = dentry;
-      if (isLast && (rest > j || mustBeDir) && (found.mode & S_IFMT) !== S_IFDIR) return -ENOTDIR;
+      attr = a;
     }
-    if (mustBeDir) {
-      const attr = this.dentry.inode.attr();
-      if (typeof attr === 'number') return attr;
-      if ((attr.mode & S_IFMT) !== S_IFDIR) return -ENOTDIR;
+    if (mustBeDir || (path.slash && !stopBeforeLast)) {
+      const a = attr ?? this.dentry.inode.attr();
+      if (typeof a === 'number') return a;
+      if ((a.mode & S_IFMT) !== S_IFDIR) return -ENOTDIR;
     }
     return 0;
+  }
+
+  /** The mount on top of a dentry that was found; the walk's own when nothing covers it there. */
+  #covering(found: Dentry): Mount | number {
+    let mount = this.mount;
+    let dentry = found;
+    while (dentry.mounted) {
+      const m = mountedOn(mount, dentry);
+      if (m === null) break;
+      if (this.#flags & RESOLVE_NO_XDEV) return -EXDEV;
+      mount = m;
+      dentry = m.root;
+    }
+    return mount;
   }
 
   /** `..`: stays at the root; leaves a mount where that is mounted, and sees what covers the parent. */
@@ -214,8 +215,8 @@ export class Walk implements Path {
     return 0;
   }
 
-  /** Steps into a symbolic link: what is left of the path after it, or -errno. A magic link jumps. */
-  #link(mount: Mount, link: Dentry, rest: string): string | number | Block {
+  /** Steps into a symbolic link: what it adds to the path, or -errno. A magic link jumps. */
+  #link(mount: Mount, link: Dentry): Components | number {
     if (this.#flags & RESOLVE_NO_SYMLINKS || ++this.#links > MAX_LINKS) return -ELOOP;
     if (((mount.flags ?? 0) & 256) !== 0) return -ELOOP;
     const { inode } = link;
@@ -227,7 +228,7 @@ export class Walk implements Path {
       if (this.#flags & RESOLVE_NO_XDEV && to.mount !== mount) return -EXDEV;
       this.mount = to.mount;
       this.dentry = to.dentry;
-      return rest;
+      return NO_COMPONENTS;
     }
     const target = inode.readlink?.(this.#task) ?? -EACCES;
     if (typeof target === 'number') return target;
@@ -237,7 +238,7 @@ export class Walk implements Path {
       this.mount = this.#root.mount;
       this.dentry = this.#root.dentry;
     }
-    return target + rest;
+    return componentsOf(this.#task.kernel, target);
   }
 }
 
