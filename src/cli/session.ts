@@ -2,9 +2,9 @@
 
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import { errnoName } from '../abi/errno.ts';
 import { strerror } from '../abi/strerror.ts';
+import { setEngineFlag } from '../host/engine.ts';
 import { homeFolder } from '../host/home.ts';
 import { nodeHost } from '../host/node.ts';
 import {
@@ -51,7 +51,7 @@ const tuneEngine = (): void => {
   // V8 12 counts in another way; it would complain of the flag on standard error.
   if (Number.parseInt(process.versions.v8, 10) >= 12) return;
   // See start.ts: compiled code is taken back only under the flags under which it was made.
-  if (process.env.KANMON_MAKE_CODE !== '1') setFlagsFromString('--interrupt-budget=400000');
+  if (process.env.KANMON_MAKE_CODE !== '1') setEngineFlag('--interrupt-budget=400000');
 };
 
 /** Boots the machine; folders that cannot be shown are the caller's mistake. */

@@ -2,10 +2,9 @@
 // it was built: reading and compiling a megabyte of JavaScript would take longer than many programs run.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import * as modules from 'node:module';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { constants, Script } from 'node:vm';
+import { Script } from 'node:vm';
+import { setEngineFlag } from '../host/engine.ts';
 import { reserveMemory } from '../host/memory.ts';
 
 /** Names the contents of main.cjs; set by gen/build.mjs. */
@@ -15,7 +14,7 @@ const [, , command, ...rest] = process.argv;
 if ((command === 'run' || command === 'trace') && !rest.some((a) => a.startsWith('--memory')))
   reserveMemory();
 // What is made at start lives as long as the machine: fewer, larger collections of young objects copy it less often.
-setFlagsFromString('--semi-space-growth-factor=8');
+setEngineFlag('--semi-space-growth-factor=8');
 
 const main = join(__dirname, 'main.cjs');
 /** Only the V8 that made the code takes it. */
@@ -23,31 +22,30 @@ const codeFile = join(__dirname, `main-${BUNDLE}-${process.versions.v8}.code`);
 /** Set by the build. `1`: run without code, and write what has been compiled by the end; `check`: fail if it is not taken. */
 const mode = process.env.KANMON_MAKE_CODE;
 const making = mode === '1';
-const load = modules.createRequire(main);
 
 if (making || existsSync(codeFile)) {
   // The bundle is ASCII.
   const text = readFileSync(main, 'latin1');
   const script = new Script(`(function(exports,require,module,__filename,__dirname){${text}\n})`, {
     filename: main,
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     ...(making ? {} : { cachedData: readFileSync(codeFile) }),
   });
   if (making) {
     // Functions that have not run for a while would be left out. The flags are part of what must match.
-    setFlagsFromString('--no-flush-bytecode');
+    setEngineFlag('--no-flush-bytecode');
     process.on('exit', () => {
-      setFlagsFromString('--flush-bytecode');
+      setEngineFlag('--flush-bytecode');
       writeFileSync(codeFile, script.createCachedData());
     });
   }
   if (mode === 'check' && script.cachedDataRejected) throw new Error('the code does not fit');
   const self = { exports: {} };
-  script.runInThisContext()(self.exports, load, self, main, __dirname);
+  script.runInThisContext()(self.exports, require, self, main, __dirname);
 } else {
   // Another Node than the one that built this; from version 22 on it keeps such code by itself.
+  const modules = process.getBuiltinModule('node:module');
   if ('enableCompileCache' in modules && typeof modules.enableCompileCache === 'function') {
     modules.enableCompileCache();
   }
-  load(main);
+  require(main);
 }

@@ -13,7 +13,6 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { deserialize, serialize } from 'node:v8';
 import type { Planned } from '../ring3/translate/translator.ts';
 
 /** How the names of such files end, and while they are being written. */
@@ -95,6 +94,8 @@ const readIndex = (fd: number, size: number): { index: Index; start: number } | 
   const length = head.readUInt32LE(MAGIC.length);
   const bytes = readAt(fd, HEAD, length, size);
   if (sumOf(bytes) !== head.readUInt32LE(MAGIC.length + 4)) return null;
+  // Loaded only where there is something kept: see engine.ts.
+  const { deserialize } = process.getBuiltinModule('node:v8');
   return { index: deserialize(bytes) as Index, start: HEAD + length };
 };
 
@@ -161,6 +162,7 @@ export const writeCodeFile = (dir: string, program: string, modules: readonly Co
       ...{ codeSum: sumOf(code), sum: sumOf(wasm, machine) },
     }),
   );
+  const { serialize } = process.getBuiltinModule('node:v8');
   const index = serialize({ program, entries } satisfies Index);
   const head = Buffer.alloc(HEAD);
   MAGIC.copy(head);

@@ -41,7 +41,7 @@ const FOLDER = /^code-[0-9a-f]{24}-/;
 /** The user's choice: KANMON_CACHE, or where caches go. Null: nowhere. */
 const folder = (): string | null => {
   const { KANMON_CACHE, XDG_CACHE_HOME, KANMON_MAKE_CODE } = process.env;
-  if (KANMON_CACHE === 'off' || KANMON_MAKE_CODE !== undefined) return null;
+  if (KANMON_CACHE === 'off' || (KANMON_MAKE_CODE !== undefined && KANMON_CACHE === undefined)) return null;
   if (typeof TRANSLATOR === 'undefined' || process.getuid === undefined) return null;
   const base = KANMON_CACHE
     ? resolve(KANMON_CACHE)

@@ -5,7 +5,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
+import { setEngineFlag } from './engine.ts';
 import { deserializeModule, serializeModule } from './machine-code.ts';
 
 /** Names the contents of core.wasm; defined in the bundle of the command line, which is who chooses the flags. */
@@ -18,12 +18,12 @@ const codeFile = (): string | null =>
 
 const keep = (wasm: Uint8Array, file: string): WebAssembly.Module => {
   // What runs from now on is optimized at once; the rest is left to be compiled when it is met.
-  setFlagsFromString('--no-liftoff');
+  setEngineFlag('--no-liftoff');
   const module = new WebAssembly.Module(wasm as BufferSource);
   process.on('exit', () => {
     // Code is taken back only under the flags under which it is written; the first has put the second out.
-    setFlagsFromString('--liftoff');
-    setFlagsFromString('--wasm-dynamic-tiering');
+    setEngineFlag('--liftoff');
+    setEngineFlag('--wasm-dynamic-tiering');
     const code = serializeModule(module);
     if (code) writeFileSync(file, new Uint8Array(code));
   });
@@ -41,10 +41,10 @@ export const compileCore = (wasm: Uint8Array): WebAssembly.Module => {
   }
   if (mode === 'check-core') throw new Error('the code of the core module does not fit');
   // Each function is validated when it is compiled, which is when it is first called: most are not.
-  setFlagsFromString('--wasm-lazy-validation');
+  setEngineFlag('--wasm-lazy-validation');
   try {
     return new WebAssembly.Module(wasm as BufferSource);
   } finally {
-    setFlagsFromString('--no-wasm-lazy-validation');
+    setEngineFlag('--no-wasm-lazy-validation');
   }
 };

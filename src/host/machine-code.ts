@@ -1,8 +1,8 @@
 // Machine code that V8 has made of WebAssembly modules, out of V8 and into it again. V8 has this for its embedders only,
 // not for JavaScript, but its natives for testing reach it; should they be gone, there is no such code.
 
-import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
+import { setEngineFlag } from './engine.ts';
 
 /** Bytes of its code that a function runs before V8 optimizes it, and what those are given that are known to be used. */
 export const TIERING_BUDGET = 20_000_000;
@@ -10,11 +10,11 @@ const KNOWN_BUDGET = 4_000_000;
 /** Makes a module whose functions an earlier run has used. */
 export const makeKnown = <T>(make: () => T): T => {
   // A module takes its budget from the flag when it is made; code is taken back only under the flags it was written with.
-  setFlagsFromString(`--wasm-tiering-budget=${KNOWN_BUDGET}`);
+  setEngineFlag(`--wasm-tiering-budget=${KNOWN_BUDGET}`);
   try {
     return make();
   } finally {
-    setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`);
+    setEngineFlag(`--wasm-tiering-budget=${TIERING_BUDGET}`);
   }
 };
 
@@ -23,13 +23,13 @@ const native = <A extends unknown[], R>(call: string): ((...args: A) => R | null
   let f: ((...args: A) => R) | null | undefined;
   return (...args) => {
     if (f === undefined) {
-      setFlagsFromString('--allow-natives-syntax');
+      setEngineFlag('--allow-natives-syntax');
       try {
         f = new Script(`(function(a,b){return ${call}})`).runInThisContext() as (...args: A) => R;
       } catch {
         f = null;
       }
-      setFlagsFromString('--no-allow-natives-syntax');
+      setEngineFlag('--no-allow-natives-syntax');
     }
     return f === null ? null : (f(...args) ?? null);
   };

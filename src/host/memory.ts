@@ -2,7 +2,7 @@
 // when it is handed gigabytes, and that takes least while there is hardly any. Start.ts makes it, node.ts takes it.
 
 import { totalmem } from 'node:os';
-import { setFlagsFromString } from 'node:v8';
+import { setEngineFlag } from './engine.ts';
 
 const PAGE = 65536;
 /** The most that 32-bit linear memory can hold. */
@@ -17,9 +17,9 @@ const RESERVED = Symbol.for('kanmon.memory');
 export const reserveMemory = (): void => {
   const pages = Math.floor(defaultMemoryBytes() / PAGE);
   // V8 collects again when the heap has grown by a fraction of what this collection leaves: there, of very little.
-  setFlagsFromString('--heap-growing-percent=1000');
+  setEngineFlag('--heap-growing-percent=1000');
   Reflect.set(globalThis, RESERVED, new WebAssembly.Memory({ initial: pages, maximum: pages }));
-  setFlagsFromString('--heap-growing-percent=0');
+  setEngineFlag('--heap-growing-percent=0');
 };
 
 /** The memory that was made ahead, once; null when there is none. */

@@ -2,12 +2,12 @@
 
 import { openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import { type CoreImage, unpackCore } from '../ring3/core/core-image.ts';
 import type { Tier } from '../ring3/cpu.ts';
 import { type CodeStore, sharedStore } from '../ring3/translate/kept.ts';
 import { codeStore } from './code-store.ts';
 import { compileCore } from './core-code.ts';
+import { setEngineFlag } from './engine.ts';
 import { nodeFiles } from './files.ts';
 import type { Host } from './host.ts';
 import { TIERING_BUDGET } from './machine-code.ts';
@@ -54,8 +54,8 @@ const entropy = (into: Uint8Array): void => {
 const tuneEngine = (): void => {
   // V8 takes compiled code back only under the flags under which it was made: see cli/start.ts.
   if (process.env.KANMON_MAKE_CODE === '1') return;
-  setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`);
-  setFlagsFromString('--experimental-wasm-branch-hinting');
+  setEngineFlag(`--wasm-tiering-budget=${TIERING_BUDGET}`);
+  setEngineFlag('--experimental-wasm-branch-hinting');
 };
 
 let core: CoreImage | null | undefined;
