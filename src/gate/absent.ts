@@ -10,10 +10,12 @@ export interface Absence {
   readonly family: Family;
 }
 
-const each = (errno: number, reason: string, family: Family, names: string): Record<string, Absence> =>
-  Object.fromEntries(names.split(' ').map((name) => [name, { errno, reason, family }]));
+const each = (errno: number, reason: string, family: Family, names: string): [string, Absence][] => {
+  const absence = { errno, reason, family };
+  return names.split(' ').map((name) => [name, absence]);
+};
 
-export const ABSENT: Readonly<Record<string, Absence>> = {
+export const ABSENT: ReadonlyMap<string, Absence> = new Map([
   ...each(
     ENOSYS,
     'never implemented by Linux',
@@ -77,4 +79,4 @@ export const ABSENT: Readonly<Record<string, Absence>> = {
     'file',
     'name_to_handle_at open_by_handle_at open_tree open_tree_attr move_mount fsopen fsconfig fsmount fspick mount_setattr statmount listmount setxattrat getxattrat listxattrat removexattrat file_getattr file_setattr',
   ),
-};
+]);

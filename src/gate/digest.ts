@@ -6,13 +6,13 @@ const primes = (n: number): number[] => {
   return out;
 };
 const fraction = (x: number): number => Math.floor((x - Math.floor(x)) * 4294967296) | 0;
-const K = Int32Array.from(primes(64), (p) => fraction(Math.cbrt(p)));
-const H = Int32Array.from(primes(8), (p) => fraction(Math.sqrt(p)));
 
 const rotr = (x: number, n: number): number => (x >>> n) | (x << (32 - n));
 
-/** SHA-256 of bytes, in hex. */
+/** SHA-256 of bytes, in hex. The constants are made here: most machines end without having been asked for it. */
 export const sha256 = (bytes: Uint8Array): string => {
+  const K = Int32Array.from(primes(64), (p) => fraction(Math.cbrt(p)));
+  const H = Int32Array.from(primes(8), (p) => fraction(Math.sqrt(p)));
   const padded = new Uint8Array(Math.ceil((bytes.length + 9) / 64) * 64);
   padded.set(bytes);
   padded[bytes.length] = 0x80;

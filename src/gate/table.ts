@@ -22,7 +22,11 @@ export interface Table {
 
 /** A row for a call that no handler serves. It answers what a kernel built without the call answers. */
 const absentRow = (name: string): Row => {
-  const { errno, reason, family } = ABSENT[name] ?? { errno: ENOSYS, reason: 'not in yet', family: 'system' };
+  const { errno, reason, family } = ABSENT.get(name) ?? {
+    errno: ENOSYS,
+    reason: 'not in yet',
+    family: 'system',
+  };
   return {
     name,
     params: [],
