@@ -113,7 +113,14 @@ const ours = async (program: string, cwd: string): Promise<string[][]> => {
 const OTHER = /^(prlimit64\(0, RLIMIT_(STACK|NOFILE)|readlink\("\/proc\/self\/exe")/;
 
 describe('traces are those of strace', { timeout: 120_000 }, () => {
-  test.each(['files.c', 'process.c', 'signals.c', 'memory.c', 'sockets.c', 'queues.c'])('%s', async (source) => {
+  test.each([
+    'files.c',
+    'process.c',
+    'signals.c',
+    'memory.c',
+    'sockets.c',
+    'queues.c',
+  ])('%s', async (source) => {
     const program = compile(source);
     const dirs = ['native', 'ours'].map((side) => {
       const dir = join(work, `${source}-${side}`);
