@@ -132,10 +132,9 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   };
   /** The same among the blocks that WebAssembly has made. */
   const unnumberedAt = (ip: number, frame: number): Block | undefined => {
-    const at = entryFor(frame, ip);
-    const code = u32[at + BLOCKS.code / 4] as number;
-    if (code === 0) return undefined;
-    if (code === frame * PAGE + (ip & (PAGE - 1)) && namesAddress(at, ip))
+    if (u32[entryFor(frame, ip) + BLOCKS.code / 4] === 0) return undefined;
+    const at = entryOf(frame, ip);
+    if (at !== 0)
       return u32[at + JUMP.fn / 4] === PSEUDO.begin ? blockOf(u32[at + JUMP.arg / 4] as number) : undefined;
     for (let op = u32[made + frame] as number; op !== 0; op = u32[(op + BEGIN.next) >>> 2] as number)
       if (addressIn(op, OP.ip) === ip) return blockOf(op);
@@ -258,31 +257,45 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     u32[at + 3] = arg;
   };
 
-  /** The entry of a block in the table that dispatch looks into before it asks here. */
-  const entryOf = (block: Block): number => entryFor(block.frames[0] as number, block.ip);
+  const codeAt = (frame: number, ip: number): number => frame * PAGE + (ip & (PAGE - 1));
+  /** The first place for a block in the table that dispatch looks into before it asks here, as the index of a word. */
   const entryFor = (frame: number, ip: number): number => {
-    const code = frame * PAGE + (ip & (PAGE - 1));
+    const code = codeAt(frame, ip);
     return (table + (((code ^ (code >>> 12)) & blocksMask) << BLOCKS.entryShift)) >>> 2;
   };
-  const namesAddress = (at: number, ip: number): boolean =>
-    u32[at] === ip >>> 0 && u32[at + 1] === Math.floor(ip / 4294967296);
-  const retract = (frame: number, ip: number): void => {
-    const at = entryFor(frame, ip);
-    if (u32[at + BLOCKS.code / 4] !== 0 && namesAddress(at, ip)) u32[at + BLOCKS.code / 4] = BLOCKS.gone;
+  const other = (at: number): number => at ^ (1 << (BLOCKS.entryShift - 2));
+  /** Where a block is in it; 0 when it is not. */
+  const entryOf = (frame: number, ip: number): number => {
+    const code = codeAt(frame, ip);
+    const high = Math.floor(ip / 4294967296);
+    const isAt = (at: number): boolean =>
+      u32[at + BLOCKS.code / 4] === code && u32[at] === ip >>> 0 && u32[at + 1] === high;
+    const first = entryFor(frame, ip);
+    return isAt(first) ? first : isAt(other(first)) ? other(first) : 0;
   };
-  /** Only what lies in one page is there: of more, each has to be looked at. */
+  const retract = (frame: number, ip: number): void => {
+    const at = entryOf(frame, ip);
+    if (at !== 0) u32[at + BLOCKS.code / 4] = BLOCKS.gone;
+  };
+  const placeFor = (frame: number, ip: number): number => {
+    const first = entryFor(frame, ip);
+    return (u32[first + BLOCKS.code / 4] as number) > BLOCKS.gone ? other(first) : first;
+  };
+  /** Enters a block that is seen in the current space; what lies in several pages has to be looked for again when that changes. */
   const publish = (block: Block): void => {
     if (block.exactFp) return;
-    if (block.pages.length > 1) {
-      retract(block.frames[0] as number, block.ip);
+    const frame = block.frames[0] as number;
+    if (block.pages.length > 1 && !isHere(block)) {
+      retract(frame, block.ip);
       return;
     }
-    const at = entryOf(block);
+    const at = entryOf(frame, block.ip) || placeFor(frame, block.ip);
+    u32[at + BLOCKS.epoch / 4] = block.pages.length > 1 ? env.table().epoch : 0;
     u32[at] = block.ip;
     u32[at + 1] = Math.floor(block.ip / 4294967296);
     u32[at + JUMP.fn / 4] = block.region === 0 ? PSEUDO.begin : block.region;
     u32[at + JUMP.arg / 4] = block.region === 0 ? block.op : 0;
-    u32[at + BLOCKS.code / 4] = (block.frames[0] as number) * PAGE + (block.ip & (PAGE - 1));
+    u32[at + BLOCKS.code / 4] = codeAt(frame, block.ip);
   };
 
   /** Whoever remembers the block by its first op is sent to look its address up. */
@@ -614,6 +627,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
         // Everything may have been forgotten on the way: then it is found missing once more.
         if (!block.valid) return 0;
       }
+      if (block.pages.length > 1) publish(block);
       if (block.region !== 0) enter(ip, block.region, 0);
       else enter(ip, PSEUDO.begin, block.op);
       // The jump cache names the handler of the first op, which is always the begin pseudo-op.

@@ -82,6 +82,8 @@ export const OFF = {
   /** u64: entry of the region that was left by an exception or STATUS.step last */ left: 0x388,
   /** i32: number of entries in the table of blocks, a power of two, less one */ blocksMask: 0x390,
   /** i32: what an address of the current address space and its place at home are apart (HOME) */ home: 0x394,
+  /** u32: changes whenever the jump cache of the current address space is forgotten, and no two spaces have the same; never 0 */ epoch: 0x398,
+  /** u32: the last such number that was given */ lastEpoch: 0x39c,
   /** MEMO[]: entries of the TLB that regions remember */ memos: 0x400,
 } as const;
 
@@ -215,8 +217,8 @@ export const PSEUDO = {
 } as const;
 
 /**
- * What the jump caches of all address spaces are filled from: blocks by their physical address, direct-mapped. An
- * entry begins like one of a jump cache; it holds for code that lies in one page and runs with fast arithmetic.
+ * What the jump caches of all address spaces are filled from: blocks by their physical address, in two places each, an
+ * even one and its neighbour. An entry begins like one of a jump cache; it holds for code that runs with fast arithmetic.
  */
 export const BLOCKS = {
   entries: 1 << 19,
@@ -224,6 +226,7 @@ export const BLOCKS = {
   entryShift: 5,
   /** u32: physical address of the first byte of code; 0: never taken */ code: 16,
   /** In `code`: taken once. */ gone: 1,
+  /** u32: 0 for code that lies in one page; else it holds as long as that is the space's epoch. */ epoch: 20,
 } as const;
 
 /** Addresses that are told apart before code is read there, a byte each, by their low bits: one may be mistaken for another. */

@@ -422,6 +422,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
       u32[at(OFF.home)] = m.home;
       forgetStack(mem);
       u32[at(OFF.jumpCache)] = m.jump;
+      u32[at(OFF.epoch)] = m.epoch;
     },
     save(into) {
       into.set(context);

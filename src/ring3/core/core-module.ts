@@ -5,6 +5,7 @@
 import { PTE } from '../cpu.ts';
 import { type CoreImports, cpu, WASM } from '../emit-base.ts';
 import { CC_KINDS, CC_WIDTHS, type CcState, conditionValue, flagsImage } from '../flags.ts';
+import { otherEntry } from '../interp/block-maker.ts';
 import { OP } from '../interp/op.ts';
 import { BLOCKS, FLAG, FRAME_FLAGS, GPR, HOME, JUMP, OFF, PSEUDO, STATUS, TLB } from '../layout.ts';
 import { Code, type Label } from '../wasm/code.ts';
@@ -439,10 +440,17 @@ export const defineCore = (
       ]),
     );
   };
+  /** Whether an entry of the table of blocks is that of the code at a physical and a guest address. */
+  const isOf = (known: Val, code: Val, rip: Val): Val =>
+    i32.and(
+      i32.eq(loadAt('i32', WASM.i32Load, known, BLOCKS.code), code),
+      i64.eq(loadAt('i64', WASM.i64Load, known, JUMP.ip), rip),
+    );
   /** Does `found` with the entry of the block at an address in the table of blocks, if it is there. */
   const findBlock = (c: Code, rip: Val, found: (known: Val) => void): void => {
     const pte = c.local('i32');
     const known = c.local('i32');
+    const epoch = loadAt('i32', WASM.i32Load, known, BLOCKS.epoch);
     c.if(i32.eqz(cpu.i32(OFF.exactFp)), () => {
       c.set(pte, callFn('i32', walk, [rip]));
       c.if(i32.and(pte, i32.const(PTE.exec)), () => {
@@ -457,13 +465,9 @@ export const defineCore = (
             ),
           ),
         );
-        c.if(
-          i32.and(
-            i32.eq(loadAt('i32', WASM.i32Load, known, BLOCKS.code), pte),
-            i64.eq(loadAt('i64', WASM.i64Load, known, JUMP.ip), rip),
-          ),
-          () => found(known),
-        );
+        c.if(i32.eqz(isOf(known, pte, rip)), () => c.set(known, otherEntry(known)));
+        const holds = i32.or(i32.eqz(epoch), i32.eq(epoch, cpu.i32(OFF.epoch)));
+        c.if(i32.and(isOf(known, pte, rip), holds), () => found(known));
       });
     });
   };
@@ -523,8 +527,13 @@ export const defineCore = (
     const samePage = i64.eqz(i64.and(i64.xor(rip, loadAt('i64', WASM.i64Load, op, OP.ip)), i64.const(-4096)));
     c.if(samePage, () =>
       findBlock(c, rip, (known) =>
-        c.if(i32.eq(loadAt('i32', WASM.i32Load, known, JUMP.fn), i32.const(PSEUDO.begin)), () =>
-          c.store(WASM.i32Store, i32.add(op, field), loadAt('i32', WASM.i32Load, known, JUMP.arg), 0),
+        // What an op remembers holds in all spaces.
+        c.if(
+          i32.and(
+            i32.eq(loadAt('i32', WASM.i32Load, known, JUMP.fn), i32.const(PSEUDO.begin)),
+            i32.eqz(loadAt('i32', WASM.i32Load, known, BLOCKS.epoch)),
+          ),
+          () => c.store(WASM.i32Store, i32.add(op, field), loadAt('i32', WASM.i32Load, known, JUMP.arg), 0),
         ),
       ),
     );

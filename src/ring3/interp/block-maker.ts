@@ -14,6 +14,9 @@ import { RESULT } from './predecoder.ts';
 
 const k = i32.const;
 
+/** The other of the two places in the table of blocks that a block may have. */
+export const otherEntry = (entry: Val): Val => i32.xor(entry, k(1 << BLOCKS.entryShift));
+
 /** Defines `make`: (address i64) -> i32, 1 when the block there has been made and entered in the table of blocks. */
 export const defineBlockMaker = (mb: ModuleBuilder, make: number, walk: number, predecode: number): void => {
   const c = new Code(['i64']);
@@ -38,12 +41,15 @@ export const defineBlockMaker = (mb: ModuleBuilder, make: number, walk: number, 
   c.set(list, i32.add(cpu.i32(OFF.made), i32.shl(frame, k(2))));
   const op = int();
   const publish = (): void => {
+    const taken = i32.gtU(loadAt('i32', WASM.i32Load, known, BLOCKS.code), k(BLOCKS.gone));
+    c.if(taken, () => c.set(known, otherEntry(known)));
     c.store(WASM.i64Store, known, ip, JUMP.ip);
     word(k(PSEUDO.begin), known, JUMP.fn);
     word(op, known, JUMP.arg);
     word(code, known, BLOCKS.code);
+    word(k(0), known, BLOCKS.epoch);
   };
-  // Where its place in the table was never taken, there is no block. Where it was, another may have displaced it.
+  // Where its first place in the table was never taken, there is no block. Where it was, another may have displaced it.
   c.if(loadAt('i32', WASM.i32Load, known, BLOCKS.code), () => {
     c.set(op, loadAt('i32', WASM.i32Load, list));
     c.block((none) =>

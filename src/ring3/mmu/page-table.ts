@@ -4,6 +4,7 @@
 
 import { type PageTable, PTE } from '../cpu.ts';
 import {
+  CPU,
   FRAME_FLAGS,
   HOME,
   HOME_BYTES,
@@ -11,6 +12,7 @@ import {
   JUMP_BYTES,
   MEMO,
   memoAt,
+  OFF,
   PAGE,
   TLB,
   TLB_BYTES,
@@ -25,6 +27,8 @@ export interface MmuTable extends PageTable {
   readonly jump: number;
   /** See HOME in layout.ts; a whole number of pages, in bytes. */
   readonly home: number;
+  /** See OFF.epoch in layout.ts. */
+  readonly epoch: number;
   /** Forgets every jump cache entry. */
   flushJumps(): void;
   flushTlb(): void;
@@ -116,6 +120,7 @@ export const createPageTable = (
     u32[at] = frame * PAGE;
     return frame * PAGE;
   };
+  let epoch = 0;
   /** The last table that was found, and which pages it is for: accesses stay close together. */
   let lastSpan = -1;
   let lastTable = 0;
@@ -141,6 +146,9 @@ export const createPageTable = (
     tlb,
     jump,
     home,
+    get epoch() {
+      return epoch;
+    },
     homeOf: (page) => (page + home / PAGE) % FRAMES,
     destroyed: false,
     program: null,
@@ -222,6 +230,10 @@ export const createPageTable = (
       // A program may jump to address -1, which is looked up in slot 0: an address of slot 1 stands there.
       i32[(jump + JUMP.ip) >>> 2] = 1;
       i32[(jump + JUMP.ip + 4) >>> 2] = 0;
+      const last = (CPU + OFF.lastEpoch) >>> 2;
+      epoch = ((u32[last] as number) + 1) >>> 0 || 1;
+      u32[last] = epoch;
+      if (u32[(CPU + OFF.jumpCache) >>> 2] === jump) u32[(CPU + OFF.epoch) >>> 2] = epoch;
     },
     flushTlb() {
       i32.set(EMPTY_TLB, tlb >>> 2);
