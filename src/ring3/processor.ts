@@ -12,7 +12,7 @@ import type { CpuState, HelperTable } from './helpers.ts';
 import { buildCoreModule, createHandlers } from './interp/handlers.ts';
 import { ARITH_FLAGS, CONTEXT_BYTES, CPU, FLAG, GPR, OFF, PAGE, STATUS, VECTOR } from './layout.ts';
 import { createFrames } from './mmu/frames.ts';
-import { createPageTable, forgetStack, homeOfProcess, type MmuTable } from './mmu/page-table.ts';
+import { createPageTable, forgetStack, Homes, type MmuTable } from './mmu/page-table.ts';
 import { SREG } from './semantics/segment.ts';
 import { throughStack } from './stack-segment.ts';
 import { createTranslator, type Translator } from './translate/translator.ts';
@@ -386,7 +386,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
     return left < 0 ? STATUS.budget : STATUS.next;
   };
 
-  let spaces = 0;
+  const homes = new Homes();
   /** The part of the CPU block that belongs to a task. */
   const context = u8.subarray(CPU, CPU + CONTEXT_BYTES);
   const self: Cpu = {
@@ -395,7 +395,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
       return { ...cache.stats };
     },
     newPageTable(parent) {
-      const home = parent ? (parent as MmuTable).home : homeOfProcess(++spaces);
+      const home = parent ? (parent as MmuTable).home : homes.choose();
       const codeMoved = (changed: MmuTable): void => {
         moved = true;
         changed.flushJumps();
@@ -403,9 +403,11 @@ export const createCpu = (options: CpuOptions): Cpu => {
       const t = createPageTable(mem, codeMoved, home);
       if (!t) throw new RangeError('out of physical memory for a page table');
       tables.add(t);
+      homes.hold(home);
       const destroy = t.destroy;
       t.destroy = () => {
-        tables.delete(t);
+        if (!tables.delete(t)) return;
+        homes.release(home);
         destroy();
       };
       return t;

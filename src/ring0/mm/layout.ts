@@ -17,9 +17,10 @@ export const MMAP_TOP = 0x7ffff7fff000;
 
 /**
  * Program images (ELF files mapped at no particular address) get addresses of their own in this window, the
- * same in every process, so that code translated for one process serves the others.
+ * same in every process, so that code translated for one process serves the others. Its end is not at a multiple of
+ * 4 GiB: there the stack has its homes (HOME in ring3/layout.ts).
  */
-export const IMAGE_TOP = 0x7fe000000000;
+export const IMAGE_TOP = 0x7fdfe0000000;
 export const IMAGE_BOTTOM = 0x7ec000000000;
 
 /** MAP_32BIT's range. */

@@ -12,6 +12,14 @@ test('a wanted frame is had where it is free, and by one only', () => {
   expect(frames.alloc(far)).toBe(far);
 });
 
+test('what was wanted once is given to others last', () => {
+  const frames = createFrames(16 << 20);
+  const far = 3000;
+  frames.release(frames.alloc(far));
+  for (let n = frames.free; n > 1; n--) expect(frames.alloc()).not.toBe(far);
+  expect(frames.alloc()).toBe(far);
+});
+
 test('frames that hold the tables of the processor are free for nobody', () => {
   const frames = createFrames(16 << 20);
   expect(frames.refs(0)).toBe(1);

@@ -29,12 +29,17 @@ export const createFrames = (bytes: number, made?: WebAssembly.Memory): Physical
   const u8 = new Uint8Array(buffer);
   /** References; those below the first are never free. */
   const counts = new Int32Array(total).fill(1, 0, first);
-  /** Frames that were given back; of those, some may have been taken again as wanted. */
+  /**
+   * Frames that were given back; of those, some may have been taken again as wanted. What was first taken as wanted may
+   * be wanted again, and is given to others when there is nothing else.
+   */
   const freeList: number[] = [];
-  /** Bit 0: on that list. Bit 1: used before, so no longer zero. */
+  const freeFar: number[] = [];
+  /** Bit 0: on such a list. Bit 1: used before, so no longer zero. Bit 2: goes to the second list. */
   const marks = new Uint8Array(total);
   const LISTED = 1;
   const USED = 2;
+  const FAR = 4;
   /** First and last + 1 of stretches set aside, some of which may have been taken. */
   const aside: [number, number][] = [];
   /** Frames in [next, top) were never used and are zero. */
@@ -47,11 +52,12 @@ export const createFrames = (bytes: number, made?: WebAssembly.Memory): Physical
   const isFree = (frame: number): boolean => counts[frame] === 0 && ((marks[frame] as number) & LISTED) === 0;
 
   const putBack = (frame: number): void => {
-    if (((marks[frame] as number) & LISTED) === 0) freeList.push(frame);
-    marks[frame] = LISTED | USED;
+    const mark = marks[frame] as number;
+    if ((mark & LISTED) === 0) (mark & FAR ? freeFar : freeList).push(frame);
+    marks[frame] = mark | LISTED | USED;
   };
-  const recycled = (): number => {
-    for (let frame = freeList.pop(); frame !== undefined; frame = freeList.pop()) {
+  const recycled = (list: number[]): number => {
+    for (let frame = list.pop(); frame !== undefined; frame = list.pop()) {
       marks[frame] = (marks[frame] as number) & ~LISTED;
       if (counts[frame] === 0) return frame;
     }
@@ -89,7 +95,7 @@ export const createFrames = (bytes: number, made?: WebAssembly.Memory): Physical
       }
     }
     chunks.clear();
-    return freeList.length > 0;
+    return freeList.length + freeFar.length > 0;
   };
 
   /** First of n adjacent free frames; 0 when there are none. */
@@ -105,9 +111,10 @@ export const createFrames = (bytes: number, made?: WebAssembly.Memory): Physical
   };
 
   const take = (zero: boolean, wanted: number): number => {
-    let frame = wanted >= first && counts[wanted] === 0 ? wanted : recycled();
-    if (frame === 0) frame = fresh() || leftOver();
-    if (frame === 0 && splitChunks()) frame = recycled();
+    let frame = wanted >= first && counts[wanted] === 0 ? wanted : recycled(freeList);
+    if (frame >= next) marks[frame] = (marks[frame] as number) | FAR;
+    if (frame === 0) frame = fresh() || leftOver() || recycled(freeFar);
+    if (frame === 0 && splitChunks()) frame = recycled(freeList) || recycled(freeFar);
     if (frame === 0) return 0;
     if (zero && ((marks[frame] as number) & USED) !== 0) u8.fill(0, frame * PAGE, frame * PAGE + PAGE);
     counts[frame] = 1;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { PTE } from '../cpu.ts';
 import { HOME, PAGE, TLB } from '../layout.ts';
 import { createFrames } from './frames.ts';
-import { createPageTable } from './page-table.ts';
+import { createPageTable, Homes } from './page-table.ts';
 
 const make = () => {
   const mem = createFrames(16 << 20);
@@ -75,6 +75,27 @@ describe('the TLB', () => {
         expect(tags.some((tag) => hitsAtHome(page, tag))).toBe(false);
       }
     }
+  });
+
+  test('a table that has forgotten its jumps is in an epoch of its own', () => {
+    const mem = createFrames(16 << 20);
+    const tables = [createPageTable(mem, () => {}), createPageTable(mem, () => {})];
+    const before = tables.map((t) => t?.epoch);
+    tables[0]?.flushJumps();
+    const after = tables.map((t) => t?.epoch);
+    expect(new Set([0, ...before, after[0]]).size).toBe(4);
+    expect(after[1]).toBe(before[1]);
+  });
+
+  test('spaces at a time have homes of their own, spaces one after the other the same', () => {
+    const homes = new Homes();
+    const first = homes.choose();
+    homes.hold(first);
+    const second = homes.choose();
+    homes.hold(second);
+    expect(second).not.toBe(first);
+    homes.release(first);
+    expect(homes.choose()).toBe(first);
   });
 
   test('homes are as far apart as their pages, modulo 4 GiB', () => {
