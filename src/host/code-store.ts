@@ -28,7 +28,7 @@ declare const TRANSLATOR: string;
 /** Bytes that all files together may have; those that were written the longest ago go first. */
 const MAX_BYTES = 1 << 30;
 /** Bytes that the modules of one program may have. */
-const MAX_PROGRAM_BYTES = 128 << 20;
+const MAX_PROGRAM_BYTES = 256 << 20;
 /** Programs whose files may be open: each takes a descriptor of the host. */
 const MAX_FETCHED = 256;
 /** A file is written anew for so much that is new, in parts of what it has. */
