@@ -2,15 +2,16 @@
 // frames they were read from, so that processes which map the same page of a file share them, predecoded
 // and translated. A write to a frame that holds code throws that code away.
 
-import { decode, endsBlock, flowNumber } from './decode/decoder.ts';
+import { createBlockTable } from './block-table.ts';
+import { flowNumber } from './decode/decoder.ts';
 import type { Insn } from './decode/insn.ts';
 import { FLOW } from './decode/tables.ts';
+import { codeMemory } from './guest-code.ts';
 import { type Arena, createArena } from './interp/arena.ts';
 import type { Handlers } from './interp/handlers.ts';
 import { BEGIN, MAX_INSNS, OP, OP_BYTES, UNNUMBERED, writeOp } from './interp/op.ts';
 import { RESULT } from './interp/predecoder.ts';
 import {
-  BLOCKS,
   CPU,
   FRAME_FLAGS,
   HINT,
@@ -111,8 +112,6 @@ export interface CodeCache {
   readonly reader: CodeReader;
 }
 
-/** A machine with as much can have a large table of blocks. */
-const MUCH_MEMORY = 256 << 20;
 const ARENA_BYTES = 128 << 20;
 /** Regions at a time: with more, all code is forgotten and made anew, so that a program cannot fill the host's memory. */
 const MAX_REGIONS = 16384;
@@ -120,6 +119,8 @@ const MAX_REGIONS = 16384;
 export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   const { mem, handlers } = env;
   const { u8, u32, i32, dv } = mem;
+  const code = codeMemory(mem, env.table, env.fetchable);
+  const { frameOf } = code;
   /** Of the first frame: blocks by `place` in it. Small integers, because a Map of larger numbers is ten times slower. */
   const byFrame = new Map<number, Map<number, Block>>();
   const place = (ip: number, exact: boolean): number => ((ip & (PAGE - 1)) << 1) | (exact ? 1 : 0);
@@ -132,8 +133,8 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   };
   /** The same among the blocks that WebAssembly has made. */
   const unnumberedAt = (ip: number, frame: number): Block | undefined => {
-    if (u32[entryFor(frame, ip) + BLOCKS.code / 4] === 0) return undefined;
-    const at = entryOf(frame, ip);
+    if (!known.mayHaveBeen(frame, ip)) return undefined;
+    const at = known.find(frame, ip);
     if (at !== 0)
       return u32[at + JUMP.fn / 4] === PSEUDO.begin ? blockOf(u32[at + JUMP.arg / 4] as number) : undefined;
     for (let op = u32[made + frame] as number; op !== 0; op = u32[(op + BEGIN.next) >>> 2] as number)
@@ -161,49 +162,20 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     const i = hints + (ip & (HINTS - 1));
     u8[i] = (u8[i] as number) | what;
   };
-  const window = new Uint8Array(16);
-  const entries = u8.length < MUCH_MEMORY ? BLOCKS.few : BLOCKS.entries;
-  const blocksMask = entries - 1;
-  const table = mem.allocContiguous((entries << BLOCKS.entryShift) / PAGE);
+  const known = createBlockTable(mem);
   const lists = mem.allocContiguous(Math.ceil(u8.length / PAGE / (PAGE / 4)));
-  if (hints === 0 || table === 0 || lists === 0) throw new RangeError('memoryBytes is too small for tables');
+  if (hints === 0 || lists === 0) throw new RangeError('memoryBytes is too small for tables');
   /** Word index of the heads of the lists, by frame. */
   const made = lists >>> 2;
-  u32[(CPU + OFF.blocks) >>> 2] = table;
-  u32[(CPU + OFF.blocksMask) >>> 2] = blocksMask;
   u32[(CPU + OFF.hints) >>> 2] = hints;
   u32[(CPU + OFF.made) >>> 2] = lists;
   u32[(CPU + OFF.decoder) >>> 2] = env.threshold === 0 ? 0 : handlers.tables;
   /** Taken at boot, so that it is there when memory is out. */
   const stepOp = mem.alloc() * PAGE;
 
-  const frameOf = (page: number): number => {
-    const e = env.table().get(page);
-    return (e & 4) !== 0 ? e >>> 3 : 0;
-  };
-
-  /** Decodes at ip from pages that are present; 'page' when the next page is needed and absent. */
-  const decodeAt = (ip: number): Insn | 'page' | 'undefined' | 'too-long' => {
-    const page = Math.floor(ip / PAGE);
-    const frame = frameOf(page);
-    if (frame === 0) return 'page';
-    const offset = ip & (PAGE - 1);
-    const here = PAGE - offset;
-    const first = decode(u8, frame * PAGE + offset, ip, here);
-    if (!('error' in first)) return first;
-    if (first.error !== 'short') return first.error;
-    const nextFrame = frameOf(page + 1);
-    if (nextFrame === 0) return 'page';
-    window.set(u8.subarray(frame * PAGE + offset, frame * PAGE + PAGE));
-    window.set(u8.subarray(nextFrame * PAGE, nextFrame * PAGE + 16 - here), here);
-    const both = decode(window, 0, ip, 15);
-    if (!('error' in both)) return both;
-    return both.error === 'undefined' ? 'undefined' : 'too-long';
-  };
-
   const reader: CodeReader = {
     insn(ip) {
-      const i = decodeAt(ip);
+      const i = code.decodeAt(ip);
       return typeof i === 'string' ? null : i;
     },
     ran(ip) {
@@ -220,29 +192,9 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       const b = find(ip, env.exactFp());
       return b !== null && tiering.isCautious(b);
     },
-    bytes(ip, end, into, at) {
-      for (let from = ip; from < end; ) {
-        const page = Math.floor(from / PAGE);
-        const n = Math.min(end, (page + 1) * PAGE) - from;
-        const p = frameOf(page) * PAGE + (from & (PAGE - 1));
-        into.set(u8.subarray(p, p + n), at + from - ip);
-        from += n;
-      }
-    },
-    isSame(ip, code) {
-      for (let n = 0; n < code.length; ) {
-        const page = Math.floor((ip + n) / PAGE);
-        if (frameOf(page) === 0 && !env.fetchable(page * PAGE)) return false;
-        let at = frameOf(page) * PAGE + ((ip + n) & (PAGE - 1));
-        for (const end = Math.min(code.length, n + PAGE - (at & (PAGE - 1))); n < end; n++)
-          if (u8[at++] !== code[n]) return false;
-      }
-      return true;
-    },
-    word(address) {
-      const e = address % 4 === 0 ? env.table().get(Math.floor(address / PAGE)) : 0;
-      return (e & 1) === 0 ? null : (u32[(Math.floor(e / 8) * PAGE + (address % PAGE)) >>> 2] as number);
-    },
+    bytes: code.bytes,
+    isSame: code.isSame,
+    word: code.word,
   };
 
   const word64 = (off: number): number =>
@@ -257,45 +209,18 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     u32[at + 3] = arg;
   };
 
-  const codeAt = (frame: number, ip: number): number => frame * PAGE + (ip & (PAGE - 1));
-  /** The first place for a block in the table that dispatch looks into before it asks here, as the index of a word. */
-  const entryFor = (frame: number, ip: number): number => {
-    const code = codeAt(frame, ip);
-    return (table + (((code ^ (code >>> 12)) & blocksMask) << BLOCKS.entryShift)) >>> 2;
-  };
-  const other = (at: number): number => at ^ (1 << (BLOCKS.entryShift - 2));
-  /** Where a block is in it; 0 when it is not. */
-  const entryOf = (frame: number, ip: number): number => {
-    const code = codeAt(frame, ip);
-    const high = Math.floor(ip / 4294967296);
-    const isAt = (at: number): boolean =>
-      u32[at + BLOCKS.code / 4] === code && u32[at] === ip >>> 0 && u32[at + 1] === high;
-    const first = entryFor(frame, ip);
-    return isAt(first) ? first : isAt(other(first)) ? other(first) : 0;
-  };
-  const retract = (frame: number, ip: number): void => {
-    const at = entryOf(frame, ip);
-    if (at !== 0) u32[at + BLOCKS.code / 4] = BLOCKS.gone;
-  };
-  const placeFor = (frame: number, ip: number): number => {
-    const first = entryFor(frame, ip);
-    return (u32[first + BLOCKS.code / 4] as number) > BLOCKS.gone ? other(first) : first;
-  };
   /** Enters a block that is seen in the current space; what lies in several pages has to be looked for again when that changes. */
   const publish = (block: Block): void => {
     if (block.exactFp) return;
     const frame = block.frames[0] as number;
-    if (block.pages.length > 1 && !isHere(block)) {
-      retract(frame, block.ip);
+    const several = block.pages.length > 1;
+    if (several && !isHere(block)) {
+      known.retract(frame, block.ip);
       return;
     }
-    const at = entryOf(frame, block.ip) || placeFor(frame, block.ip);
-    u32[at + BLOCKS.epoch / 4] = block.pages.length > 1 ? env.table().epoch : 0;
-    u32[at] = block.ip;
-    u32[at + 1] = Math.floor(block.ip / 4294967296);
-    u32[at + JUMP.fn / 4] = block.region === 0 ? PSEUDO.begin : block.region;
-    u32[at + JUMP.arg / 4] = block.region === 0 ? block.op : 0;
-    u32[at + BLOCKS.code / 4] = codeAt(frame, block.ip);
+    const epoch = several ? env.table().epoch : 0;
+    if (block.region === 0) known.enter(frame, block.ip, PSEUDO.begin, block.op, epoch);
+    else known.enter(frame, block.ip, block.region, 0, epoch);
   };
 
   /** Whoever remembers the block by its first op is sent to look its address up. */
@@ -352,7 +277,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       dropRegion(b);
     }
     blocks.length = 0;
-    u8.fill(0, table, table + (entries << BLOCKS.entryShift));
+    known.clear();
     u32.fill(0, made, made + u8.length / PAGE);
     for (const frame of onFrame.keys()) u8[FRAME_FLAGS + frame] = (u8[FRAME_FLAGS + frame] as number) & ~1;
     byFrame.clear();
@@ -360,20 +285,6 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     tiering.forget();
     arena.reset();
     flushJumps();
-  };
-
-  /** Instructions from `ip` on, at most `most`, to the first that may go elsewhere; why there are no more, if not that. */
-  const decodeRun = (ip: number, most: number): { insns: Insn[]; failed: string } => {
-    const insns: Insn[] = [];
-    let at = ip;
-    while (insns.length < most) {
-      const i = decodeAt(at);
-      if (typeof i === 'string') return { insns, failed: i };
-      insns.push(i);
-      at = i.next;
-      if (endsBlock(i)) break;
-    }
-    return { insns, failed: '' };
   };
 
   /** What `predecode` found: the ops are in the arena's room, not yet taken. One object for all, used up at once. */
@@ -404,7 +315,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     op += insns * OP_BYTES;
     stretch.failed = '';
     if (flow === RESULT.stop) {
-      const rest = decodeRun(next, MAX_INSNS - insns);
+      const rest = code.decodeRun(next, MAX_INSNS - insns);
       if (rest.failed === 'page' && insns + rest.insns.length === 0) return false;
       stretch.failed = rest.failed;
       handlers.ensure(rest.insns);
@@ -618,9 +529,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       let block = find(ip, exact);
       if (!block) {
         while (!predecode(ip)) {
-          // Absent: the page of ip itself, or the one its instruction runs into.
-          const missing = frameOf(Math.floor(ip / PAGE)) === 0 ? ip : (Math.floor(ip / PAGE) + 1) * PAGE;
-          if (!env.fetchable(missing)) return i32[(CPU + OFF.status) >>> 2] as number;
+          if (!env.fetchable(code.missing(ip))) return i32[(CPU + OFF.status) >>> 2] as number;
         }
         block = build(ip, exact);
         if (env.threshold === 0 && block.insns > 0) translate([block]);
@@ -654,14 +563,14 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       byFrame.delete(frame);
       for (let op = u32[made + frame] as number; op !== 0; op = u32[(op + BEGIN.next) >>> 2] as number) {
         if (u32[(op + BEGIN.number) >>> 2] !== UNNUMBERED >>> 0) continue;
-        retract(frame, addressIn(op, OP.ip));
+        known.retract(frame, addressIn(op, OP.ip));
         u32[op >>> 2] = PSEUDO.moved;
       }
       u32[made + frame] = 0;
       for (const b of held) {
         if (!b.valid) continue;
         b.valid = false;
-        retract(b.frames[0] as number, b.ip);
+        known.retract(b.frames[0] as number, b.ip);
         redirect(b);
         dropRegion(b);
         const others = byFrame.get(b.frames[0] as number);
@@ -679,11 +588,10 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     },
     singleStep(careful) {
       const ip = rip();
-      let i = decodeAt(ip);
+      let i = code.decodeAt(ip);
       while (i === 'page') {
-        const missing = frameOf(Math.floor(ip / PAGE)) === 0 ? ip : (Math.floor(ip / PAGE) + 1) * PAGE;
-        if (!env.fetchable(missing)) return 0;
-        i = decodeAt(ip);
+        if (!env.fetchable(code.missing(ip))) return 0;
+        i = code.decodeAt(ip);
       }
       if (i === 'undefined' || i === 'too-long') {
         env.raise(i === 'undefined' ? VECTOR.UD : VECTOR.GP);
