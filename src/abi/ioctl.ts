@@ -25,6 +25,8 @@ export const TIOCMGET = 0x5415;
 export const TIOCMBIS = 0x5416;
 export const TIOCMBIC = 0x5417;
 export const TIOCMSET = 0x5418;
+export const TIOCGSOFTCAR = 0x5419;
+export const TIOCSSOFTCAR = 0x541a;
 export const FIONREAD = 0x541b;
 export const TIOCLINUX = 0x541c;
 export const TIOCCONS = 0x541d;
@@ -34,6 +36,8 @@ export const TIOCNOTTY = 0x5422;
 export const TIOCSETD = 0x5423;
 export const TIOCGETD = 0x5424;
 export const TCSBRKP = 0x5425;
+export const TIOCSBRK = 0x5427;
+export const TIOCCBRK = 0x5428;
 export const TIOCGSID = 0x5429;
 export const TCGETS2 = 0x802c542a;
 export const TCSETS2 = 0x402c542b;
@@ -50,6 +54,8 @@ export const TIOCGPTPEER = 0x5441;
 export const FIONCLEX = 0x5450;
 export const FIOCLEX = 0x5451;
 export const FIOASYNC = 0x5452;
+export const TIOCGLCKTRMIOS = 0x5456;
+export const TIOCSLCKTRMIOS = 0x5457;
 export const FIOQSIZE = 0x5460;
 
 export const FIOSETOWN = 0x8901;
@@ -108,6 +114,8 @@ export const IOCTL_REQUESTS = {
   TIOCMBIS,
   TIOCMBIC,
   TIOCMSET,
+  TIOCGSOFTCAR,
+  TIOCSSOFTCAR,
   FIONREAD,
   TIOCLINUX,
   TIOCCONS,
@@ -117,6 +125,8 @@ export const IOCTL_REQUESTS = {
   TIOCSETD,
   TIOCGETD,
   TCSBRKP,
+  TIOCSBRK,
+  TIOCCBRK,
   TIOCGSID,
   TCGETS2,
   TCSETS2,
@@ -133,6 +143,8 @@ export const IOCTL_REQUESTS = {
   FIONCLEX,
   FIOCLEX,
   FIOASYNC,
+  TIOCGLCKTRMIOS,
+  TIOCSLCKTRMIOS,
   FIOQSIZE,
   FIOSETOWN,
   SIOCSPGRP,

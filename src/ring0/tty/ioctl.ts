@@ -20,26 +20,32 @@ import {
   TCSETSW,
   TCSETSW2,
   TCXONC,
+  TIOCCBRK,
   TIOCEXCL,
   TIOCGDEV,
   TIOCGETD,
   TIOCGEXCL,
+  TIOCGLCKTRMIOS,
   TIOCGPGRP,
   TIOCGPKT,
   TIOCGPTLCK,
   TIOCGPTN,
   TIOCGPTPEER,
   TIOCGSID,
+  TIOCGSOFTCAR,
   TIOCGWINSZ,
   TIOCNOTTY,
   TIOCNXCL,
   TIOCOUTQ,
   TIOCPKT,
+  TIOCSBRK,
   TIOCSCTTY,
   TIOCSETD,
   TIOCSIG,
+  TIOCSLCKTRMIOS,
   TIOCSPGRP,
   TIOCSPTLCK,
+  TIOCSSOFTCAR,
   TIOCSTI,
   TIOCSWINSZ,
 } from '../../abi/ioctl.ts';
@@ -83,7 +89,7 @@ import { has, type Termios, type Tty, type WinSize } from './types.ts';
 export interface PtyEnd {
   readonly tty: Tty;
   readonly master: boolean;
-  /** TIOCGPTPEER. */
+  /** TIOCGPTPEER; -EIO from the slave. */
   openPeer(task: Task, flags: number): OpenFile | number | Block;
 }
 
@@ -279,6 +285,22 @@ const COMMANDS: Readonly<Record<number, Command>> = {
   [TCXONC]: flow,
   [TCSBRK]: (task, _file, { tty }) => foregroundOnly(task, tty, SIG.SIGTTOU),
   [TCSBRKP]: (task, _file, { tty }) => foregroundOnly(task, tty, SIG.SIGTTOU),
+  // A pty has no line to break.
+  [TIOCSBRK]: (task, _file, { tty }) => foregroundOnly(task, tty, SIG.SIGTTOU),
+  [TIOCCBRK]: (task, _file, { tty }) => foregroundOnly(task, tty, SIG.SIGTTOU),
+  [TIOCGSOFTCAR]: (task, _file, { tty }, arg) =>
+    putInt(task, arg, has(tty.termios.cflag, CFLAG.CLOCAL) ? 1 : 0),
+  [TIOCSSOFTCAR]: (task, _file, { tty }, arg) => {
+    const on = task.mm.readI32(arg);
+    if (on === null) return -EFAULT;
+    const { termios } = tty;
+    const cflag = on !== 0 ? termios.cflag | CFLAG.CLOCAL : termios.cflag & ~CFLAG.CLOCAL;
+    setTermios(tty, { ...termios, cflag });
+    return 0;
+  },
+  // Modes are locked by who has CAP_SYS_ADMIN, which is nobody: none ever is.
+  [TIOCGLCKTRMIOS]: (task, _file, _end, arg) => given(TERMIOS.write(task.mm, arg, {})),
+  [TIOCSLCKTRMIOS]: () => -EPERM,
   [TIOCEXCL]: (_task, _file, { tty }) => {
     tty.exclusive = true;
     return 0;
@@ -304,10 +326,10 @@ const COMMANDS: Readonly<Record<number, Command>> = {
     return 0;
   }),
   [TIOCGPTLCK]: masterOnly((task, _file, { tty }, arg) => putInt(task, arg, tty.locked ? 1 : 0)),
-  [TIOCGPTPEER]: masterOnly((task, _file, end, flags) => {
+  [TIOCGPTPEER]: (task, _file, end, flags) => {
     const peer = end.openPeer(task, flags);
     return isOpenFile(peer) ? installOrRelease(task, peer, (flags & O_CLOEXEC) !== 0) : peer;
-  }),
+  },
   [TIOCPKT]: masterOnly((task, _file, { tty }, arg) => {
     const on = task.mm.readI32(arg);
     if (on === null) return -EFAULT;

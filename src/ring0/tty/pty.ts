@@ -187,7 +187,7 @@ const masterOps = (kernel: Kernel, tty: Tty, openPeer: OpenPeer): FileOps => {
 const slaveOps = (kernel: Kernel, tty: Tty): FileOps => {
   const { generation } = tty;
   const dead = (): boolean => generation !== tty.generation;
-  const end: PtyEnd = { tty, master: false, openPeer: () => -ENOTTY };
+  const end: PtyEnd = { tty, master: false, openPeer: () => -EIO };
   return {
     read: (task, file, buf, at, n) => (dead() ? 0 : readSlave(task, file, tty, buf, at, n)),
     write: (task, file, buf, at, n) => (dead() ? -EIO : writeSlave(task, file, tty, buf, at, n)),
