@@ -207,6 +207,7 @@ const vmFlags = (m: Mapping): string => {
   add(m.shared, 'ms');
   add((m.flags & MAP_GROWSDOWN) !== 0, 'gd');
   add((m.flags & MAP_LOCKED) !== 0, 'lo');
+  add((m.flags & VM.lockOnFault) !== 0, 'lf');
   add((m.flags & VM.dontFork) !== 0, 'dc');
   add(write && !m.shared && !(m.flags & MAP_NORESERVE), 'ac');
   add((m.flags & MAP_NORESERVE) !== 0, 'nr');

@@ -19,7 +19,7 @@ import { attach, detach, dropRange, insert, type MutableSpace, removeRange } fro
 import { remapRange } from './remap.ts';
 import { FrameRuns } from './runs.ts';
 import { holdFrame, limitOf, type MemoryState, RLIMIT_DATA, releaseFrame } from './state.ts';
-import { type Access, type AddressSpace, type FaultResult, type Mapping, VM } from './types.ts';
+import { type Access, type AddressSpace, type FaultResult, LOCKS, type Mapping, VM } from './types.ts';
 import { PagedMemory } from './user-memory.ts';
 
 const CAP_SYS_RAWIO = 17;
@@ -285,7 +285,7 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
     for (const m of this.list) {
       if (m.flags & VM.dontFork) continue;
       const copy = slice(m, m.start, m.end);
-      copy.flags &= ~MAP_LOCKED;
+      copy.flags &= ~LOCKS;
       child.list.push(copy);
       attach(child, copy);
       if (m.flags & VM.wipeOnFork) continue;

@@ -5,7 +5,7 @@ import { MAP_LOCKED, PROT_WRITE } from '../../abi/mman.ts';
 import { PTE } from '../../ring3/cpu.ts';
 import { isPageAligned, MMAP_MIN, PAGE, pageUp, TASK_SIZE } from './layout.ts';
 import { covers, holeAfter, indexAfter, overlaps } from './mappings.ts';
-import type { AddressSpace, Mapping } from './types.ts';
+import { type AddressSpace, LOCKS, type Mapping } from './types.ts';
 
 /** Whether a fixed mapping may lie there: 0 or -errno. Checked before anything about the file. */
 export const checkFixed = (
@@ -112,16 +112,32 @@ export const residentPages = (mm: AddressSpace, start: number, pages: number): U
   return out;
 };
 
-/** Marks a range locked or not. -ENOMEM where it has holes, unless those do not matter (mlockall). */
+/** Faults in what is mapped, as far as it goes (mlockall). */
+export const populateAll = (mm: AddressSpace, mostPages: number): void => {
+  for (const { start, end, prot } of [...mm.mappings])
+    if ((prot & 7) !== 0 && populateRange(mm, start, end - start, true, mostPages) === -ENOMEM) return;
+};
+
+/** Bytes of a range that are locked. */
+export const lockedBytes = (mm: AddressSpace, start: number, end: number): number => {
+  let bytes = 0;
+  parts(mm, start, end, (m, from, to) => {
+    if (m.flags & MAP_LOCKED) bytes += to - from;
+    return 0;
+  });
+  return bytes;
+};
+
+/** Gives a range its LOCKS. -ENOMEM where it has holes, unless those do not matter (mlockall). */
 export const lockRange = (
   mm: AddressSpace,
   start: number,
   end: number,
-  locked: boolean,
+  locks: number,
   holes = false,
 ): number => {
   // Up to the first hole, like the kernel's apply_vma_lock_flags.
   const until = holes ? end : Math.min(end, holeAfter(mm.mappings, start));
-  mm.reflag(start, until, locked ? MAP_LOCKED : 0, locked ? 0 : MAP_LOCKED);
+  mm.reflag(start, until, locks, LOCKS & ~locks);
   return until < end ? -ENOMEM : 0;
 };

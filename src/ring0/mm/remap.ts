@@ -8,7 +8,7 @@ import { indexAfter, slice } from './mappings.ts';
 import { choose, guardedStart } from './place.ts';
 import { insert, isolate, type MutableSpace, mergeRange, removeRange } from './ranges.ts';
 import { limitOf, RLIMIT_DATA, RLIMIT_MEMLOCK } from './state.ts';
-import type { Mapping } from './types.ts';
+import { LOCKS, type Mapping } from './types.ts';
 
 /** Moves the present pages of [from, from+length) to another place. False when memory is out. */
 const movePages = (space: MutableSpace, from: number, to: number, length: number): boolean => {
@@ -63,7 +63,7 @@ const move = (
     return -ENOMEM;
   }
   if (keep) {
-    m.flags &= ~MAP_LOCKED;
+    m.flags &= ~LOCKS;
     mergeRange(space, addr, addr + oldLength);
   } else removeRange(space, addr, addr + oldLength);
   return to;

@@ -1,5 +1,6 @@
 // The nouns of memory management: an address space is a sorted list of mappings over a page table of ring 3.
 
+import { MAP_LOCKED } from '../../abi/mman.ts';
 import type { PageTable } from '../../ring3/cpu.ts';
 import type { OpenFile, PageCache, PageMapper } from '../vfs/types.ts';
 import type { Block } from '../wait.ts';
@@ -9,7 +10,14 @@ import type { UserMemory } from './user.ts';
 export const PROT = { none: 0, read: 1, write: 2, exec: 4 } as const;
 
 /** Flags of a mapping that have no MAP_* bit; they live beside those in `flags`. */
-export const VM = { dontFork: 0x1000000, wipeOnFork: 0x2000000, dontDump: 0x4000000 } as const;
+export const VM = {
+  dontFork: 0x1000000,
+  wipeOnFork: 0x2000000,
+  dontDump: 0x4000000,
+  lockOnFault: 0x8000000,
+} as const;
+/** What says that the pages of a mapping stay in memory, and that they come when they are touched. */
+export const LOCKS = MAP_LOCKED | VM.lockOnFault;
 
 /** One mapping (a VMA). Addresses in bytes, page-aligned; end is exclusive. */
 export interface Mapping {
@@ -57,7 +65,7 @@ export interface AddressSpace extends UserMemory, PageMapper {
   readonly exe: OpenFile | null;
   /** Names the program; -ETXTBSY while somebody has it open for writing. Takes a reference. */
   setExe(file: OpenFile): number;
-  /** MAP_LOCKED after mlockall(MCL_FUTURE), for new mappings; else 0. */
+  /** LOCKS that new mappings get, after mlockall(MCL_FUTURE); else 0. */
   lockFuture: number;
   brkStart: number;
   brk: number;

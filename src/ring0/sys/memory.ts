@@ -56,10 +56,18 @@ import { makedev, S_IFCHR, S_IFMT } from '../../abi/stat.ts';
 import { addr, bytesOut, choice, fd, flags, int, offHex, pid, size, ulong } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { anonymousPages } from '../mm/anonymous.ts';
-import { checkFixed, lockRange, populateRange, residentPages, syncRange } from '../mm/calls.ts';
+import {
+  checkFixed,
+  lockedBytes,
+  lockRange,
+  populateAll,
+  populateRange,
+  residentPages,
+  syncRange,
+} from '../mm/calls.ts';
 import { isPageAligned, PAGE, pageUp, TASK_SIZE } from '../mm/layout.ts';
 import { limitOf, memoryOf, RLIMIT_MEMLOCK } from '../mm/state.ts';
-import type { Mapping } from '../mm/types.ts';
+import { LOCKS, type Mapping } from '../mm/types.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt } from '../vfs/fdtable.ts';
 import { canRead, canWrite } from '../vfs/file.ts';
@@ -189,7 +197,8 @@ export const mmap = syscall(
     }
     m.flags |= mm.lockFuture | (how & MAP_32BIT);
     const r = mm.map(at, length, m, fixed);
-    if (r >= 0 && (how & MAP_POPULATE || m.flags & MAP_LOCKED) && !(how & MAP_NONBLOCK))
+    const wanted = how & MAP_POPULATE || (m.flags & LOCKS) === MAP_LOCKED;
+    if (r >= 0 && wanted && !(how & MAP_NONBLOCK))
       populateRange(
         mm,
         r,
@@ -288,9 +297,9 @@ const lock = (task: Task, at: number, length: number, onFault: boolean): number 
   const end = lockEnd(start, at, length);
   if (end < 0) return end;
   if (end === start) return 0;
-  const refused = mayLock(task, end - start, -ENOMEM);
+  const refused = mayLock(task, end - start - lockedBytes(task.mm, start, end), -ENOMEM);
   if (refused < 0) return refused;
-  const r = lockRange(task.mm, start, end, true);
+  const r = lockRange(task.mm, start, end, onFault ? LOCKS : MAP_LOCKED);
   if (r < 0 || onFault) return r;
   const populated = populateRange(task.mm, start, end - start, true, task.kernel.cpu.frames.total);
   return populated === -ENOMEM ? -EAGAIN : populated < 0 ? -ENOMEM : 0;
@@ -318,7 +327,7 @@ export const mlock2 = syscall(
 export const munlock = syscall('munlock', [addr('addr'), size('length')], LOCKING, (task, at, length) => {
   const start = at - (at % PAGE);
   const end = lockEnd(start, at, length);
-  return end < 0 ? end : end === start ? 0 : lockRange(task.mm, start, end, false);
+  return end < 0 ? end : end === start ? 0 : lockRange(task.mm, start, end, 0);
 });
 
 export const mlockall = syscall('mlockall', [flags('flags', MCL_TABLE)], LOCKING, (task, how) => {
@@ -327,14 +336,17 @@ export const mlockall = syscall('mlockall', [flags('flags', MCL_TABLE)], LOCKING
   const total = how & MCL_CURRENT ? (mm.usage().totalPages - mm.usage().lockedPages) * PAGE : 0;
   const refused = mayLock(task, total, -ENOMEM);
   if (refused < 0) return refused;
-  mm.lockFuture = how & MCL_FUTURE ? MAP_LOCKED : 0;
-  if (how & MCL_CURRENT) lockRange(mm, 0, TASK_SIZE, true, true);
+  const locks = how & MCL_ONFAULT ? LOCKS : MAP_LOCKED;
+  mm.lockFuture = how & MCL_FUTURE ? locks : 0;
+  if (!(how & MCL_CURRENT)) return 0;
+  lockRange(mm, 0, TASK_SIZE, locks, true);
+  if (locks === MAP_LOCKED) populateAll(mm, task.kernel.cpu.frames.total);
   return 0;
 });
 
 export const munlockall = syscall('munlockall', [], LOCKING, (task) => {
   task.mm.lockFuture = 0;
-  lockRange(task.mm, 0, TASK_SIZE, false, true);
+  lockRange(task.mm, 0, TASK_SIZE, 0, true);
   return 0;
 });
 
