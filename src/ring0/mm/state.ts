@@ -51,7 +51,8 @@ export const createMemoryState = (
   outOfMemory: () => false,
   reclaimers: new Set(),
   closeFile: releaseFile,
-  isNoExec: (file) => ((file.path?.mount.flags ?? 0) & MS_NOEXEC) !== 0,
+  // Pipes, sockets and the like are on mounts of the kernel's own, from which nothing is executed either.
+  isNoExec: (file) => file.path === null || ((file.path.mount.flags ?? 0) & MS_NOEXEC) !== 0,
   images: new WeakMap(),
   imageFloor: IMAGE_TOP,
   vdso: null,

@@ -27,7 +27,7 @@ import {
 import { syscall } from '../../gate/row.ts';
 import { COST, charge, type KernelHeap, uncharge } from '../heap.ts';
 import { TASK_SIZE } from '../mm/layout.ts';
-import { anonymousFile } from '../task/anon.ts';
+import { anonymousFile, staysPut } from '../task/anon.ts';
 import { validTime } from '../task/clock.ts';
 import { setTemporaryMask } from '../task/signals.ts';
 import { readSet } from '../task/sigset.ts';
@@ -122,6 +122,7 @@ const liveItems = function* (ep: Epoll): Generator<Item> {
 
 const epollOps = (ep: Epoll): EpollOps => ({
   epoll: ep,
+  seek: staysPut,
   poll(task) {
     for (const item of liveItems(ep)) if (readyOf(task, item) !== 0) return POLL.POLLIN | POLL.POLLRDNORM;
     return 0;
@@ -148,7 +149,7 @@ const create = (task: Task, options: number): number => {
   if (options & ~EPOLL_CLOEXEC) return -EINVAL;
   const ep: Epoll = { items: new Map(), queue: waitQueue(), parents: new Map(), heap: task.kernel.heap };
   const ops = epollOps(ep);
-  return installOrRelease(task, anonymousFile(task.kernel, 'eventpoll', ops, O_RDWR), options !== 0);
+  return installOrRelease(task, anonymousFile(task.kernel, '[eventpoll]', ops, O_RDWR), options !== 0);
 };
 
 /** Most instances in a chain of them (EP_MAX_NESTS). */

@@ -4,7 +4,7 @@ import { EAGAIN, EINVAL } from '../../abi/errno.ts';
 import { EFD, EFD_FLAGS, POLL } from '../../abi/poll.ts';
 import { flags, uint } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
-import { anonymousFile } from '../task/anon.ts';
+import { anonymousFile, staysPut } from '../task/anon.ts';
 import type { Task } from '../task/types.ts';
 import { installOrRelease } from '../vfs/fdtable.ts';
 import { vfsOf } from '../vfs/state.ts';
@@ -19,6 +19,7 @@ const eventOps = (initial: number, semaphore: boolean, id: number): FileOps => {
   let count = BigInt(initial);
   const queue = waitQueue();
   return {
+    seek: staysPut,
     read(_task, file, buf, at, n) {
       if (n < 8) return -EINVAL;
       if (count === 0n) return file.flags & O_NONBLOCK ? -EAGAIN : block([queue], 'restart');
@@ -37,8 +38,7 @@ const eventOps = (initial: number, semaphore: boolean, id: number): FileOps => {
       wake(queue);
       return 8;
     },
-    poll: () =>
-      (count > 0n ? POLL.POLLIN | POLL.POLLRDNORM : 0) | (count < MAX ? POLL.POLLOUT | POLL.POLLWRNORM : 0),
+    poll: () => (count > 0n ? POLL.POLLIN : 0) | (count < MAX ? POLL.POLLOUT : 0),
     pollQueues: () => [queue],
     info: () =>
       `eventfd-count: ${count.toString(16).padStart(16)}\neventfd-id: ${id}\neventfd-semaphore: ${semaphore ? 1 : 0}\n`,
@@ -50,7 +50,7 @@ const make = (task: Task, initial: number, options: number): number => {
   const vfs = vfsOf(task.kernel);
   vfs.eventfds = (vfs.eventfds ?? 0) + 1;
   const ops = eventOps(initial, (options & EFD.EFD_SEMAPHORE) !== 0, vfs.eventfds);
-  const file = anonymousFile(task.kernel, 'eventfd', ops, O_RDWR | (options & EFD.EFD_NONBLOCK));
+  const file = anonymousFile(task.kernel, '[eventfd]', ops, O_RDWR | (options & EFD.EFD_NONBLOCK));
   return installOrRelease(task, file, (options & EFD.EFD_CLOEXEC) !== 0);
 };
 

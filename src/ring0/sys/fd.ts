@@ -89,7 +89,7 @@ import {
   maxDescriptors,
   unshareTable,
 } from '../vfs/fdtable.ts';
-import { canWrite, holdFile, newFile, releaseFile } from '../vfs/file.ts';
+import { canWrite, holdFile, newFile, releaseFile, takesDirect } from '../vfs/file.ts';
 import { newMount } from '../vfs/mount.ts';
 import { owns } from '../vfs/perm.ts';
 import { vfsOf } from '../vfs/state.ts';
@@ -158,6 +158,8 @@ const setFlags = (task: Task, file: OpenFile, to: number): number => {
     const a = file.inode.attr();
     if (typeof a !== 'number' && !owns(task.cred, a)) return -EPERM;
   }
+  // For pipes it means packets.
+  if (to & O_DIRECT && pipeOf(file) === undefined && !takesDirect(file.inode)) return -EINVAL;
   file.flags = (file.flags & ~SETTABLE) | (to & SETTABLE);
   return 0;
 };

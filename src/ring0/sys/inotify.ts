@@ -15,7 +15,7 @@ import { POLL } from '../../abi/poll.ts';
 import { fd, flags, int, path } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { COST, charge, type KernelHeap, uncharge } from '../heap.ts';
-import { anonymousFile } from '../task/anon.ts';
+import { anonymousFile, staysPut } from '../task/anon.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt, installOrRelease } from '../vfs/fdtable.ts';
 import { inodeId } from '../vfs/file.ts';
@@ -133,6 +133,7 @@ const take = (from: Inotify, buf: Uint8Array, at: number, n: number): number => 
 
 const inotifyOps = (own: Inotify, closed: () => void): InotifyOps => ({
   inotify: own,
+  seek: staysPut,
   read(_task, file, buf, at, n) {
     if (own.events.length > 0) return take(own, buf, at, n);
     return file.flags & IN_NONBLOCK ? -EAGAIN : block([own.queue], 'restart');

@@ -4,7 +4,7 @@ import { EAGAIN, EBADF, EFAULT, EINVAL } from '../../abi/errno.ts';
 import { SFD_FLAGS, SIGNALFD_SIGINFO } from '../../abi/signal.ts';
 import { fd, flags, sigsetIn, size } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
-import { anonymousFile } from '../task/anon.ts';
+import { anonymousFile, staysPut } from '../task/anon.ts';
 import { pendingSet, takeOf } from '../task/signals.ts';
 import { readSet, withoutUnblockable } from '../task/sigset.ts';
 import type { SigInfo, SigSet, Task } from '../task/types.ts';
@@ -47,6 +47,7 @@ const record = (info: SigInfo): Uint8Array => {
 
 const newOps = (signals: SigSet): SignalfdOps => ({
   signals,
+  seek: staysPut,
   read(task: Task, file: OpenFile, buf: Uint8Array, at: number, n: number): Result {
     if (n < RECORD) return -EINVAL;
     const set = (file.ops as SignalfdOps).signals;

@@ -232,7 +232,7 @@ export const statx = syscall(
 const giveStatfs = (task: Task, fs: Inode['fs'], mount: Mount | null, addr: number): Result => {
   const s = fs.statfs();
   const m = mount?.flags ?? 0;
-  let f = ST.valid | ST.relatime | s.flags;
+  let f = ST.valid | (mount === null ? 0 : ST.relatime) | s.flags;
   if (mount?.readonly || fs.readonly) f |= ST.rdonly;
   if (m & MS_NOSUID) f |= ST.nosuid;
   if (m & MS_NODEV) f |= ST.nodev;

@@ -6,7 +6,7 @@ import { CLOCKS, ITIMERSPEC, TFD, TFD_FLAGS, TFD_SETTIME_FLAGS, TFD_TIMER_ABSTIM
 import { choice, fd, flags, structIn, structOut } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import type { Kernel } from '../kernel.ts';
-import { anonymousFile } from '../task/anon.ts';
+import { anonymousFile, staysPut } from '../task/anon.ts';
 import { deadlineOf, fromNs, toNs, validTime } from '../task/clock.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt, installOrRelease } from '../vfs/fdtable.ts';
@@ -64,6 +64,7 @@ const arm = (kernel: Kernel, t: Timerfd): void => {
 
 const opsFor = (kernel: Kernel, timerfd: Timerfd): TimerfdOps => ({
   timerfd,
+  seek: staysPut,
   read(task, file, buf, at, n) {
     if (n < 8) return -EINVAL;
     advance(task.kernel, timerfd);

@@ -40,6 +40,9 @@ const makeInode = (kernel: Kernel): Inode => {
   return inode;
 };
 
+/** lseek of most such files: nothing moves, and nothing is refused (noop_llseek of the kernel). */
+export const staysPut = (file: OpenFile): number => file.pos;
+
 /** An open file description with the operations given, e.g. labelled `anon_inode:[timerfd]`. */
 export const anonymousFile = (kernel: Kernel, label: string, ops: FileOps, flags: number): OpenFile => {
   kernel.anonymousInode ??= makeInode(kernel);

@@ -34,6 +34,9 @@ export const canRead = (file: OpenFile): boolean => (file.flags & (O_WRONLY | O_
 export const canWrite = (file: OpenFile): boolean =>
   ((file.flags + 1) & O_ACCMODE & O_RDWR) !== 0 && (file.flags & O_PATH) === 0;
 
+/** Whether its bytes can go past the page cache; the files of memfd_create cannot. */
+export const takesDirect = (inode: Inode): boolean => inode.pages !== undefined && inode.seals === undefined;
+
 /** How fdinfo names an inode: `ino:` and `sdev:` in hexadecimal, the device as the kernel itself has it (20 bits of minor). */
 export const inodeId = (inode: Inode): string => {
   const attr = inode.attr();

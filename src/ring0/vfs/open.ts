@@ -18,6 +18,7 @@ import {
   O_ACCMODE,
   O_APPEND,
   O_CREAT,
+  O_DIRECT,
   O_DIRECTORY,
   O_EXCL,
   O_LARGEFILE,
@@ -46,7 +47,7 @@ import {
 import type { Task } from '../task/types.ts';
 import type { Block } from '../wait.ts';
 import { attach, isInode, newDentry } from './dentry.ts';
-import { canWrite, directoryOps, newFile, pathOnlyOps, sealedSize } from './file.ts';
+import { canWrite, directoryOps, newFile, pathOnlyOps, sealedSize, takesDirect } from './file.ts';
 import { creationIds } from './namei.ts';
 import { notifyDentry, notifyName } from './notify.ts';
 import { inodePermission, MAY, mayCreate, owns, permission, writableMount } from './perm.ts';
@@ -132,6 +133,11 @@ export const openPath = (
   const ops = opsFor(task, inode, attr, flags, path);
   if (typeof ops === 'number' || 'blocked' in ops) return ops as number | Block;
   const file = newFile(inode, path, ops, (flags & ~NOT_KEPT) | O_LARGEFILE);
+  if (flags & O_DIRECT && !takesDirect(inode)) {
+    file.refs = 0;
+    dropUnused(file);
+    return -EINVAL;
+  }
   if (flags & O_TRUNC && kind === S_IFREG && !created) {
     const r = sealedSize(inode, 0) ? -EPERM : (inode.setattr?.({ size: 0 }) ?? -EINVAL);
     if (r !== 0) {

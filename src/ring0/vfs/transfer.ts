@@ -128,7 +128,8 @@ export const writeFile = (task: Task, file: OpenFile, addr: number, count: numbe
   let n = Math.min(count, MAX_RW);
   if (ops.writeVector !== undefined) return ops.writeVector(task, file, whole(addr, n));
   const pos = writePosition(file, at);
-  if (n > 0 && file.inode.pages !== undefined) {
+  if (file.inode.pages !== undefined) {
+    if (n === 0) return 0;
     n = fileSizeLimit(task, pos, n);
     if (n < 0) return n;
   }
