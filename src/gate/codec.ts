@@ -236,7 +236,7 @@ export const timeInOut = (name: string, kind: 'timespec' | 'timeval'): Codec<num
 /** File type and permission bits (mknod): `S_IFIFO|0644`. */
 export const fileMode = (name: string): Codec<number> => scalar(name, 'filemode', 'u16');
 /** Device number: `makedev(0x1, 0x3)`. */
-export const device = (name: string): Codec<number> => scalar(name, 'device', 'u64');
+export const device = (name: string): Codec<number> => scalar(name, 'device', 'u32');
 /**
  * An argument whose meaning the command before it decides (ioctl, fcntl, semctl): an address or a number. Small negative
  * numbers have to come out as they are, and what is negative as an address is none.

@@ -205,14 +205,14 @@ export const mknod = syscall(
   'mknod',
   [path('pathname'), fileMode('mode'), device('dev')],
   { returns: 'int', family: 'file', before: (_name, given) => badNode(given) },
-  (task, name, given, dev) => makeNode(task, AT_FDCWD, name, given, dev % TWO32),
+  (task, name, given, dev) => makeNode(task, AT_FDCWD, name, given, dev),
 );
 
 export const mknodat = syscall(
   'mknodat',
   [dirfd('dirfd'), path('pathname'), fileMode('mode'), device('dev')],
   { returns: 'int', family: ['file', 'desc'], before: (_dir, _name, given) => badNode(given) },
-  (task, dir, name, given, dev) => makeNode(task, dir, name, given, dev % TWO32),
+  (task, dir, name, given, dev) => makeNode(task, dir, name, given, dev),
 );
 
 export const rmdir = syscall('rmdir', [path('pathname')], { returns: 'int', family: 'file' }, (task, name) =>

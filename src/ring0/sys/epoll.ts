@@ -266,7 +266,7 @@ const wait = (task: Task, epfd: number, at: number, most: number, timeoutNs: num
   const file = fileAt(task, epfd);
   if (!file) return -EBADF;
   if (most <= 0 || most > 0x7fffffff / EVENT_BYTES) return -EINVAL;
-  if (at + most * EVENT_BYTES > TASK_SIZE) return -EFAULT;
+  if (at >= TASK_SIZE) return -EFAULT;
   const ep = epollOf(file);
   if (!ep) return -EINVAL;
   const now = task.kernel.clock.monotonic();

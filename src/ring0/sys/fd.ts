@@ -1,6 +1,6 @@
 // Descriptors: close, dup, fcntl, ioctl, and the anonymous memory file.
 
-import { EBADF, EBUSY, EFAULT, EINVAL, ENOTTY, EPERM } from '../../abi/errno.ts';
+import { EBADF, EBUSY, EFAULT, EINVAL, ENOTTY, EPERM, ESRCH } from '../../abi/errno.ts';
 import {
   CLOSE_RANGE_CLOEXEC,
   CLOSE_RANGE_FLAGS,
@@ -183,8 +183,16 @@ const addSeals = (task: Task, file: OpenFile, add: number): number => {
 
 type Command = (task: Task, d: Descriptor, arg: number) => Result;
 
-const setOwner: Command = (_task, d, arg) => {
-  d.file.owner = arg | 0;
+/** Process (positive) or group that signals about the file go to; nobody for 0. */
+const setOwner: Command = (task, d, arg) => {
+  const who = arg | 0;
+  const { processes, tasks } = task.kernel;
+  const there =
+    who >= 0
+      ? who === 0 || tasks.has(who) || processes.has(who)
+      : [...processes.values()].some((p) => p.pgid === -who);
+  if (!there) return -ESRCH;
+  d.file.owner = who;
   return 0;
 };
 
@@ -233,7 +241,7 @@ const COMMANDS: Readonly<Record<number, Command>> = {
   [F_GETOWNER_UIDS]: (task, _d, arg) =>
     task.mm.writeU32(arg, task.cred.uid) && task.mm.writeU32(arg + 4, task.cred.euid) ? 0 : -EFAULT,
   [F_SETSIG]: (_task, d, arg) => {
-    if (arg > 64) return -EINVAL;
+    if (arg < 0 || arg > 64) return -EINVAL;
     d.file.signal = arg;
     return 0;
   },

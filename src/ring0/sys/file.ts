@@ -203,8 +203,7 @@ export const pread64 = syscall(
   (task, n, buf, count, at) => {
     const file = positioned(task, n, at);
     if (typeof file === 'number') return file;
-    if (count > 0 && canRead(file) && overflows(at, count))
-      return buf + count > TASK_SIZE ? -EFAULT : -EINVAL;
+    if (count > 0 && canRead(file) && overflows(at, count)) return count >= TASK_SIZE ? -EFAULT : -EINVAL;
     return countRead(task, readFile(task, file, buf, count, at));
   },
 );
@@ -216,8 +215,7 @@ export const pwrite64 = syscall(
   (task, n, buf, count, at) => {
     const file = positioned(task, n, at);
     if (typeof file === 'number') return file;
-    if (count > 0 && canWrite(file) && overflows(at, count))
-      return buf + count > TASK_SIZE ? -EFAULT : -EINVAL;
+    if (count > 0 && canWrite(file) && overflows(at, count)) return count >= TASK_SIZE ? -EFAULT : -EINVAL;
     return countWrite(task, writeFile(task, file, buf, count, at));
   },
 );

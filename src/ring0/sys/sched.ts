@@ -68,6 +68,7 @@ const setattr = (task: Task, id: number, at: number): number => {
   const known = new Uint8Array(SCHED_ATTR.size);
   known.set(bytes.subarray(0, SCHED_ATTR.size));
   const attr = SCHED_ATTR.decode(known);
+  if (attr.flags > SCHED_FLAGS) return -EINVAL;
   const r = setPolicy(task, id, attr.policy, attr.priority);
   if (r === 0 && !isRealtime(attr.policy)) find(task, id)?.attributes.set('nice', attr.nice);
   return r;
@@ -88,6 +89,9 @@ const getattr = (task: Task, id: number, at: number, bytes: number, options: num
   });
   return task.mm.write(at, value, 0, n) ? 0 : -EFAULT;
 };
+
+/** SCHED_FLAG_ALL: flags that are known, from SCHED_FLAG_RESET_ON_FORK to SCHED_FLAG_UTIL_CLAMP_MAX. */
+const SCHED_FLAGS = 0x7f;
 
 /** Bytes of the kernel's mask of CPUs. */
 const CPU_MASK_BYTES = 8;

@@ -129,7 +129,7 @@ export const copyFileRange = syscall(
     let n = Math.min(count, MAX_RW);
     const start = at ?? from.pos;
     const toStart = toAt ?? to.pos;
-    if (start < 0 || toStart < 0 || Math.max(start, toStart) + count >= 2 ** 63) return -EOVERFLOW;
+    if (start < 0 || toStart < 0) return -EOVERFLOW;
     const a = from.inode.attr();
     if (typeof a !== 'number') n = Math.max(0, Math.min(n, a.size - start));
     if (from.inode === to.inode && start < toStart + n && toStart < start + n && n > 0) return -EINVAL;

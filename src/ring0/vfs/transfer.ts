@@ -29,7 +29,7 @@ export const readFile = (task: Task, file: OpenFile, addr: number, count: number
   const { ops } = file;
   if (!canRead(file)) return -EBADF;
   if (ops.read === undefined) return -EINVAL;
-  if (count > MAX_RW && addr + count > TASK_SIZE) return -EFAULT;
+  if (count >= TASK_SIZE) return -EFAULT;
   const n = Math.min(count, MAX_RW);
   if (ops.readVector !== undefined) return ops.readVector(task, file, whole(addr, n));
   const seekable = ops.seekable === true;
@@ -124,7 +124,7 @@ export const writeFile = (task: Task, file: OpenFile, addr: number, count: numbe
   const { ops } = file;
   if (!canWrite(file)) return -EBADF;
   if (ops.write === undefined) return -EINVAL;
-  if (count > MAX_RW && addr + count > TASK_SIZE) return -EFAULT;
+  if (count >= TASK_SIZE) return -EFAULT;
   let n = Math.min(count, MAX_RW);
   if (ops.writeVector !== undefined) return ops.writeVector(task, file, whole(addr, n));
   const pos = writePosition(file, at);

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,6 +39,8 @@ int main(void) {
   if (write(file, "0123456789", 10) != 10 || pipe(ends) != 0) return 1;
   mkdir("dir", 0755);
 
+  // The folder is open to the one who has no rights.
+  chmod(".", 0777);
   puts("paths");
   T(openat(-1, "", O_RDONLY));
   T(openat(file, longname, O_RDONLY));
@@ -62,6 +65,15 @@ int main(void) {
   T(syscall(SYS_truncate, NULL, -1L));
   T(syscall(SYS_mknod, NULL, S_IFDIR | 0755, 0));
   T(syscall(SYS_mknod, NULL, 0170000, 0));
+  // Not a whiteout, which everybody may make: no such device, and none for whoever has no right to.
+  fflush(stdout);
+  if (fork() == 0) {
+    if (setuid(65534) != 0) return 1;
+    T(syscall(SYS_mknod, "device", S_IFCHR | 0644, -1L));
+    fflush(stdout);
+    _exit(0);
+  }
+  wait(NULL);
   T(syscall(SYS_memfd_create, NULL, 1 << 20));
   T(syscall(SYS_clone3, NULL, 0));
   T(syscall(SYS_clone3, NULL, 8192));
@@ -124,6 +136,8 @@ int main(void) {
   T(sendfile(append, file, &start, 0));
   T(copy_file_range(path, &start, file, NULL, 8, 1));
   T(copy_file_range(file, &minus, file, NULL, 8, 0));
+  off_t far = LONG_MAX;
+  T(copy_file_range(file, &far, file, NULL, 8, 0));
   T(copy_file_range(folder, &minus, file, NULL, 8, 0));
   T(copy_file_range(file, NULL, file, (off_t *)8, 8, 1));
   T(splice(file, NULL, file, NULL, 0, ~0));
@@ -141,11 +155,16 @@ int main(void) {
   T(fcntl(file, F_DUPFD, LONG_MIN + 5) >= 0);
   T(fcntl(file, F_SETOWN, -(long)getpgrp()));
   T(fcntl(file, F_GETOWN) == -getpgrp());
+  T(fcntl(file, F_SETOWN, 0x7ffffff0));
+  T(fcntl(file, F_SETOWN, -0x7ffffff0));
+  T(fcntl(file, F_SETSIG, -2L));
+  T(fcntl(file, F_SETSIG, 65));
   T(flock(-1, LOCK_SH | 32));
   T(flock(-1, 3));
   int ep = epoll_create1(0), in = inotify_init();
   struct epoll_event ev = {0};
   T(epoll_ctl(file, EPOLL_CTL_ADD, file, &ev));
+  T(epoll_ctl(ep, EPOLL_CTL_ADD, open("/dev/null", O_RDWR), &ev));
   T(epoll_ctl(file, EPOLL_CTL_ADD, ends[0], &ev));
   T(epoll_wait(-1, &ev, 0, 0));
   T(epoll_wait(file, (void *)(1L << 62), 1, 0));

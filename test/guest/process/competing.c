@@ -77,6 +77,8 @@ int main(void) {
   attr.size = 64, attr.rest[4] = 1;
   T(syscall(SYS_sched_setattr, 0, &attr, 0));
   T(attr.size >= 48 && attr.size < 64);
+  attr.size = 48, attr.rest[4] = 0, attr.flags = 1 << 20;
+  T(syscall(SYS_sched_setattr, 0, &attr, 0));
   struct iovec nothing = {&attr, 0}, much = {&attr, LONG_MIN};
   T(syscall(SYS_process_vm_readv, NOBODY, &nothing, 1L, &much, 1L, 0L));
   T(syscall(SYS_process_vm_readv, NOBODY, &nothing, 0L, NULL, 1L, 0L));
