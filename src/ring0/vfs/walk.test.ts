@@ -67,6 +67,33 @@ describe('path resolution', () => {
     expect(where('/a/b/up/f')).toBe('/a/f');
   });
 
+  it('takes a slash after a link, or at the end of its target, for a demand of a directory', () => {
+    const { where, link } = setup();
+    link('a/f', '/file');
+    link('a/b/', '/dir');
+    link('a/f/', '/slashed');
+    expect(where('/file/')).toBe(-ENOTDIR);
+    expect(where('/file//')).toBe(-ENOTDIR);
+    expect(where('/slashed')).toBe(-ENOTDIR);
+    expect(where('/dir')).toBe('/a/b');
+    expect(where('//dir/../f')).toBe('/a/f');
+  });
+
+  it('does not find a name again that went elsewhere', () => {
+    const { task, where, file } = setup();
+    file('/a/g');
+    expect(where('/a/f')).toBe('/a/f');
+    rename(task, AT_FDCWD, '/a/f', AT_FDCWD, '/a/g', 2);
+    expect(where('/a/f')).toBe('/a/f');
+    rename(task, AT_FDCWD, '/a/f', AT_FDCWD, '/a/b/h', 0);
+    expect(where('/a/f')).toBe(-ENOENT);
+    expect(where('/a/b/h')).toBe('/a/b/h');
+    remove(task, AT_FDCWD, '/a/b/h', false);
+    expect(where('/a/b/h')).toBe(-ENOENT);
+    file('/a/b/h');
+    expect(where('/a/b/h')).toBe('/a/b/h');
+  });
+
   it('gives up after 40 links', () => {
     const { where, link, file } = setup();
     link('loop', '/loop');
