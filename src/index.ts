@@ -10,6 +10,7 @@ import { strerror } from './abi/strerror.ts';
 import { type GuestFiles, guestFiles } from './guest-files.ts';
 import { nodeHost } from './host/node.ts';
 import { createMachine, type MachineOptions, type StartOptions } from './machine.ts';
+import { TIERS } from './ring3/cpu.ts';
 import type { TraceEvent } from './trace/events.ts';
 import { selection } from './trace/select.ts';
 import { trace } from './trace/tracer.ts';
@@ -161,8 +162,41 @@ const outputStream = (): {
   };
 };
 
+/** The names of all options of a type: one that is missing or too many does not compile. */
+const names = <T>(all: Record<keyof Required<T>, true>): readonly string[] => Object.keys(all);
+const BOOT_OPTIONS = names<BootOptions>({
+  cwd: true,
+  home: true,
+  hostname: true,
+  memoryBytes: true,
+  program: true,
+  rootfs: true,
+  tasks: true,
+  threshold: true,
+  tier: true,
+  volumes: true,
+});
+const PROGRAM_OPTIONS = { env: true, cwd: true, user: true } as const;
+const RUN_OPTIONS = names<RunOptions>({
+  ...PROGRAM_OPTIONS,
+  stdin: true,
+  signal: true,
+  maxOutputBytes: true,
+});
+const SPAWN_OPTIONS = names<SpawnOptions>({ ...PROGRAM_OPTIONS, tty: true });
+
+/** Refuses options that do not exist, which would be misspelt ones of those that do. */
+const checkOptions = (whose: string, options: object, known: readonly string[]): void => {
+  const wrong = Object.keys(options).find((name) => !known.includes(name));
+  if (wrong !== undefined)
+    throw new TypeError(`${whose}: there is no option ${wrong} (there are ${known.join(', ')})`);
+};
+
 /** Boots a machine. Other machines of the process do not see it; all share what was translated of the same code. */
 export const boot = async (options: BootOptions = {}): Promise<Machine> => {
+  checkOptions('boot', options, BOOT_OPTIONS);
+  if (options.tier !== undefined && !TIERS.includes(options.tier))
+    throw new TypeError(`tier ${options.tier}: choose one of ${TIERS.join(', ')}`);
   const machine = createMachine(nodeHost(), options);
   const start = (
     argv: readonly string[],
@@ -178,6 +212,7 @@ export const boot = async (options: BootOptions = {}): Promise<Machine> => {
   return {
     fs: guestFiles(machine.service),
     async run(argv, o = {}) {
+      checkOptions('run', o, RUN_OPTIONS);
       const out: Uint8Array[] = [];
       const err: Uint8Array[] = [];
       const { stdin, signal, maxOutputBytes = MAX_OUTPUT, ...rest } = o;
@@ -204,6 +239,7 @@ export const boot = async (options: BootOptions = {}): Promise<Machine> => {
       return { ...exit, stdout: concat(out), stderr: concat(err) };
     },
     async spawn(argv, o = {}) {
+      checkOptions('spawn', o, SPAWN_OPTIONS);
       const out = outputStream();
       const err = outputStream();
       const started = start(argv, { ...o, stdout: out.sink, stderr: err.sink });

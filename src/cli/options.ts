@@ -1,7 +1,7 @@
 // Values of command-line options as docker writes them: mounts, environment, users, sizes. Each parser throws a
 // UsageError whose message says what to write instead.
 
-import type { Tier } from '../ring3/cpu.ts';
+import { TIERS, type Tier } from '../ring3/cpu.ts';
 
 /** A mistake on the command line: one line, exit status 125. */
 export class UsageError extends Error {}
@@ -76,7 +76,6 @@ export const whole =
     return Number(text);
   };
 
-const TIERS: readonly Tier[] = ['interpreter', 'translator', 'mixed'];
 export const tier = (text: string): Tier => {
   const found = TIERS.find((t) => t === text);
   if (found === undefined) throw new UsageError(`--tier ${text}: choose one of ${TIERS.join(', ')}`);

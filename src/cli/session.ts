@@ -158,6 +158,14 @@ export const runProgram = async (
     o.user === undefined ? undefined : user(o.user, read(`${root}/etc/passwd`), read(`${root}/etc/group`));
   const env = environmentOf(o, who === undefined || who.uid === 0 ? '/root' : '/');
   const machine = machineFor(o, argv[0] ?? '');
+  let told = false;
+  machine.kernel.events.outOfMemory = (victim) => {
+    if (told) return;
+    told = true;
+    const size = `${Math.round((machine.kernel.cpu.frames.total * 4096) / 2 ** 20)} MiB`;
+    const { pid, leader } = victim;
+    complain(`the machine's ${size} of memory are used up: killed ${leader.comm} (${pid}); see --memory`);
+  };
   watcher.attach?.(machine);
   const terminal = o.tty ? { tty: terminalSize() } : {};
   // A reader that went away (kanmon run ... | head) ends the program as a broken pipe would.

@@ -1,8 +1,9 @@
 // Translations kept from one run of the command line to the next: a folder of the user's, with a file for each program,
 // rewritten when a run ends that made new ones. The folder is named after the build and the V8 that made them.
 
-import { lstatSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { accessSync, constants, lstatSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { printable } from '../abi/printable.ts';
 import {
   type CodeRange,
   type CodeStore,
@@ -221,10 +222,28 @@ export const openCodeStore = (dir: string): CodeStore & { save(): void } => {
   };
 };
 
+/** Why nothing can be kept in a folder, which is made where it is missing; null when it can. */
+const unusable = (dir: string): string | null => {
+  try {
+    makeFolder(dir);
+    accessSync(dir, constants.W_OK);
+    return isPrivateFolder(dir) ? null : 'it is not yours alone';
+  } catch (e) {
+    return e instanceof Error ? e.message : String(e);
+  }
+};
+
 /** The store of the command line, written when it ends. Null where nothing is kept. */
 export const codeStore = (): CodeStore | null => {
   const dir = folder();
   if (dir === null) return null;
+  // A folder that the user has named; others are used where it is possible.
+  const { KANMON_CACHE } = process.env;
+  const why = KANMON_CACHE ? unusable(dir) : null;
+  if (why !== null) {
+    process.stderr.write(`kanmon: KANMON_CACHE=${printable(`${KANMON_CACHE}: nothing is kept (${why})`)}\n`);
+    return null;
+  }
   const store = openCodeStore(dir);
   process.on('exit', () => {
     try {

@@ -76,6 +76,8 @@ export interface KernelEvents {
   stop: ((task: Task, signo: number) => void) | null;
   /** A signal that is not queued because the task ignores it; a debugger would see it all the same. */
   dropped?: ((task: Task, info: SigInfo) => void) | null;
+  /** Memory is out, and this process is killed for it. */
+  outOfMemory?: ((victim: Process) => void) | null;
 }
 
 /** What the scheduler needs of the gate (gate/gate.ts). */

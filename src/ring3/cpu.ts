@@ -73,7 +73,8 @@ export interface CpuHooks {
   pageFault(address: number, access: 'read' | 'write' | 'exec'): boolean;
 }
 
-export type Tier = 'interpreter' | 'translator' | 'mixed';
+export const TIERS = ['interpreter', 'translator', 'mixed'] as const;
+export type Tier = (typeof TIERS)[number];
 
 export interface Cpu {
   readonly frames: Frames;

@@ -149,6 +149,14 @@ describe('mistakes on the command line end with one line and 125', () => {
 const small = { memoryBytes: 96 << 20 };
 
 describe('memory that is out costs the process that took it', () => {
+  test('the command line says so, once', async () => {
+    const took = await cli(['run', '--memory', '16m', 'sh', '-c', 'tail /dev/zero; tail /dev/zero; echo $?']);
+    expect(took.stdout).toBe('137\n');
+    expect(took.stderr.match(/^kanmon: .*$/gm)).toEqual([
+      expect.stringMatching(/the machine's 16 MiB of memory are used up: killed tail \(\d+\); see --memory$/),
+    ]);
+  });
+
   test.each([
     ['anonymous pages', 't'],
     ['malloc', 'h'],
@@ -317,6 +325,21 @@ describe('the library', () => {
     for await (const event of events) expect(event).toBeDefined();
     await typed;
     await expect(machine.run(['true'])).rejects.toThrow('the machine is closed');
+    await machine.close();
+  });
+
+  test('options that do not exist are refused by name', async () => {
+    await expect(bootMachine({ memory: 1e8 } as never)).rejects.toThrow(
+      /^boot: there is no option memory \(/,
+    );
+    await expect(bootMachine({ tier: 'fast' } as never)).rejects.toThrow(/^tier fast: choose one of /);
+    const machine = await bootMachine({ cwd: dir, ...small });
+    await expect(machine.run(['true'], { input: '' } as never)).rejects.toThrow(
+      /^run: there is no option input/,
+    );
+    await expect(machine.spawn(['true'], { stdin: '' } as never)).rejects.toThrow(
+      /^spawn: there is no option/,
+    );
     await machine.close();
   });
 

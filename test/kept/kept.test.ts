@@ -78,6 +78,16 @@ describe('kept translations', () => {
     expect(run(cache, path)).toEqual({ out: native(path), kept: 0 });
   });
 
+  test('a folder that was named and cannot be used is told of', () => {
+    const cache = join(top, 'a.c');
+    const r = spawnSync(process.execPath, [cli, 'run', 'true'], {
+      env: { ...process.env, KANMON_CACHE: cache },
+      encoding: 'utf8',
+    });
+    expect(r.stderr).toMatch(/^kanmon: KANMON_CACHE=.*a\.c: nothing is kept \(ENOTDIR.*\)\n$/);
+    expect(r.status).toBe(0);
+  });
+
   test('nothing is written where nothing is to be kept', () => {
     run('off', join(top, 'a'));
     expect(readdirSync(top)).not.toContain('off');

@@ -26,6 +26,7 @@ const choose = (task: Task): Process => {
  */
 export const killForMemory = (task: Task): boolean => {
   const victim = choose(task);
+  task.kernel.events.outOfMemory?.(victim);
   const first = victim.threads.values().next().value;
   if (victim === task.process || first === undefined) {
     forceSignal(task, { signo: SIG.SIGKILL, errno: 0, code: SI.SI_KERNEL });
