@@ -92,6 +92,11 @@ describe('kanmon trace', () => {
     [['trace', '-e', 'fault=x', 'ls'], /trace=/],
     [['trace', '-S', 'x', 'ls'], /avg-time/],
     [['trace', '-o', '/nonexistent/x', 'ls'], /-o/],
+    [['trace', '-e', 'quiet=x', 'ls'], /quiet=exit/],
+    [['trace', '-ff', '-o', '|cat', 'ls'], /exclude each other/],
+    [['trace', '-ff', '-c', '-o', 'x', 'ls'], /exclude each other/],
+    [['trace', '-k', 'ls'], /trace -k: this option of strace is not supported/],
+    [['trace', '-P', '/x', 'ls'], /trace -P: /],
   ])('%j says what is wrong', async (argv, message) => {
     expect((await failure(...argv)).message).toMatch(message);
   });

@@ -139,7 +139,7 @@ export interface Watcher {
     argv: readonly string[],
     env: Readonly<Record<string, string>>,
   ): void;
-  ended?(machine: Machine): void;
+  ended?(machine: Machine): void | Promise<void>;
 }
 
 /** Runs a program to its end and returns the exit status of docker run. */
@@ -198,7 +198,7 @@ export const runProgram = async (
   giveBack();
   stopSignals();
   stopFeeding();
-  watcher.ended?.(machine);
+  await watcher.ended?.(machine);
   if (o.stats) complain(statistics(machine, process.hrtime(began)));
   await machine.close();
   await Promise.all([stdout.flushed(), stderr.flushed()]);

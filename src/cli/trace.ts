@@ -1,7 +1,6 @@
 // `kanmon trace`: runs a program and writes its system calls, with the options of strace.
 
-import { closeSync, openSync, writeSync } from 'node:fs';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { ARCHITECTURES } from '../abi/numbers/index.ts';
 import { printableJson } from '../abi/printable.ts';
 import { SIG } from '../abi/signal.ts';
@@ -11,9 +10,15 @@ import { straceText, type TextOptions, toAll } from '../trace/strace.ts';
 import { type SortBy, summary } from '../trace/summary.ts';
 import { type TraceListener, type Tracer, trace } from '../trace/tracer.ts';
 import { bytes, environment, type SessionOptions, tier, UsageError, volume, whole } from './options.ts';
+import { isCommand, openOutput, separately } from './trace-output.ts';
 
 interface TraceOptions extends SessionOptions {
   readonly follow?: boolean;
+  /** -ff: a file for each task. */
+  readonly separate?: boolean;
+  readonly outputAppendMode?: boolean;
+  readonly columns: number;
+  readonly exits?: boolean;
   readonly output?: string;
   readonly expr?: readonly string[];
   readonly summaryOnly?: boolean;
@@ -36,6 +41,8 @@ export interface Expressions {
   readonly wants: Wants;
   readonly wantsSignal: (signo: number) => boolean;
   readonly status: TextOptions['status'];
+  /** Whether the ends of processes are told (quiet=exit). */
+  readonly exits: boolean;
 }
 
 const names = new Set<string>(ARCHITECTURES.x86_64.numbers.map(([, name]) => name));
@@ -59,11 +66,15 @@ const signals = (text: string): ((signo: number) => boolean) => {
   return (signo) => numbers.has(signo) !== negated;
 };
 
-/** Parses strace's -e expressions: trace=, signal=, status=, and a bare list of calls. */
+/** What -e quiet= knows; all but exit are of what kanmon never says. */
+const QUIET = ['attach', 'exit', 'exits', 'path-resolution', 'personality', 'thread-execve', 'all'];
+
+/** Parses strace's -e expressions: trace=, signal=, status=, quiet=, and a bare list of calls. */
 export const expressions = (list: readonly string[]): Expressions => {
   let wants: Wants = () => true;
   let wantsSignal = (_signo: number): boolean => true;
   let status: TextOptions['status'] = 'all';
+  let exits = true;
   for (const text of list) {
     const m = /^(\w+)=(.*)$/s.exec(text);
     const [key, value] = m === null ? ['trace', text] : [m[1] as string, m[2] as string];
@@ -76,9 +87,17 @@ export const expressions = (list: readonly string[]): Expressions => {
       if (value !== 'successful' && value !== 'failed')
         throw new UsageError(`-e ${text}: write status=successful or status=failed`);
       status = value;
-    } else throw new UsageError(`-e ${text}: write trace=..., signal=... or status=...`);
+    } else if (key === 'quiet' || key === 'q') {
+      const said = value.split(',');
+      if (said.some((what) => !QUIET.includes(what)))
+        throw new UsageError(`-e ${text}: write quiet=exit, or one of ${QUIET.join(', ')}`);
+      exits = !said.some((what) => /^(exits?|all)$/.test(what));
+    } else
+      throw new UsageError(
+        `-e ${text}: of strace's expressions there are trace=..., signal=..., status=... and quiet=...`,
+      );
   }
-  return { wants, wantsSignal, status };
+  return { wants, wantsSignal, status, exits };
 };
 
 const jsonLines = (out: (text: string) => void): TraceListener => {
@@ -95,79 +114,61 @@ const jsonLines = (out: (text: string) => void): TraceListener => {
 const repeated = (text: string, before: readonly string[] = []): string[] => [...before, text];
 const counted = (_text: string, before: number): number => before + 1;
 
-/** Where the trace goes: a file, or standard error. Synchronous, so that nothing is lost when kanmon is killed. */
-const openOutput = (
-  file: string | undefined,
-  complain: (message: string) => void,
-): { write(text: string): void; close(): void } => {
-  let handle = 2;
-  if (file !== undefined) {
-    try {
-      handle = openSync(file, 'w');
-    } catch (e) {
-      throw new UsageError(`-o ${file}: ${e instanceof Error ? e.message : String(e)}`);
-    }
-  }
-  const LIMIT = 65536;
-  let pending = '';
-  let closed = false;
-  let lost = false;
-  const flush = (): void => {
-    if (closed || lost) return;
-    let rest = Buffer.from(pending, 'utf8');
-    pending = '';
-    while (rest.length > 0) {
-      try {
-        rest = rest.subarray(writeSync(handle, rest));
-      } catch (e) {
-        const code = e instanceof Error && 'code' in e ? e.code : '';
-        if (code === 'EAGAIN') continue;
-        // The program goes on without the trace, when its reader has gone away or the disk is full.
-        lost = true;
-        if (code !== 'EPIPE' && handle !== 2)
-          complain(`the trace ends here: ${e instanceof Error ? e.message : String(e)}`);
-        return;
-      }
-    }
-  };
-  return {
-    write(text) {
-      if (lost) return;
-      // The beginning of a call that blocks is shown when the machine has nothing else to do.
-      if (pending === '') setImmediate(flush);
-      pending += text;
-      if (handle === 2 ? text.endsWith('\n') : pending.length > LIMIT) flush();
-    },
-    close() {
-      flush();
-      closed = true;
-      if (handle !== 2) closeSync(handle);
-    },
-  };
-};
-
 const CLOCKS = ['none', 'seconds', 'micros', 'epoch'] as const;
 
 const textOptions = (o: TraceOptions, status: TextOptions['status']): TextOptions => ({
-  pids: !o.follow ? 'none' : o.output === undefined ? 'several' : 'always',
+  pids: !o.follow || o.separate ? 'none' : o.output === undefined ? 'several' : 'always',
   clock: CLOCKS[Math.min(o.absoluteTime ?? 0, 3)] ?? 'none',
   relative: o.relative ?? false,
   spent: o.spent ?? false,
+  column: o.columns,
+  exits: o.exits ?? true,
   status: o.successfulOnly ? 'successful' : o.failedOnly ? 'failed' : status,
 });
 
+/** What strace has and kanmon does not; -i is docker's here, as are -v and -w. */
+const MISSING: readonly string[] = [
+  '-P, --trace-path <path>',
+  '-p, --attach <pid>',
+  '-k, --stack-traces',
+  '--instruction-pointer',
+  '-n, --syscall-number',
+  '-D, --daemonize',
+  '-b, --detach-on <call>',
+  '-I, --interruptible <when>',
+  '-x, --strings-in-hex',
+  '-X, --const-print-style <format>',
+  '-O, --summary-syscall-overhead <overhead>',
+  '-U, --summary-columns <columns>',
+];
+
+const missing = (flags: string): Option =>
+  new Option(flags).hideHelp().argParser(() => {
+    throw new UsageError(`trace ${flags.split(/[, ]/)[0]}: this option of strace is not supported`);
+  });
+
 export const addTrace = (program: Command, complain: (message: string) => void): void => {
-  program
+  const command = program
     .command('trace')
     .summary('run a program and write its system calls, as strace does')
     .description('Runs a program and writes every system call that it makes, in the format of strace.')
     .argument('<program>', 'a name in the PATH of the machine, or a path')
     .argument('[args...]', "the program's arguments")
-    .option('-f, --follow-forks', 'children and threads, too')
-    .option('-o, --output <file>', 'write the trace to a file instead of standard error')
+    .option(
+      '-f, --follow-forks',
+      'children and threads, too; -ff with -o: each in a file of its own, FILE.PID',
+      counted,
+      0,
+    )
+    .option('--output-separately', 'the second f of -ff')
+    .option(
+      '-o, --output <file>',
+      "write the trace to a file instead of standard error, or to a command: '|COMMAND'",
+    )
+    .option('-A, --output-append-mode', 'append to the file')
     .option(
       '-e, --expr <expr>',
-      'trace=CALLS, signal=SIGNALS or status=successful|failed; a bare list means trace=',
+      'trace=CALLS, signal=SIGNALS, status=successful|failed or quiet=exit; a bare list means trace=',
       repeated,
     )
     .option('-c, --summary-only', 'only count calls, errors and time')
@@ -183,6 +184,8 @@ export const addTrace = (program: Command, complain: (message: string) => void):
     )
     .option('-r, --relative-timestamps', 'time since the line before')
     .option('-T, --syscall-times', 'time spent in each call')
+    .option('-a, --columns <n>', 'results begin in this column', whole('-a'), 40)
+    .option('-q, --quiet', '-qq: do not tell the ends of processes', counted, 0)
     .option('-z, --successful-only', 'only calls that succeeded')
     .option('-Z, --failed-only', 'only calls that failed')
     .option('--json', 'one JSON object a line instead of text')
@@ -215,6 +218,7 @@ CALLS: names separated by commas, %file %desc %process %memory %signal %ipc %net
 Examples:
   kanmon trace ls
   kanmon trace -f -o out.txt sh -c 'date | cat'
+  kanmon trace -f -o '|grep ENOENT' python3 -c 1
   kanmon trace -e trace=%file,close ls /
   kanmon trace -e '!mmap,mprotect' -y cat /etc/hostname
   kanmon trace -c python3 -c 'print(1)'
@@ -223,7 +227,8 @@ Examples:
     .action(async (name: string, args: readonly string[], raw: TraceOptions & Record<string, unknown>) => {
       const o: TraceOptions = {
         ...raw,
-        follow: raw.followForks === true,
+        follow: Number(raw.followForks) > 0,
+        separate: raw.output !== undefined && (Number(raw.followForks) > 1 || raw.outputSeparately === true),
         decodeFds: raw.decodeFds === true,
         absoluteTime: Number(raw.absoluteTimestamps ?? 0),
         relative: raw.relativeTimestamps === true,
@@ -232,10 +237,19 @@ Examples:
       const sort = SORTS.find((s) => s === raw.summarySortBy);
       if (sort === undefined)
         throw new UsageError(`-S ${raw.summarySortBy}: choose one of ${SORTS.join(', ')}`);
-      const { wants, wantsSignal, status } = expressions(o.expr ?? []);
-      const out = openOutput(o.output, complain);
+      const counting = o.summaryOnly || o.summary;
+      if (o.separate && counting) throw new UsageError('-ff and the counts of -c and -C exclude each other');
+      if (o.separate && isCommand(o.output ?? ''))
+        throw new UsageError('-ff and a command as -o exclude each other');
+      const { wants, wantsSignal, status, exits } = expressions(o.expr ?? []);
+      const shown = textOptions({ ...o, exits: exits && Number(raw.quiet) < 2 }, status);
       const counts = summary();
-      const text = o.json ? jsonLines(out.write) : straceText(textOptions(o, status), out.write);
+      const listenerTo = (write: (text: string) => void): TraceListener =>
+        o.json ? jsonLines(write) : straceText(shown, write);
+      const append = o.outputAppendMode ?? false;
+      const each = o.separate ? separately(o.output ?? '', append, listenerTo, complain) : null;
+      const out = openOutput(o.separate ? undefined : o.output, append, complain);
+      const text = each?.listener ?? listenerTo(out.write);
       const listener = o.summaryOnly ? counts : o.summary ? toAll([text, counts]) : text;
       let tracer: Tracer | null = null;
       const { runProgram } = await import('./session.ts');
@@ -255,11 +269,13 @@ Examples:
           },
           ended: () => {
             tracer?.detach();
-            if (o.summaryOnly || o.summary) out.write(counts.table(sort));
-            out.close();
+            if (counting) out.write(counts.table(sort));
+            each?.close();
+            return out.close();
           },
         },
         complain,
       );
     });
+  for (const flags of MISSING) command.addOption(missing(flags));
 };

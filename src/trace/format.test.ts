@@ -15,7 +15,15 @@ import { REPLACED, type Result } from '../ring0/wait.ts';
 import { straceText, type TextOptions } from './strace.ts';
 import { type TraceOptions, trace } from './tracer.ts';
 
-const PLAIN: TextOptions = { pids: 'none', clock: 'none', relative: false, spent: false, status: 'all' };
+const PLAIN: TextOptions = {
+  pids: 'none',
+  clock: 'none',
+  relative: false,
+  spent: false,
+  status: 'all',
+  column: 40,
+  exits: true,
+};
 
 const tracing = (rows: Row[], text: Partial<TextOptions> = {}, options: Partial<TraceOptions> = {}) => {
   const machine = fakeMachine();

@@ -14,9 +14,11 @@ export interface TextOptions {
   readonly spent: boolean;
   /** -z, -Z: only calls that succeeded, or failed; the others leave no line. */
   readonly status: 'all' | 'successful' | 'failed';
+  /** -a: the column of results. */
+  readonly column: number;
+  /** -qq leaves out the ends of processes. */
+  readonly exits: boolean;
 }
-
-const COLUMN = 40;
 
 const two = (n: number): string => String(n).padStart(2, '0');
 const micros = (time: number): string => String(Math.floor((time % 1) * 1e6)).padStart(6, '0');
@@ -64,7 +66,7 @@ export const straceText = (options: TextOptions, out: (text: string) => void): T
     }
   };
   const result = (text: string): void => {
-    if (column < COLUMN) put(' '.repeat(COLUMN - column));
+    if (column < options.column) put(' '.repeat(options.column - column));
     put(`= ${text}`);
   };
   const note = (tid: number, time: number, text: string): void => {
@@ -116,7 +118,7 @@ export const straceText = (options: TextOptions, out: (text: string) => void): T
         line = null;
       }
       const how = event.signal === null ? `exited with ${event.code}` : `killed by ${event.signal}`;
-      note(event.tid, event.time, `+++ ${how} +++`);
+      if (options.exits) note(event.tid, event.time, `+++ ${how} +++`);
       alive.delete(event.tid);
     },
     fork: (event) => {

@@ -2,7 +2,7 @@
 // addresses, process ids, times, and the environment of the first execve.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -92,7 +92,8 @@ const ours = async (program: string, cwd: string): Promise<string[][]> => {
     ],
   });
   let text = '';
-  const shown = { pids: 'always', clock: 'none', relative: false, spent: false, status: 'all' } as const;
+  const format = { relative: false, spent: false, status: 'all', column: 40, exits: true } as const;
+  const shown = { pids: 'always', clock: 'none', ...format } as const;
   const wanted = { maxString: 32, paths: false, follow: true, wants: () => true, wantsSignal: () => true };
   const listener = straceText(shown, (s) => {
     text += s;
@@ -132,5 +133,35 @@ describe('traces are those of strace', { timeout: 120_000 }, () => {
     const expected = clean(native(program, dirs[0]));
     const got = clean(await ours(program, dirs[1]));
     expect(got).toEqual(expected);
+  });
+});
+
+describe("the command line's outputs are those of strace", () => {
+  const cli = fileURLToPath(new URL('../../dist/kanmon.cjs', import.meta.url));
+  const TWO = ['-e', 'trace=write,dup', 'sh', '-c', '/bin/echo hi; /bin/echo ho'];
+  const both = (args: readonly string[], cwd: string): string[] =>
+    [
+      ['strace', ...args],
+      [process.execPath, cli, 'trace', ...args],
+    ].map(([command = '', ...rest], n) => {
+      const dir = join(work, `${cwd}-${n}`);
+      mkdirSync(dir);
+      const r = spawnSync(command, rest, { cwd: dir, encoding: 'utf8' });
+      const files = readdirSync(dir).sort();
+      const text = [r.status, r.stdout, r.stderr, ...files.map((f) => readFileSync(join(dir, f), 'utf8'))];
+      return text
+        .join('\n')
+        .replace(/\d+ +(?=write|\+\+\+|---)/g, 'N ')
+        .replace(/--- SIGCHLD.*/g, '--- SIGCHLD');
+    });
+
+  test.each([
+    ['a command', ['-o', '|cat >out; echo ended', ...TWO]],
+    ['a file for each process', ['-ff', '-o', 'out', ...TWO]],
+    ['without exits', ['-f', '-qq', '-o', '|cat >out', ...TWO]],
+    ['another column', ['-a', '12', '-e', 'quiet=exit', '-A', '-o', 'out', '-e', 'write', 'echo', 'hi']],
+  ])('%s', (name, args) => {
+    const [want, got] = both(args, name.replaceAll(' ', '-'));
+    expect(got).toBe(want);
   });
 });
