@@ -6,6 +6,7 @@ import { ADJ, CLOCKS, STA_UNSYNC, TIME_ERROR, TIMEX } from '../../abi/time.ts';
 import { choice, structOut } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { realtime } from '../clock.ts';
+import { isStaticClock } from '../task/clock.ts';
 import type { Task } from '../task/types.ts';
 
 /** What Linux starts with (kernel/time/ntp.c): errors in us, the tolerance in 2^-16 ppm, the tick in us. */
@@ -35,8 +36,6 @@ const adjust = (task: Task, at: number): number => {
 /** A clock of a process or thread; others below zero are descriptors of clock devices, and there are none. */
 const isCpuClock = (clock: number): boolean => clock < 0 && (clock & 7) !== 3;
 
-const KNOWN: readonly number[] = Object.values(CLOCKS);
-
 const support = { support: 'partial', note: 'nobody has CAP_SYS_TIME: changes answer EPERM' } as const;
 
 export const rows = [
@@ -48,7 +47,7 @@ export const rows = [
     (task, clock, at) => {
       if (clock === CLOCKS.CLOCK_REALTIME) return adjust(task, at);
       if (TIMEX.read(task.mm, at) === null) return -EFAULT;
-      return isCpuClock(clock) || KNOWN.includes(clock) ? -EOPNOTSUPP : -EINVAL;
+      return isCpuClock(clock) || isStaticClock(clock) ? -EOPNOTSUPP : -EINVAL;
     },
   ),
 ];

@@ -1,6 +1,6 @@
 // timerfd(2): timers whose expirations are read from a descriptor.
 
-import { EAGAIN, EBADF, EFAULT, EINVAL } from '../../abi/errno.ts';
+import { EAGAIN, EBADF, EFAULT, EINVAL, EPERM } from '../../abi/errno.ts';
 import type { StructValue } from '../../abi/struct.ts';
 import { CLOCKS, ITIMERSPEC, TFD, TFD_FLAGS, TFD_SETTIME_FLAGS, TFD_TIMER_ABSTIME } from '../../abi/time.ts';
 import { choice, fd, flags, structIn, structOut } from '../../gate/codec.ts';
@@ -8,6 +8,7 @@ import { syscall } from '../../gate/row.ts';
 import type { Kernel } from '../kernel.ts';
 import { anonymousFile, staysPut } from '../task/anon.ts';
 import { deadlineOf, fromNs, toNs, validTime } from '../task/clock.ts';
+import { capable } from '../task/creds.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt, installOrRelease } from '../vfs/fdtable.ts';
 import type { FileOps, OpenFile } from '../vfs/types.ts';
@@ -94,12 +95,12 @@ const opsFor = (kernel: Kernel, timerfd: Timerfd): TimerfdOps => ({
   },
 });
 
+const ALARMS: readonly number[] = [CLOCKS.CLOCK_REALTIME_ALARM, CLOCKS.CLOCK_BOOTTIME_ALARM];
 const CLOCKS_ALLOWED: readonly number[] = [
   CLOCKS.CLOCK_REALTIME,
   CLOCKS.CLOCK_MONOTONIC,
   CLOCKS.CLOCK_BOOTTIME,
-  CLOCKS.CLOCK_REALTIME_ALARM,
-  CLOCKS.CLOCK_BOOTTIME_ALARM,
+  ...ALARMS,
 ];
 
 const spec = (kernel: Kernel, t: Timerfd): Partial<StructValue<typeof ITIMERSPEC.fields>> => {
@@ -146,6 +147,7 @@ export const rows = [
     (task, clock, options) => {
       if ((options & ~(TFD.TFD_CLOEXEC | TFD.TFD_NONBLOCK)) !== 0) return -EINVAL;
       if (!CLOCKS_ALLOWED.includes(clock)) return -EINVAL;
+      if (ALARMS.includes(clock) && !capable(task, 'CAP_WAKE_ALARM')) return -EPERM;
       const timer: Timerfd = {
         clock,
         next: null,

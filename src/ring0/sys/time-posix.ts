@@ -8,7 +8,7 @@ import { CLOCKS, ITIMERSPEC, SIGEV, SIGEVENT, TIMER_ABSTIME, TIMER_FLAGS } from 
 import { choice, flags, int, intOut, structInOrNull, structOut } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { COST, charge, uncharge } from '../heap.ts';
-import { deadlineOf, fromNs, isWallClock, readClock, toNs, validTime } from '../task/clock.ts';
+import { deadlineOf, fromNs, isStaticClock, isWallClock, readClock, toNs, validTime } from '../task/clock.ts';
 import { armTimer, onCpuTime, timerNow } from '../task/itimers.ts';
 import { softLimit } from '../task/rlimits.ts';
 import type { PosixTimer } from '../task/timers.ts';
@@ -24,8 +24,8 @@ const create = (
 ): number => {
   const { process } = task;
   if (!isWallClock(clock)) {
-    if (readClock(task, clock) === -EINVAL) return -EINVAL;
-    // There to be read only.
+    if (!isStaticClock(clock) && readClock(task, clock) === -EINVAL) return -EINVAL;
+    // There to be read only, or for machines that can be woken.
     if (!onCpuTime(clock)) return -EOPNOTSUPP;
   }
   let id = 0;

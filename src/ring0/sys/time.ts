@@ -17,7 +17,15 @@ import {
 import { addr, choice, flags, structIn, structInOrNull, structOut, uint } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { realtime } from '../clock.ts';
-import { deadlineOf, fromNs, isWallClock, readClock, type Time, validTime } from '../task/clock.ts';
+import {
+  deadlineOf,
+  fromNs,
+  isStaticClock,
+  isWallClock,
+  readClock,
+  type Time,
+  validTime,
+} from '../task/clock.ts';
 import { itimerNow, processSystemNs, processUserNs, setItimer } from '../task/itimers.ts';
 import { settle } from '../task/runqueue.ts';
 import { deliverable } from '../task/signals.ts';
@@ -49,7 +57,8 @@ const sleep = (
 
 /** clock_nanosleep returns its errors as the others do, but knows which clocks it can sleep on. */
 const clockSleep = (task: Task, clock: number, options: number, time: Time, remaining: number): Result => {
-  if (!isWallClock(clock)) return readClock(task, clock) === -EINVAL ? -EINVAL : -EOPNOTSUPP;
+  if (!isWallClock(clock))
+    return isStaticClock(clock) || readClock(task, clock) !== -EINVAL ? -EOPNOTSUPP : -EINVAL;
   return sleep(task, clock, time, (options & TIMER_ABSTIME) !== 0, remaining);
 };
 

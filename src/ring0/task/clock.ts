@@ -66,6 +66,10 @@ export const readClock = (task: Task, clock: number): Time | number => {
   return ns === null ? -EINVAL : fromNs(ns);
 };
 
+const CLOCK_IDS: readonly number[] = Object.values(CLOCKS);
+/** A clock that has a number of its own, whether it can be read here or not. */
+export const isStaticClock = (clock: number): boolean => CLOCK_IDS.includes(clock);
+
 /** Clocks that can be slept on and timed by; CPU clocks only by timers. */
 export const isWallClock = (clock: number): boolean =>
   (isMonotonic(clock) && clock !== CLOCKS.CLOCK_MONOTONIC_RAW && clock !== CLOCKS.CLOCK_MONOTONIC_COARSE) ||
