@@ -16,6 +16,7 @@ import type { OpenFile } from './types.ts';
 export const MAX_RW = 0x7ffff000;
 /** Bytes a stream gets at once when they have to be copied. */
 const CHUNK = 1 << 18;
+/** Bytes that a stream is asked for which does not say how many it has. */
 const READ_CHUNK = 1 << 16;
 const NOTHING = new Uint8Array(0);
 
@@ -94,8 +95,10 @@ const writable = (task: Task, list: readonly IoVec[], n: number): number => {
  * pipe's buffers are copied or not.
  */
 const takes = (task: Task, file: OpenFile, list: readonly IoVec[], n: number): number => {
-  const most = Math.min(n, READ_CHUNK);
-  const there = Math.min(file.ops.ready?.(file) ?? 0, most);
+  // One read empties a pipe, however much it has been made to hold.
+  const held = file.ops.ready?.(file) ?? 0;
+  const most = Math.min(n, Math.max(held, READ_CHUNK));
+  const there = Math.min(held, most);
   if (there === 0) return most;
   const room = writable(task, list, there);
   if (room >= there) return most;

@@ -81,6 +81,16 @@ int main(void) {
   T(read(p[0], b, 3));
   T(read(p[0], b, 30));
   T(fcntl(p[1], F_SETFL, O_NONBLOCK | O_DIRECT));
+  // One read takes all that a larger pipe holds, into one piece of memory or two.
+  static char all[1 << 19];
+  pipe(p);
+  T(fcntl(p[1], F_SETPIPE_SZ, 1 << 18));
+  T(write(p[1], all, 200000));
+  T(read(p[0], all, sizeof all));
+  T(write(p[1], all, 250000));
+  struct iovec halves[2] = {{all, 150000}, {all + 200000, 150000}};
+  T(readv(p[0], halves, 2));
+  T(left(p[0]));
   T(pipe2(p, 0x20000000));
   T(pipe2((int *)8, 0));
   return finish();
