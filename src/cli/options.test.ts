@@ -39,16 +39,17 @@ test.each(['', '5', 'x', '5g', '1t'])('--memory refuses %j', (text) => {
 });
 
 describe('-u', () => {
-  const passwd = 'root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534:::\n';
+  const passwd = 'root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/nonexistent:\n';
   const group = 'root:x:0:\nstaff:x:50:\n';
   test.each([
-    ['nobody', 65534, 65534],
-    ['nobody:staff', 65534, 50],
-    ['65534', 65534, 65534],
-    ['1000', 1000, 0],
-    ['1000:7', 1000, 7],
-  ])('%s', (text, uid, gid) => {
-    expect(user(text, passwd, group)).toEqual({ uid, gid });
+    ['nobody', 65534, 65534, '/nonexistent'],
+    ['nobody:staff', 65534, 50, '/nonexistent'],
+    ['65534', 65534, 65534, '/nonexistent'],
+    ['0', 0, 0, '/root'],
+    ['1000', 1000, 0, '/'],
+    ['1000:7', 1000, 7, '/'],
+  ])('%s', (text, uid, gid, home) => {
+    expect(user(text, passwd, group)).toEqual({ uid, gid, home });
   });
   test.each(['who', 'nobody:who'])('refuses %s', (text) => {
     expect(() => user(text, passwd, group)).toThrow(UsageError);

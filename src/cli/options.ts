@@ -54,18 +54,19 @@ export interface User {
  * -u UID, UID:GID, NAME or NAME:GROUP. Names are looked up in the root's /etc/passwd and /etc/group, whose text
  * is passed in.
  */
-export const user = (text: string, passwd: string, group: string): User => {
+export const user = (text: string, passwd: string, group: string): User & { readonly home: string } => {
   const [who = '', which] = text.split(':');
   const rows = (file: string): string[][] => file.split('\n').map((line) => line.split(':'));
   const entry = rows(passwd).find((r) => r[0] === who || (/^\d+$/.test(who) && r[2] === who));
   if (entry === undefined && !/^\d+$/.test(who))
     throw new UsageError(`-u ${text}: there is no user ${who}; give a number`);
   const uid = entry === undefined ? Number(who) : Number(entry[2]);
-  if (which === undefined) return { uid, gid: entry === undefined ? 0 : Number(entry[3]) };
-  if (/^\d+$/.test(which)) return { uid, gid: Number(which) };
+  const home = entry?.[5] || '/';
+  if (which === undefined) return { uid, gid: entry === undefined ? 0 : Number(entry[3]), home };
+  if (/^\d+$/.test(which)) return { uid, gid: Number(which), home };
   const found = rows(group).find((r) => r[0] === which);
   if (found === undefined) throw new UsageError(`-u ${text}: there is no group ${which}; give a number`);
-  return { uid, gid: Number(found[2]) };
+  return { uid, gid: Number(found[2]), home };
 };
 
 /** A whole number, for options such as -s. */

@@ -46,7 +46,10 @@ export const addRun = (program: Command, complain: (message: string) => void): v
     .option('--memory <size>', 'physical memory of the machine, such as 512m or 2g', bytes)
     .option('--tier <tier>', 'how code is executed: interpreter, translator or mixed', tier)
     .option('--stats', 'at the end, say what it took and which system calls were missing')
-    .option('--show-door <call>', 'narrate the first call of this name; --show-door alone: write')
+    .option(
+      '--show-door <call>',
+      'narrate the first call of this name (--show-door=openat); --show-door alone: write',
+    )
     .passThroughOptions()
     .addHelpText(
       'after',
@@ -68,14 +71,20 @@ Exit status: the program's own; 128 + number of the signal that killed it; 127 w
     .action(async (name: string, args: readonly string[], options: RunOptions) => {
       const door = options.showDoor === undefined ? null : doorName(options.showDoor);
       const { runProgram } = await import('./session.ts');
+      let told = false;
+      const tell = (text: string): void => {
+        told = true;
+        process.stderr.write(`\n${text}\n`);
+      };
       process.exitCode = await runProgram(
         [name, ...args],
         options,
         {
           attach: (machine) => {
-            if (door !== null) {
-              showDoor(machine.kernel, machine.gate, door, (text) => process.stderr.write(`\n${text}\n`));
-            }
+            if (door !== null) showDoor(machine.kernel, machine.gate, door, tell);
+          },
+          ended: () => {
+            if (door !== null && !told) complain(`--show-door=${door}: the program made no such call`);
           },
         },
         complain,

@@ -156,7 +156,7 @@ export const runProgram = async (
   const root = o.rootfs ?? '';
   const who =
     o.user === undefined ? undefined : user(o.user, read(`${root}/etc/passwd`), read(`${root}/etc/group`));
-  const env = environmentOf(o, who === undefined || who.uid === 0 ? '/root' : '/');
+  const env = environmentOf(o, who?.home ?? '/root');
   const machine = machineFor(o, argv[0] ?? '');
   let told = false;
   machine.kernel.events.outOfMemory = (victim) => {
@@ -177,7 +177,7 @@ export const runProgram = async (
     ...terminal,
     env,
     ...(o.workdir === undefined ? {} : { cwd: o.workdir }),
-    ...(who === undefined ? {} : { user: who }),
+    ...(who === undefined ? {} : { user: { uid: who.uid, gid: who.gid } }),
     stdout: stdout.sink,
     stderr: stderr.sink,
   };

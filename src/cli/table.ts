@@ -38,15 +38,18 @@ const asJson = (arch: ArchName, number: number, row: Row): object => ({
 const levelColor = (colors: Colors, level: string): ((s: string) => string) =>
   level === 'full' ? colors.green : level === 'absent' ? colors.dim : colors.yellow;
 
+/** Of a call without a handler nobody has said what it takes. */
+const signature = (row: Row): string =>
+  row.params.length === 0 && support(row) === 'absent'
+    ? row.name
+    : `${row.name}(${row.params.map((p) => p.name).join(', ')})`;
+
 const listed = (table: Table, colors: Colors): string => {
   const out: string[] = [];
   for (const [number, row] of table.rows.entries()) {
     if (row === undefined) continue;
     const level = support(row);
-    const call =
-      row.params.length === 0 && level === 'absent'
-        ? row.name
-        : `${row.name}(${row.params.map((p) => p.name).join(', ')})`;
+    const call = signature(row);
     const note = row.meta.note === undefined ? '' : `  ${colors.dim(row.meta.note)}`;
     out.push(`${String(number).padStart(4)}  ${levelColor(colors, level)(level.padEnd(8))}${call}${note}`);
   }
@@ -56,7 +59,7 @@ const listed = (table: Table, colors: Colors): string => {
 const detailed = (arch: ArchName, number: number, row: Row, colors: Colors): string => {
   const { argumentRegisters, numberRegister, resultRegister, instruction } = ARCHITECTURES[arch];
   const out = [
-    `${colors.bold(`${row.name}(${row.params.map((p) => p.name).join(', ')})`)}`,
+    colors.bold(signature(row)),
     '',
     `  number     ${number} on ${arch} (${numberRegister} = ${number}, then ${instruction}; the result comes back in ${resultRegister})`,
     `  elsewhere  ${ARCH_NAMES.filter((a) => a !== arch)

@@ -66,6 +66,8 @@ const narrate = (kernel: Kernel, gate: Gate, call: Call, result: number | null, 
   const entries = gate.table.rows.filter((r) => r !== undefined).length;
   const shown = result === null ? 'none: the call does not return' : resultText(ctx);
   const rcx = kernel.cpu.gpr(GPR.rcx);
+  // execve, or a signal handler that returns, has put other registers in their place.
+  const goesOn = rcx === before.rip + SYSCALL_BYTES;
   const back =
     result === null
       ? ['           nobody goes back: the task has ended']
@@ -75,8 +77,16 @@ const narrate = (kernel: Kernel, gate: Gate, call: Call, result: number | null, 
             String(result),
             result < 0 ? `minus the error number: ${errorText(-result)}` : `the result of ${row.name}`,
           ],
-          ['rcx', hex(rcx), 'where the program goes on (SYSCALL put it there)'],
-          ['r11', hex(kernel.cpu.gpr(GPR.r11)), 'its flags (SYSCALL put them there)'],
+          [
+            'rcx',
+            hex(rcx),
+            goesOn ? 'where the program goes on (SYSCALL put it there)' : 'as the call has set it',
+          ],
+          [
+            'r11',
+            hex(kernel.cpu.gpr(GPR.r11)),
+            goesOn ? 'its flags (SYSCALL put them there)' : 'as the call has set it',
+          ],
         ]);
   return [
     `One system call of ${before.program} (process ${call.task.process.pid})`,

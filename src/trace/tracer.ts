@@ -247,7 +247,7 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
         ...at,
         name: 'execve',
         number: 59,
-        args: args.map((text, i) => ({ name: ['filename', 'argv', 'envp'][i] as string, text })),
+        args: args.map((text, i) => ({ name: ['pathname', 'argv', 'envp'][i] as string, text })),
         result: 0,
         resultText: '0',
         errno: null,
