@@ -243,10 +243,10 @@ export const boot = async (options: BootOptions = {}): Promise<Machine> => {
       const out = outputStream();
       const err = outputStream();
       const started = start(argv, { ...o, stdout: out.sink, stderr: err.sink });
-      void started.ended.then(() => {
-        out.end();
-        err.end();
-      });
+      // Each ends by itself: whoever reads one of them only must see its end. A terminal has no second.
+      const [toOut, toErr = started.exited] = started.outputs;
+      void toOut?.then(out.end);
+      void toErr.then(err.end);
       return {
         pid: started.pid,
         stdin: new WritableStream<Uint8Array>({

@@ -84,7 +84,12 @@ export interface Started {
   kill(signo: number): void;
   /** Resolves when the program has ended. */
   readonly exited: Promise<Ended>;
-  /** Resolves when, besides, its output has been handed over. */
+  /**
+   * Standard output and error, or the screen: each resolves when nobody can write to it any more and all of it has
+   * been handed over, whatever becomes of the other.
+   */
+  readonly outputs: readonly Promise<void>[];
+  /** Resolves when the program has ended and all its output has been handed over. */
   readonly ended: Promise<Ended>;
 }
 
@@ -356,6 +361,7 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
         poke();
       },
       exited,
+      outputs: drained,
       ended: exited.then(async (how) => {
         await Promise.all(drained);
         if (!closed) streams.close();
