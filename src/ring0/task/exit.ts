@@ -64,6 +64,49 @@ export const exitGroup = (task: Task, status: number): void => {
   exitTask(task, process.exitStatus);
 };
 
+/**
+ * Ends a process whose end has met a bug: what `exitGroup` left undone is tried step by step, so that one that fails (it
+ * is told to `bug`) keeps nobody waiting. Nothing is written to the process's memory any more.
+ */
+export const exitBroken = (process: Process, status: number, bug: (error: unknown) => void): void => {
+  const attempt = (step: () => void): void => {
+    try {
+      step();
+    } catch (e) {
+      bug(e);
+    }
+  };
+  const { kernel } = process.leader;
+  process.exiting = true;
+  for (const task of [...process.threads]) {
+    task.state = 'dead';
+    task.exitCode = status;
+    attempt(() => unpark(task));
+    if (task.call !== null) attempt(() => kernel.gate.abandon(task, null));
+    attempt(() => kernel.hooks.exitTask(task));
+    attempt(() => kernel.hooks.releaseFiles(task));
+    attempt(() => kernel.hooks.releaseFs(task));
+    process.threads.delete(task);
+    kernel.tasks.delete(task.tid);
+    kernel.run.graveyard.push(task.mm);
+    if (kernel.run.loaded === task) kernel.run.loaded = null;
+    attempt(() => releaseVfork(task));
+  }
+  let told = false;
+  const end = (): void => {
+    exitProcess(process, status);
+    told = true;
+  };
+  if (process.state !== 'zombie') attempt(end);
+  if (told) return;
+  process.state = 'zombie';
+  process.exitStatus = status;
+  attempt(() => giveAwayChildren(process));
+  if (process.tree === process.pid) attempt(() => endTree(process));
+  attempt(() => notifyOfDeath(process));
+  attempt(() => tellEnd(process));
+};
+
 /** exit_group(2) with an exit code. */
 export const exitWithCode = (task: Task, code: number): void => exitGroup(task, exitedStatus(code));
 
@@ -91,10 +134,16 @@ const exitProcess = (process: Process, status: number): void => {
   giveAwayChildren(process);
   if (process.tree === process.pid) endTree(process);
   for (const [pgid, was] of before) if (!was) hangupIfOrphaned(kernel, pgid);
-  const { onExit } = process;
   wake(process.exitWait);
   notifyOfDeath(process);
-  onExit?.(status);
+  tellEnd(process);
+};
+
+/** Tells whoever started the process from outside, once. */
+const tellEnd = (process: Process): void => {
+  const { onExit } = process;
+  process.onExit = null;
+  onExit?.(process.exitStatus);
 };
 
 /** A stopped group that nobody is left to continue gets SIGHUP and SIGCONT (POSIX, exit). */

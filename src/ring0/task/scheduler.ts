@@ -8,7 +8,7 @@ import type { Kernel } from '../kernel.ts';
 import { TASK_SIZE } from '../mm/layout.ts';
 import { isBlock } from '../wait.ts';
 import { deliver } from './deliver.ts';
-import { exitGroup } from './exit.ts';
+import { exitBroken, exitGroup } from './exit.ts';
 import { checkCpuTime, hasCpuLimit } from './itimers.ts';
 import { sampleLoad } from './load.ts';
 import { killForMemory } from './oom.ts';
@@ -89,9 +89,9 @@ const guarded = (task: Task): boolean => {
     try {
       exitGroup(task, SIG.SIGSYS);
     } catch (again) {
-      kernel.bug(`the end of process ${task.process.pid}`, again);
-      task.state = 'dead';
-      if (kernel.run.loaded === task) kernel.run.loaded = null;
+      const bug = (error: unknown): void => kernel.bug(`the end of process ${task.process.pid}`, error);
+      bug(again);
+      exitBroken(task.process, SIG.SIGSYS, bug);
     }
     return false;
   }

@@ -27,6 +27,45 @@ const handle = (f: Fixture, task: Task, signo: number, handler: number): void =>
   expect(f.kernel.tasks.has(task.tid)).toBe(true);
 };
 
+describe('a bug', () => {
+  const broken = (): never => {
+    throw new Error('bug');
+  };
+
+  it('in a call ends its process, and so does one that its end meets again', () => {
+    const f = fixture();
+    let released = 0;
+    f.kernel.hooks.releaseFiles = () => void released++;
+    const ends: number[] = [];
+    // What a handler that returns no result does to the scheduler, and then to whoever takes the task off its queues.
+    const t = f.spawn(() => ({ blocked: true }) as never);
+    t.process.onExit = (status) => ends.push(status);
+    expect(f.run()).toBe('done');
+    expect(ends).toEqual([SIG.SIGSYS]);
+    expect([released, f.kernel.tasks.size, f.kernel.processes.size]).toEqual([1, 0, 0]);
+  });
+
+  it.each([
+    'exitTask',
+    'releaseFiles',
+    'releaseFs',
+    'hangup',
+  ] as const)('in the hook %s does not hide the end of a process from its parent', (hook) => {
+    const f = fixture();
+    const parent = f.spawn(sleepOn());
+    const child = f.clone(parent, {}, () => broken());
+    const ends: number[] = [];
+    child.process.onExit = (status) => ends.push(status);
+    child.process.sid = child.process.pid;
+    f.kernel.hooks[hook] = broken;
+    f.run();
+    expect(child.process.state).toBe('zombie');
+    expect(child.process.exitStatus).toBe(SIG.SIGSYS);
+    expect(ends).toEqual([SIG.SIGSYS]);
+    expect([...f.kernel.tasks.values()]).toEqual([parent]);
+  });
+});
+
 describe('waiting', () => {
   it('tries the call again when the queue is woken, and hands over its state', () => {
     const f = fixture();
