@@ -54,6 +54,9 @@ const tuneEngine = (): void => {
   if (process.env.KANMON_MAKE_CODE !== '1') setEngineFlag('--interrupt-budget=400000');
 };
 
+/** What of the command line asked for a folder. */
+const ASKED_BY = { rootfs: '--rootfs', cwd: 'working directory', volumes: '-v' } as const;
+
 /** Boots the machine; folders that cannot be shown are the caller's mistake. */
 const machineFor = (o: SessionOptions, program: string): Machine => {
   tuneEngine();
@@ -61,11 +64,7 @@ const machineFor = (o: SessionOptions, program: string): Machine => {
     return createMachine(nodeHost(), machineOptions(o, program));
   } catch (e) {
     if (!(e instanceof RootError)) throw e;
-    const option = o.rootfs !== undefined && resolve(o.rootfs) === e.path ? '--rootfs' : '-v';
-    const known = errnoName(-e.code);
-    throw new UsageError(
-      `${option} ${e.path}: ${known === undefined ? `error ${-e.code}` : strerror(known)}`,
-    );
+    throw new UsageError(`${ASKED_BY[e.option]} ${e.path}: ${e.reason}`);
   }
 };
 

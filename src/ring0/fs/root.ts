@@ -2,9 +2,10 @@
 // the caller, with /dev, /tmp and their like in memory, and the caller's own mounts. DESIGN section 4 says
 // what of the host is shown; nothing here is written to the host except under a read-write volume.
 
-import { EEXIST, ENOENT, ENOTDIR } from '../../abi/errno.ts';
+import { EEXIST, ENOENT, ENOTDIR, errnoName } from '../../abi/errno.ts';
 import { MS_NODEV, MS_NOSUID } from '../../abi/fcntl.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../../abi/stat.ts';
+import { strerror } from '../../abi/strerror.ts';
 import type { Kernel } from '../kernel.ts';
 import { attach, isInode, lookup } from '../vfs/dentry.ts';
 import { mountFs, visible } from '../vfs/mount.ts';
@@ -50,15 +51,23 @@ export interface BuiltRoot {
   readonly hosts: readonly HostFs[];
 }
 
+/** A folder or file that the root was to show cannot be used; `code` is the errno's name. */
 export class RootError extends Error {
-  /** A negated errno. */
-  readonly code: number;
+  readonly code: string;
+  /** What asked for it. */
+  readonly option: 'rootfs' | 'cwd' | 'volumes';
   readonly path: string;
+  /** In words. */
+  readonly reason: string;
 
-  constructor(path: string, code: number) {
-    super(`${path}: errno ${-code}`);
+  constructor(option: RootError['option'], path: string, error: number) {
+    const code = errnoName(-error) ?? 'EIO';
+    const reason = strerror(code);
+    super(`${option}: ${path}: ${reason}`);
     this.name = 'RootError';
+    this.option = option;
     this.path = path;
+    this.reason = reason;
     this.code = code;
   }
 }
@@ -204,34 +213,39 @@ const showable = (cwd: string, home: string | undefined): boolean =>
  */
 export const buildRoot = (kernel: Kernel, options: RootOptions): BuiltRoot => {
   const hosts: HostFs[] = [];
-  const openHost = (o: HostFsOptions): HostFs => {
-    if (options.files === null) throw new RootError(o.path, -ENOENT);
+  const openHost = (option: RootError['option'], o: HostFsOptions): HostFs => {
+    if (options.files === null) throw new RootError(option, o.path, -ENOENT);
     const fs = HostFs.open(kernel, options.files, o);
-    if (typeof fs === 'number') throw new RootError(o.path, fs);
+    if (typeof fs === 'number') throw new RootError(option, o.path, fs);
     hosts.push(fs);
     return fs;
   };
   const TRUST = Number.POSITIVE_INFINITY;
 
-  const overlay = (path: string, trustNs: number, view?: HostView): OverlayFs => {
-    const lower = openHost({ path, readonly: true, trustNs, ...(view === undefined ? {} : { view }) });
-    if (!(lower.root instanceof HostDir)) throw new RootError(path, -ENOTDIR);
+  const overlay = (option: 'rootfs' | 'cwd', path: string, trustNs: number, view?: HostView): OverlayFs => {
+    const lower = openHost(option, {
+      path,
+      readonly: true,
+      trustNs,
+      ...(view === undefined ? {} : { view }),
+    });
+    if (!(lower.root instanceof HostDir)) throw new RootError(option, path, -ENOTDIR);
     return new OverlayFs(kernel, lower.root);
   };
 
   let fs: FileSystem;
-  if (options.rootfs !== undefined) fs = overlay(options.rootfs, TRUST);
-  else if (options.files !== null) fs = overlay('/', TRUST, systemView);
+  if (options.rootfs !== undefined) fs = overlay('rootfs', options.rootfs, TRUST);
+  else if (options.files !== null) fs = overlay('rootfs', '/', TRUST, systemView);
   else fs = newTmpfs(kernel, { mode: 0o755, maxPages: 0, maxNames: 0 });
 
   const top = mountFs(kernel, fs, null, { source: fs.type });
   const root: Path = { mount: top, dentry: top.root };
-  const place = (path: string, mode: number): Path => {
+  const place = (path: string, mode: number, option: RootError['option'] = 'rootfs'): Path => {
     const p = ensure(root, path, mode);
-    if (typeof p === 'number') throw new RootError(path, p);
+    if (typeof p === 'number') throw new RootError(option, path, p);
     return p;
   };
-  const dir = (path: string): Path => place(path, S_IFDIR | 0o755);
+  const dir = (path: string, option?: 'cwd'): Path => place(path, S_IFDIR | 0o755, option);
 
   for (const [path, mode] of SKELETON) {
     // A root of the caller's own gets only what has to be mounted on.
@@ -261,16 +275,17 @@ export const buildRoot = (kernel: Kernel, options: RootOptions): BuiltRoot => {
     const shown = at !== null && at.mount === top && hosts[0] !== undefined && isShown(options.cwd);
     if (!shown) {
       const isHome = options.cwd === options.home || options.cwd === '/root';
-      const lower = overlay(options.cwd, WORKING_TRUST, isHome ? homeView : undefined);
-      mountFs(kernel, lower, dir(options.cwd), { source: 'overlay' });
+      const lower = overlay('cwd', options.cwd, WORKING_TRUST, isHome ? homeView : undefined);
+      mountFs(kernel, lower, dir(options.cwd, 'cwd'), { source: 'overlay' });
     }
   }
 
   for (const v of options.volumes ?? []) {
-    const host = openHost({ path: v.source, readonly: v.readonly, trustNs: 0 });
+    const host = openHost('volumes', { path: v.source, readonly: v.readonly, trustNs: 0 });
     const isDir = host.root instanceof HostDir;
-    const at = place(v.target, isDir ? S_IFDIR | 0o755 : S_IFREG | 0o644);
-    if (isDirectory(at.dentry.inode) !== isDir) throw new RootError(v.target, isDir ? -ENOTDIR : -EEXIST);
+    const at = place(v.target, isDir ? S_IFDIR | 0o755 : S_IFREG | 0o644, 'volumes');
+    if (isDirectory(at.dentry.inode) !== isDir)
+      throw new RootError('volumes', v.target, isDir ? -ENOTDIR : -EEXIST);
     mountFs(kernel, host, at, { source: v.source, readonly: v.readonly, flags });
   }
 
