@@ -5,6 +5,7 @@ import { EINVAL, EIO, EISDIR, errnoName } from './abi/errno.ts';
 import { AT_FDCWD, O_CREAT, O_DIRECTORY, O_RDONLY, O_TRUNC, O_WRONLY } from './abi/fcntl.ts';
 import { S_IFDIR, S_IFMT } from './abi/stat.ts';
 import { strerror } from './abi/strerror.ts';
+import { bytesOf, checkPath } from './options.ts';
 import type { Task } from './ring0/task/types.ts';
 import { listing, releaseFile } from './ring0/vfs/file.ts';
 import { make, remove } from './ring0/vfs/namei.ts';
@@ -43,7 +44,7 @@ export interface GuestStat {
 export interface GuestFiles {
   readFile(path: string): Promise<Uint8Array>;
   /** Creates or replaces. `mode` defaults to 0o644. */
-  writeFile(path: string, data: Uint8Array | string, mode?: number): Promise<void>;
+  writeFile(path: string, data: ArrayBufferView | string, mode?: number): Promise<void>;
   readdir(path: string): Promise<string[]>;
   mkdir(path: string, mode?: number): Promise<void>;
   /** Removes a file or an empty directory. */
@@ -73,6 +74,7 @@ const CHUNK = 1 << 20;
 
 export const guestFiles = (task: Task): GuestFiles => ({
   async readFile(path) {
+    checkPath('readFile', path);
     const file = opened(task, path, O_RDONLY, 0);
     try {
       const parts: Uint8Array[] = [];
@@ -96,7 +98,8 @@ export const guestFiles = (task: Task): GuestFiles => ({
     }
   },
   async writeFile(path, data, mode = 0o644) {
-    const bytes = typeof data === 'string' ? encoder.encode(data) : data;
+    checkPath('writeFile', path, mode);
+    const bytes = bytesOf('fs.writeFile: data', data);
     const file = opened(task, path, O_WRONLY | O_CREAT | O_TRUNC, mode);
     try {
       let at = 0;
@@ -110,6 +113,7 @@ export const guestFiles = (task: Task): GuestFiles => ({
     }
   },
   async readdir(path) {
+    checkPath('readdir', path);
     const file = opened(task, path, O_RDONLY | O_DIRECTORY, 0);
     try {
       const list = listing(task, file);
@@ -121,15 +125,18 @@ export const guestFiles = (task: Task): GuestFiles => ({
     }
   },
   async mkdir(path, mode = 0o755) {
+    checkPath('mkdir', path, mode);
     const r = make(task, AT_FDCWD, toBytes(path), S_IFDIR | mode, 0);
     if (typeof r !== 'number' && !('blocked' in r)) return;
     checked(r, path);
   },
   async rm(path) {
+    checkPath('rm', path);
     const r = remove(task, AT_FDCWD, toBytes(path), false);
     checked(r === -EISDIR ? remove(task, AT_FDCWD, toBytes(path), true) : r, path);
   },
   async stat(path) {
+    checkPath('stat', path);
     const at = walk(task, AT_FDCWD, toBytes(path), FOLLOW);
     if (!isPath(at)) throw new GuestFileError(typeof at === 'number' ? -at : EIO, path);
     const attr = at.dentry.inode.attr();

@@ -10,12 +10,13 @@ import { strerror } from './abi/strerror.ts';
 import { type GuestFiles, guestFiles } from './guest-files.ts';
 import { nodeHost } from './host/node.ts';
 import { createMachine, type MachineOptions, type StartOptions } from './machine.ts';
-import { TIERS } from './ring3/cpu.ts';
+import { bytesOf, checkArgv, checkOptions, checkSize } from './options.ts';
 import type { TraceEvent } from './trace/events.ts';
 import { selection } from './trace/select.ts';
 import { trace } from './trace/tracer.ts';
 
 export { GuestFileError, type GuestFiles, type GuestStat } from './guest-files.ts';
+export { RootError } from './ring0/fs/root.ts';
 export type { Tier } from './ring3/cpu.ts';
 export type {
   ExitEvent,
@@ -39,7 +40,11 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Directory to start in, an absolute guest path. */
   readonly cwd?: string;
-  readonly user?: { readonly uid: number; readonly gid: number; readonly groups?: readonly number[] };
+  /**
+   * Ids from 0 to 2^32-2; default: root. Without `gid` it is group 0, as with docker's `-u 1000`; without `groups`
+   * only the group itself.
+   */
+  readonly user?: { readonly uid: number; readonly gid?: number; readonly groups?: readonly number[] };
 }
 
 export interface SpawnOptions extends ProgramOptions {
@@ -51,8 +56,8 @@ export interface SpawnOptions extends ProgramOptions {
 }
 
 export interface RunOptions extends ProgramOptions {
-  /** All of standard input. Default: empty. */
-  readonly stdin?: Uint8Array | string;
+  /** All of standard input: text as UTF-8, or bytes. Default: empty. */
+  readonly stdin?: ArrayBufferView | string;
   /** Kill the program when it aborts. */
   readonly signal?: AbortSignal;
   /** Most bytes of output to collect; beyond that the program is killed and `run` rejects. Default: 256 MiB. */
@@ -162,47 +167,18 @@ const outputStream = (): {
   };
 };
 
-/** The names of all options of a type: one that is missing or too many does not compile. */
-const names = <T>(all: Record<keyof Required<T>, true>): readonly string[] => Object.keys(all);
-const BOOT_OPTIONS = names<BootOptions>({
-  cwd: true,
-  home: true,
-  hostname: true,
-  memoryBytes: true,
-  program: true,
-  rootfs: true,
-  tasks: true,
-  threshold: true,
-  tier: true,
-  volumes: true,
-});
-const PROGRAM_OPTIONS = { env: true, cwd: true, user: true } as const;
-const RUN_OPTIONS = names<RunOptions>({
-  ...PROGRAM_OPTIONS,
-  stdin: true,
-  signal: true,
-  maxOutputBytes: true,
-});
-const SPAWN_OPTIONS = names<SpawnOptions>({ ...PROGRAM_OPTIONS, tty: true });
-
-/** Refuses options that do not exist, which would be misspelt ones of those that do. */
-const checkOptions = (whose: string, options: object, known: readonly string[]): void => {
-  const wrong = Object.keys(options).find((name) => !known.includes(name));
-  if (wrong !== undefined)
-    throw new TypeError(`${whose}: there is no option ${wrong} (there are ${known.join(', ')})`);
-};
-
-/** Boots a machine. Other machines of the process do not see it; all share what was translated of the same code. */
+/**
+ * Boots a machine. Other machines of the process do not see it; all share what was translated of the same code. Rejects
+ * with RootError when a folder of the host that is to be shown cannot be, and with TypeError, as all here does, when an
+ * option does not exist or does not take the value given.
+ */
 export const boot = async (options: BootOptions = {}): Promise<Machine> => {
-  checkOptions('boot', options, BOOT_OPTIONS);
-  if (options.tier !== undefined && !TIERS.includes(options.tier))
-    throw new TypeError(`tier ${options.tier}: choose one of ${TIERS.join(', ')}`);
+  checkOptions('boot', options);
   const machine = createMachine(nodeHost(), options);
   const start = (
     argv: readonly string[],
     o: StartOptions,
   ): Exclude<ReturnType<typeof machine.start>, number> => {
-    if (!Array.isArray(argv)) throw new TypeError(`argv: an array is needed, such as ['ls', '/']`);
     const started = machine.start(argv, o);
     if (typeof started === 'number') throw new StartError(argv[0] ?? '', -started, machine.refusal);
     return started;
@@ -212,7 +188,8 @@ export const boot = async (options: BootOptions = {}): Promise<Machine> => {
   return {
     fs: guestFiles(machine.service),
     async run(argv, o = {}) {
-      checkOptions('run', o, RUN_OPTIONS);
+      checkArgv('run', argv);
+      checkOptions('run', o);
       const out: Uint8Array[] = [];
       const err: Uint8Array[] = [];
       const { stdin, signal, maxOutputBytes = MAX_OUTPUT, ...rest } = o;
@@ -229,8 +206,7 @@ export const boot = async (options: BootOptions = {}): Promise<Machine> => {
       signal?.addEventListener('abort', abort);
       if (signal?.aborted) abort();
       if (stdin !== undefined) {
-        const bytes = typeof stdin === 'string' ? new TextEncoder().encode(stdin) : stdin;
-        void started.write(bytes).then(() => started.end());
+        void started.write(bytesOf('run: stdin', stdin)).then(() => started.end());
       } else started.end();
       const exit = await started.ended;
       signal?.removeEventListener('abort', abort);
@@ -239,7 +215,8 @@ export const boot = async (options: BootOptions = {}): Promise<Machine> => {
       return { ...exit, stdout: concat(out), stderr: concat(err) };
     },
     async spawn(argv, o = {}) {
-      checkOptions('spawn', o, SPAWN_OPTIONS);
+      checkArgv('spawn', argv);
+      checkOptions('spawn', o);
       const out = outputStream();
       const err = outputStream();
       const started = start(argv, { ...o, stdout: out.sink, stderr: err.sink });
@@ -250,7 +227,15 @@ export const boot = async (options: BootOptions = {}): Promise<Machine> => {
       return {
         pid: started.pid,
         stdin: new WritableStream<Uint8Array>({
-          write: (chunk) => started.write(chunk),
+          write(chunk) {
+            try {
+              return started.write(bytesOf('stdin', chunk));
+            } catch (e) {
+              // The stream takes nothing after an error: the program must not wait for more.
+              started.end();
+              throw e;
+            }
+          },
           close: () => started.end(),
           abort: () => started.end(),
         }),
@@ -262,10 +247,15 @@ export const boot = async (options: BootOptions = {}): Promise<Machine> => {
             throw new RangeError(`signal ${signo}: from 1 to 64`);
           started.kill(signo);
         },
-        resize: (rows, columns) => started.resize({ rows, columns }),
+        resize(rows, columns) {
+          checkSize(rows, columns);
+          started.resize({ rows, columns });
+        },
       };
     },
     trace(filter) {
+      if (filter !== undefined && typeof filter !== 'string')
+        throw new TypeError('trace: filter takes a string, such as %file,close');
       const names = new Set(machine.gate.table.rows.flatMap((r) => (r ? [r.name] : [])));
       const wants = filter === undefined ? () => true : selection(filter, names);
       if (typeof wants === 'string') throw new TypeError(wants);

@@ -60,7 +60,7 @@ export interface StartOptions {
   /** Environment; default: PATH, HOME and HOSTNAME as docker sets them. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  readonly user?: { readonly uid: number; readonly gid: number; readonly groups?: readonly number[] };
+  readonly user?: { readonly uid: number; readonly gid?: number; readonly groups?: readonly number[] };
   readonly stdout?: Sink;
   readonly stderr?: Sink;
   /** Gives the program a terminal instead of pipes: `stdout` gets what it shows, `stderr` nothing. */
@@ -289,7 +289,7 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
       HOSTNAME: kernel.hostname.node,
       HOME: '/root',
     };
-    const user = o.user ?? { uid: 0, gid: 0 };
+    const { uid, gid = 0, groups = [gid] } = o.user ?? { uid: 0 };
     if (closed) {
       refusal = 'the machine is closed';
       return -ESRCH;
@@ -306,7 +306,7 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
     }
     const mm = createAddressSpace(memoryOf(kernel));
     if (!mm) return -ENOMEM;
-    const cred = credentialsOf(user.uid, user.gid, user.groups ?? [user.gid]);
+    const cred = credentialsOf(uid, gid, groups);
     const files = newTable();
     const status: { resolve(s: number): void } = { resolve: () => {} };
     const exited = new Promise<Ended>((resolve) => {

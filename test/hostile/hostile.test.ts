@@ -332,7 +332,7 @@ describe('the library', () => {
     await expect(bootMachine({ memory: 1e8 } as never)).rejects.toThrow(
       /^boot: there is no option memory \(/,
     );
-    await expect(bootMachine({ tier: 'fast' } as never)).rejects.toThrow(/^tier fast: choose one of /);
+    await expect(bootMachine({ tier: 'fast' } as never)).rejects.toThrow(/^boot: tier takes one of /);
     const machine = await bootMachine({ cwd: dir, ...small });
     await expect(machine.run(['true'], { input: '' } as never)).rejects.toThrow(
       /^run: there is no option input/,

@@ -45,3 +45,169 @@ describe('the streams of a program', () => {
     expect([await text(p.stdout), await text(p.stderr)]).toEqual(['out\r\n', '']);
   });
 });
+
+const ran = async (argv: readonly string[], o = {}): Promise<string> => {
+  const { stdout, stderr } = await machine.run(argv, o);
+  return Buffer.concat([stdout, stderr]).toString();
+};
+/** One line, which names the option and what it takes. */
+const refusal = (what: string): object =>
+  expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(new RegExp(`^${what}.*$`)) });
+
+describe('options that boot refuses', () => {
+  const volume = { source: '/tmp', target: '/mnt', readonly: true };
+  test.each([
+    ['rootfs', 5],
+    ['rootfs', ''],
+    ['cwd', 'here'],
+    ['cwd', null],
+    ['home', 5],
+    ['hostname', 5],
+    ['hostname', 'x'.repeat(65)],
+    ['memoryBytes', '1'],
+    ['program', 'ls'],
+    ['tasks', 'x'],
+    ['tasks', 0],
+    ['threshold', -1],
+    ['tier', 'fast'],
+    ['volumes', 'x'],
+    ['volumes', [{}]],
+    ['volumes', [{ ...volume, target: 'x' }]],
+    ['volumes', [{ ...volume, readOnly: true }]],
+    ['volumes', [{ source: '/tmp', target: '/mnt' }]],
+  ])('%s: %o', async (name, value) => {
+    await expect(bootMachine({ [name]: value } as never)).rejects.toThrow(refusal(`boot: ${name} takes `));
+  });
+
+  test.each([7, null, 'x', [], new Map()])('%o for all of them', async (options) => {
+    await expect(bootMachine(options as never)).rejects.toThrow(
+      refusal('boot takes an object of options, not '),
+    );
+  });
+
+  test('folders that are not there, by the name of what asked for them', async () => {
+    await expect(bootMachine({ rootfs: '/nosuch' })).rejects.toMatchObject({
+      name: 'RootError',
+      code: 'ENOENT',
+      message: 'rootfs: /nosuch: No such file or directory',
+    });
+    await expect(bootMachine({ volumes: [{ ...volume, source: '/nosuch' }] })).rejects.toMatchObject({
+      code: 'ENOENT',
+      message: 'volumes: /nosuch: No such file or directory',
+    });
+  });
+});
+
+describe('options that run and spawn refuse', () => {
+  const program = [
+    ['user', 'nobody'],
+    ['user', 1000],
+    ['user', { name: 'nobody' }],
+    ['user', { uid: '1000', gid: '1000' }],
+    ['user', { uid: 2 ** 32 - 1 }],
+    ['user', { uid: -1 }],
+    ['user', { uid: 1.5 }],
+    ['user', { uid: 1, gid: null }],
+    ['user', { uid: 1, gid: 1, groups: 'x' }],
+    ['cwd', 5],
+    ['cwd', null],
+    ['cwd', 'tmp'],
+    ['env', ['A=1']],
+    ['env', new Map([['A', '1']])],
+    ['env', { A: 1 }],
+    ['env', { 'A=B': '' }],
+    ['env', { A: 'x\0y' }],
+  ] as const;
+  test.each([
+    ...program,
+    ['stdin', 5],
+    ['stdin', {}],
+    ['stdin', ['a']],
+    ['stdin', new ArrayBuffer(4)],
+    ['stdin', null],
+    ['signal', 9],
+    ['maxOutputBytes', -1],
+    ['maxOutputBytes', '9'],
+  ] as const)('run: %s: %o', async (name, value) => {
+    await expect(machine.run(['id'], { [name]: value } as never)).rejects.toThrow(
+      refusal(`run: ${name} takes `),
+    );
+  });
+  test.each([
+    ...program,
+    ['tty', true],
+    ['tty', { rows: 24 }],
+  ] as const)('spawn: %s: %o', async (name, value) => {
+    await expect(machine.spawn(['id'], { [name]: value } as never)).rejects.toThrow(
+      refusal(`spawn: ${name} takes `),
+    );
+  });
+  test.each(['ls', [5], ['a\0b'], null])('%o for a command line', async (argv) => {
+    await expect(machine.run(argv as never)).rejects.toThrow(refusal('run: argv takes an array of strings'));
+    await expect(machine.spawn(argv as never)).rejects.toThrow(
+      refusal('spawn: argv takes an array of strings'),
+    );
+  });
+});
+
+describe('what is accepted', () => {
+  test('users, with group 0 unless another is named', async () => {
+    const ids = ['sh', '-c', 'id -u; id -g; id -G'];
+    expect(await ran(ids)).toBe('0\n0\n0\n');
+    expect(await ran(ids, { user: { uid: 1000 } })).toBe('1000\n0\n0\n');
+    expect(await ran(ids, { user: { uid: 1, gid: 2 ** 32 - 2, groups: [4, 5] } })).toBe(
+      '1\n4294967294\n4294967294 4 5\n',
+    );
+  });
+
+  test('text and every view of bytes for standard input', async () => {
+    expect(await ran(['cat'], { stdin: 'ü' })).toBe('ü');
+    const bytes = Uint8Array.from(Buffer.from('.abcd.'));
+    expect(await ran(['cat'], { stdin: bytes.subarray(1, 3) })).toBe('ab');
+    expect(await ran(['cat'], { stdin: new Uint16Array(bytes.buffer, 2, 1) })).toBe('bc');
+    expect(await ran(['cat'], { stdin: new DataView(bytes.buffer, 4) })).toBe('d.');
+  });
+
+  test('options that are undefined, as none', async () => {
+    const none = { env: undefined, cwd: undefined, user: undefined, stdin: undefined, signal: undefined };
+    expect(await ran(['pwd'], none)).toBe('/\n');
+  });
+});
+
+test('a wrong chunk for standard input is refused and ends it', async () => {
+  const p = await machine.spawn(['cat']);
+  const writer = p.stdin.getWriter();
+  await writer.write(Buffer.from('ok'));
+  const gone = writer.closed.catch((e: unknown) => e);
+  await expect(writer.write(5 as never)).rejects.toThrow(refusal('stdin takes '));
+  expect(await gone).toBeInstanceOf(TypeError);
+  expect(await text(p.stdout)).toBe('ok');
+  expect(await p.wait()).toEqual({ exitCode: 0, signal: null });
+});
+
+test('a terminal is not resized to what is no size', async () => {
+  const p = await machine.spawn(['cat'], { tty: { rows: 24, columns: 80 } });
+  expect(() => p.resize(-1, 80)).toThrow(refusal('resize: rows takes '));
+  p.kill(9);
+});
+
+describe('files', () => {
+  test.each([{ a: 1 }, 5, null, new ArrayBuffer(1), ['a']])('are not written with %o', async (data) => {
+    await expect(machine.fs.writeFile('/tmp/q', data as never)).rejects.toThrow(
+      refusal('fs.writeFile: data takes '),
+    );
+    await expect(machine.fs.stat('/tmp/q')).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('have names that are strings, and modes that are numbers', async () => {
+    await expect(machine.fs.readFile(5 as never)).rejects.toThrow(refusal('fs.readFile: path takes '));
+    await expect(machine.fs.stat('/tmp\0x')).rejects.toThrow(refusal('fs.stat: path takes '));
+    await expect(machine.fs.mkdir('/tmp/d', '755' as never)).rejects.toThrow(
+      refusal('fs.mkdir: mode takes '),
+    );
+  });
+});
+
+test('events are not traced by what is no filter', () => {
+  expect(() => machine.trace(5 as never)).toThrow(refusal('trace: filter takes '));
+});
