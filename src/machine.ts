@@ -186,7 +186,7 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
   let running = false;
   let closed = false;
   let nap: { wake(): void } | null = null;
-  /** What to do for the programs that still run when the machine is closed. */
+  /** What to do for the programs that still run when the machine is closed, or can run nothing any more. */
   const onClose = new Set<() => void>();
   let failures = 0;
   /** A bug outside any program's calls (a timer, a page that is written back) is told, and the others go on. */
@@ -201,6 +201,8 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
       kernel.current = null;
       if (++failures < 100) return 'busy';
       for (const p of [...kernel.processes.values()]) p.onExit?.(SIG.SIGSYS);
+      // Nothing will run any more that could close their pipes.
+      for (const act of [...onClose]) act();
       return 'done';
     }
   };

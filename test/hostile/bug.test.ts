@@ -28,3 +28,12 @@ test('a handler that throws kills its process by SIGSYS', async () => {
   expect(reports[0]).toMatch(/^bug: TypeError: a mistake at .*; met by process \d+ \(uname\)$/);
   await machine.close();
 });
+
+test('a scheduler that always throws ends every program', async () => {
+  const machine = createMachine({ ...nodeHost(), report: () => {} }, { memoryBytes: 64 << 20 });
+  const started = machine.start(['cat']);
+  if (typeof started === 'number') throw new Error(machine.refusal);
+  Object.assign(machine.kernel.run, { timers: null });
+  expect(await started.ended).toEqual({ exitCode: null, signal: 31 });
+  await machine.close();
+});

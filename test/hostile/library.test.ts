@@ -40,6 +40,11 @@ describe('the streams of a program', () => {
     expect(await text(p.stderr)).toBe('go\n');
   });
 
+  test('both end with the program, which takes its children with it', async () => {
+    const p = await machine.spawn(['sh', '-c', 'sleep 1000 & echo out']);
+    expect([await text(p.stdout), await text(p.stderr)]).toEqual(['out\n', '']);
+  });
+
   test('of a program on a terminal both end', async () => {
     const p = await machine.spawn(['echo', 'out'], { tty: { rows: 24, columns: 80 } });
     expect([await text(p.stdout), await text(p.stderr)]).toEqual(['out\r\n', '']);
