@@ -1,5 +1,6 @@
 // The library as its callers meet it: streams that end, and one clear line for what it cannot take.
 
+import { readdirSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { boot, Machine } from '../../src/index.ts';
 
@@ -101,6 +102,16 @@ describe('options that boot refuses', () => {
       message: 'volumes: /nosuch: No such file or directory',
     });
   });
+});
+
+test('a boot that fails keeps nothing of the host open', async () => {
+  const volumes = [{ source: '/nosuch', target: '/mnt', readonly: true }];
+  const fail = async (): Promise<number> => {
+    await expect(bootMachine({ volumes })).rejects.toThrow();
+    return readdirSync('/proc/self/fd').length;
+  };
+  const before = await fail();
+  expect(await fail()).toBe(before);
 });
 
 describe('options that run and spawn refuse', () => {

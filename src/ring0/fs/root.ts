@@ -213,6 +213,16 @@ const showable = (cwd: string, home: string | undefined): boolean =>
  */
 export const buildRoot = (kernel: Kernel, options: RootOptions): BuiltRoot => {
   const hosts: HostFs[] = [];
+  try {
+    return build(kernel, options, hosts);
+  } catch (e) {
+    for (const h of hosts) h.close();
+    throw e;
+  }
+};
+
+/** The same; the folders of the host that it opens are added to `hosts`. */
+const build = (kernel: Kernel, options: RootOptions, hosts: HostFs[]): BuiltRoot => {
   const openHost = (option: RootError['option'], o: HostFsOptions): HostFs => {
     if (options.files === null) throw new RootError(option, o.path, -ENOENT);
     const fs = HostFs.open(kernel, options.files, o);
