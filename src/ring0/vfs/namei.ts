@@ -177,14 +177,18 @@ export const rename = (
   const replaced = isPath(target) ? target : null;
   if (ro !== 0) return ro;
   if (replaced !== null && flags & RENAME_NOREPLACE) return -EEXIST;
-  if (replaced === null && flags & RENAME_EXCHANGE) return -ENOENT;
+  const exchange = (flags & RENAME_EXCHANGE) !== 0;
+  if (replaced === null && exchange) return -ENOENT;
   const { dentry } = source;
   const isDir = typeOf(dentry.inode) === S_IFDIR;
-  if (!isDir && (from.slash || (to.slash && !(flags & RENAME_EXCHANGE)))) return -ENOTDIR;
+  const overDir = replaced !== null && typeOf(replaced.dentry.inode) === S_IFDIR;
+  if (exchange && !overDir && to.slash) return -ENOTDIR;
+  if (!isDir && (from.slash || (to.slash && !exchange))) return -ENOTDIR;
   // Into itself, or over an ancestor.
   if (isDir && isUnder(to.dentry, dentry)) return -EINVAL;
-  if (replaced !== null && isUnder(from.dentry, replaced.dentry))
-    return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
+  if (replaced !== null && isUnder(from.dentry, replaced.dentry)) return exchange ? -EINVAL : -ENOTEMPTY;
+  // Two names of one file: nothing to do, whoever asks.
+  if (replaced !== null && replaced.dentry.inode === dentry.inode) return 0;
   const refused = mayDelete(task, from.mount, from.dentry.inode, dentry.inode);
   if (refused !== 0) return refused;
   if (to.dentry.unlinked) return -ENOENT;
@@ -193,22 +197,23 @@ export const rename = (
       ? mayCreate(task, to.mount, to.dentry.inode)
       : mayDelete(task, to.mount, to.dentry.inode, replaced.dentry.inode);
   if (intoRefused !== 0) return intoRefused;
-  if (replaced !== null && !(flags & RENAME_EXCHANGE)) {
-    const overDir = typeOf(replaced.dentry.inode) === S_IFDIR;
+  if (replaced !== null && !exchange) {
     if (isDir && !overDir) return -ENOTDIR;
     if (!isDir && overDir) return -EISDIR;
   }
   if (source.mount !== from.mount || isMountPoint(dentry)) return -EBUSY;
   if (replaced !== null && (replaced.mount !== to.mount || isMountPoint(replaced.dentry))) return -EBUSY;
   // A directory's `..` changes: that is a write to it.
-  if (isDir && from.dentry !== to.dentry) {
-    const r = inodePermission(task, dentry.inode, MAY.write);
-    if (r !== 0) return r;
+  if (from.dentry !== to.dentry) {
+    const own = isDir ? inodePermission(task, dentry.inode, MAY.write) : 0;
+    if (own !== 0) return own;
+    const other =
+      exchange && replaced !== null && overDir ? inodePermission(task, replaced.dentry.inode, MAY.write) : 0;
+    if (other !== 0) return other;
   }
-  if (replaced !== null && replaced.dentry.inode === dentry.inode) return 0;
   const r = from.dentry.inode.rename?.(from.last, to.dentry.inode, to.last, flags) ?? -EPERM;
   if (r !== 0) return r;
-  if (flags & RENAME_EXCHANGE && replaced !== null) {
+  if (exchange && replaced !== null) {
     swapDentries(dentry, replaced.dentry);
     notifyMove(task, from, to, dentry.inode);
     notifyMove(task, to, from, replaced.dentry.inode);

@@ -52,6 +52,22 @@ int main(void) {
   T(syscall(SYS_renameat2, AT_FDCWD, "k", AT_FDCWD, "none", 1));
   T(syscall(SYS_renameat2, AT_FDCWD, "none", AT_FDCWD, "k", 8));
   T(syscall(SYS_renameat2, AT_FDCWD, "a", AT_FDCWD, "a/b", 2));
+  T(make("file", "1"));
+  T(syscall(SYS_renameat2, AT_FDCWD, "k", AT_FDCWD, "file/", 2));
+  T(syscall(SYS_renameat2, AT_FDCWD, "file", AT_FDCWD, "emp/", 2));
+  T(syscall(SYS_renameat2, AT_FDCWD, "file", AT_FDCWD, "emp/", 2));
+  T(syscall(SYS_renameat2, AT_FDCWD, "emp", AT_FDCWD, "file", 2));
+
+  // Two names of one file in a folder that may not be written; a folder that may not be written gets another parent.
+  T(link("k", "same"));
+  T(mkdir("open", 0777));
+  T(chmod("open", 0777));
+  T(chmod(".", 0755));
+  CHILD(setuid(65534); T(rename("k", "same")); T(rename("k", "same2")); T(mkdir("open/d", 0555));
+        T(mkdir("open/e", 0755)); T(make("open/e/f", "1")); T(rename("open/e/f", "open/d"));
+        T(syscall(SYS_renameat2, AT_FDCWD, "open/e/f", AT_FDCWD, "open/d", 2));
+        T(syscall(SYS_renameat2, AT_FDCWD, "open/d", AT_FDCWD, "open/e/f", 2)); T(chmod("open/d", 0755));
+        T(syscall(SYS_renameat2, AT_FDCWD, "open/e/f", AT_FDCWD, "open/d", 2)));
 
   return finish();
 }
