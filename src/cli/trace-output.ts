@@ -119,10 +119,21 @@ export const separately = (
   complain: (message: string) => void,
 ): { readonly listener: TraceListener; close(): void } => {
   const all = new Map<number, { readonly out: Output; readonly listener: TraceListener }>();
+  let failed = false;
+  // The program goes on without the trace of a task whose file cannot be opened, for want of descriptors say.
+  const open = (name: string): Output => {
+    try {
+      return toFile(name, append, complain);
+    } catch (e) {
+      if (!failed) complain(messageOf(e));
+      failed = true;
+      return { write() {}, close() {} };
+    }
+  };
   const of = (tid: number): TraceListener => {
     let one = all.get(tid);
     if (one === undefined) {
-      const out = toFile(`${file}.${tid}`, append, complain);
+      const out = open(`${file}.${tid}`);
       one = { out, listener: listener(out.write) };
       all.set(tid, one);
     }
