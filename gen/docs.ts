@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ARCH_NAMES, numberOf } from '../src/abi/numbers/index.ts';
-import type { Family, Row, Support } from '../src/gate/row.ts';
+import { type Family, type Row, type Support, signature, supportOf } from '../src/gate/row.ts';
 import { sealTable } from '../src/gate/table.ts';
 import { ROWS } from '../src/ring0/sys/index.ts';
 
@@ -29,12 +29,11 @@ const SUPPORT: Readonly<Record<Support, string>> = {
 
 const family = (row: Row): Family =>
   typeof row.meta.family === 'string' ? row.meta.family : (row.meta.family[0] as Family);
-const support = (row: Row): Support => row.meta.support ?? 'full';
 
 export const renderSyscalls = (): string => {
   const { rows } = sealTable('x86_64', ROWS);
   const all = rows.flatMap((row, number) => (row === undefined ? [] : [{ row, number }]));
-  const count = (level: Support): number => all.filter(({ row }) => support(row) === level).length;
+  const count = (level: Support): number => all.filter(({ row }) => supportOf(row) === level).length;
   const out = [
     '# The system call table',
     '',
@@ -61,12 +60,9 @@ export const renderSyscalls = (): string => {
       `| ${head.map((h) => (h === 'call' || h === 'support' || h === 'note' ? '---' : '---:')).join(' | ')} |`,
     );
     for (const { row, number } of own) {
-      const params = row.params.map((p) => p.name).join(', ');
-      const call =
-        support(row) === 'absent' && params === '' ? `\`${row.name}\`` : `\`${row.name}(${params})\``;
       const others = ARCH_NAMES.filter((a) => a !== 'x86_64').map((a) => numberOf(a, row.name) ?? '');
       out.push(
-        `| ${[number, call, SUPPORT[support(row)], (row.meta.note ?? '').replaceAll('|', '\\|'), ...others].join(' | ')} |`,
+        `| ${[number, `\`${signature(row)}\``, SUPPORT[supportOf(row)], (row.meta.note ?? '').replaceAll('|', '\\|'), ...others].join(' | ')} |`,
       );
     }
   }

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { ARCH_NAMES, ARCHITECTURES, type ArchName, isArch, numberOf } from '../abi/numbers/index.ts';
-import type { Row } from '../gate/row.ts';
+import { type Row, signature, supportOf } from '../gate/row.ts';
 import { sealTable, type Table } from '../gate/table.ts';
 import { fileOf, ROWS } from '../ring0/sys/index.ts';
 import type { Colors } from './colors.ts';
@@ -16,7 +16,6 @@ interface TableOptions {
 
 const families = (row: Row): string[] =>
   typeof row.meta.family === 'string' ? [row.meta.family] : [...row.meta.family];
-const support = (row: Row): string => row.meta.support ?? 'full';
 
 const asJson = (arch: ArchName, number: number, row: Row): object => ({
   arch,
@@ -30,7 +29,7 @@ const asJson = (arch: ArchName, number: number, row: Row): object => ({
   })),
   returns: row.meta.returns,
   family: families(row),
-  support: support(row),
+  support: supportOf(row),
   ...(row.meta.note === undefined ? {} : { note: row.meta.note }),
   ...(fileOf(row) === undefined ? {} : { handler: fileOf(row) }),
 });
@@ -38,20 +37,15 @@ const asJson = (arch: ArchName, number: number, row: Row): object => ({
 const levelColor = (colors: Colors, level: string): ((s: string) => string) =>
   level === 'full' ? colors.green : level === 'absent' ? colors.dim : colors.yellow;
 
-/** Of a call without a handler nobody has said what it takes. */
-const signature = (row: Row): string =>
-  row.params.length === 0 && support(row) === 'absent'
-    ? row.name
-    : `${row.name}(${row.params.map((p) => p.name).join(', ')})`;
-
 const listed = (table: Table, colors: Colors): string => {
   const out: string[] = [];
   for (const [number, row] of table.rows.entries()) {
     if (row === undefined) continue;
-    const level = support(row);
-    const call = signature(row);
+    const level = supportOf(row);
     const note = row.meta.note === undefined ? '' : `  ${colors.dim(row.meta.note)}`;
-    out.push(`${String(number).padStart(4)}  ${levelColor(colors, level)(level.padEnd(8))}${call}${note}`);
+    out.push(
+      `${String(number).padStart(4)}  ${levelColor(colors, level)(level.padEnd(8))}${signature(row)}${note}`,
+    );
   }
   return `${out.join('\n')}\n`;
 };
@@ -71,7 +65,7 @@ const detailed = (arch: ArchName, number: number, row: Row, colors: Colors): str
     ),
     `  returns    ${row.meta.returns}`,
     `  family     ${families(row).join(', ')}`,
-    `  support    ${levelColor(colors, support(row))(support(row))}${row.meta.note === undefined ? '' : `: ${row.meta.note}`}`,
+    `  support    ${levelColor(colors, supportOf(row))(supportOf(row))}${row.meta.note === undefined ? '' : `: ${row.meta.note}`}`,
   ];
   const file = fileOf(row);
   if (file !== undefined) out.push(`  handler    ${file}`);

@@ -58,6 +58,14 @@ export interface Row {
   readonly handler: (task: Task, ...args: never[]) => Result;
 }
 
+export const supportOf = (row: Row): Support => row.meta.support ?? 'full';
+
+/** The call as it is written; of one without a handler nobody has said what it takes. */
+export const signature = (row: Row): string =>
+  row.params.length === 0 && supportOf(row) === 'absent'
+    ? row.name
+    : `${row.name}(${row.params.map((p) => p.name).join(', ')})`;
+
 /**
  * Declares a system call.
  *

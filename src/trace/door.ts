@@ -4,7 +4,7 @@
 import { ARCHITECTURES } from '../abi/numbers/index.ts';
 import type { Call } from '../gate/call.ts';
 import type { Gate } from '../gate/gate.ts';
-import type { Row } from '../gate/row.ts';
+import { type Row, signature, supportOf } from '../gate/row.ts';
 import type { Kernel } from '../ring0/kernel.ts';
 import { fileOf } from '../ring0/sys/index.ts';
 import { GPR } from '../ring3/layout.ts';
@@ -22,7 +22,6 @@ const register = (v: number): string => {
   const signed = v > 0xffff_ffff_ffff_0000 ? Number(BigInt.asIntN(64, BigInt(v))) : v;
   return Math.abs(signed) < 65536 ? String(signed) : hex(v);
 };
-const signature = (row: Row): string => `${row.name}(${row.params.map((p) => p.name).join(', ')})`;
 const lines = (rows: readonly (readonly [string, string, string])[]): string[] => {
   const width = Math.max(...rows.map(([, v]) => v.length));
   return rows.map(([k, v, note]) => `           ${k.padEnd(3)} = ${v.padEnd(width)}   ${note}`.trimEnd());
@@ -98,7 +97,7 @@ const narrate = (kernel: Kernel, gate: Gate, call: Call, result: number | null, 
     '                ▼',
     `  gate     the table of ${gate.table.arch}: ${entries} calls, sealed, sha256 ${gate.table.digest.slice(0, 16)}...`,
     `           table[${number}] is ${signature(row)}`,
-    `           family ${family}; support ${row.meta.support ?? 'full'}${row.meta.note ? `: ${row.meta.note}` : ''}`,
+    `           family ${family}; support ${supportOf(row)}${row.meta.note ? `: ${row.meta.note}` : ''}`,
     ...(count === 0
       ? ['           it takes no arguments']
       : ['           the arguments, decoded once:', ...decoded]),
