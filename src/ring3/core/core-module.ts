@@ -5,7 +5,7 @@
 import { PTE } from '../cpu.ts';
 import { type CoreImports, cpu, WASM } from '../emit-base.ts';
 import { CC_KINDS, CC_WIDTHS, type CcState, conditionValue, flagsImage } from '../flags.ts';
-import { otherEntry } from '../interp/block-maker.ts';
+import { firstEntry, otherEntry } from '../interp/block-maker.ts';
 import { OP } from '../interp/op.ts';
 import { BLOCKS, FLAG, FRAME_FLAGS, GPR, HOME, JUMP, OFF, PSEUDO, STATUS, TLB } from '../layout.ts';
 import { Code, type Label } from '../wasm/code.ts';
@@ -146,33 +146,26 @@ export const defineCore = (
   }
 
   const fill = (c: Code, at: Val, pte: Val, writable: Val): void => {
-    const entry = c.let(
-      i32.add(
-        cpu.i32(OFF.tlb),
-        i32.and(
-          i32.shrU(i32.wrap(at), i32.const(12 - TLB.entryShift)),
-          i32.const((TLB.entries - 1) << TLB.entryShift),
-        ),
-      ),
-    );
-    c.store(WASM.i64Store, entry, page(at), TLB.readTag);
-    c.if(
-      writable,
-      () => c.store(WASM.i64Store, entry, page(at), TLB.writeTag),
-      () => c.store(WASM.i64Store, entry, i64.xor(page(at), i64.const(4096)), TLB.writeTag),
-    );
+    /** Writes the tags of the entry for the page in one of the two tables, and gives the entry. */
+    const tag = (entryShift: number, readTag: number, writeTag: number): Val => {
+      const index = i32.and(
+        i32.shrU(i32.wrap(at), i32.const(12 - entryShift)),
+        i32.const((TLB.entries - 1) << entryShift),
+      );
+      const entry = c.let(i32.add(cpu.i32(OFF.tlb), index));
+      c.store(WASM.i64Store, entry, page(at), readTag);
+      c.if(
+        writable,
+        () => c.store(WASM.i64Store, entry, page(at), writeTag),
+        () => c.store(WASM.i64Store, entry, i64.xor(page(at), i64.const(4096)), writeTag),
+      );
+      return entry;
+    };
+    const entry = tag(TLB.entryShift, TLB.readTag, TLB.writeTag);
     c.store(WASM.i32Store, entry, i32.and(pte, i32.const(-4096)), TLB.frame);
     const frameAtHome = i32.and(i32.add(i32.wrap(at), cpu.i32(OFF.home)), i32.const(-4096));
     c.if(i32.eq(i32.and(pte, i32.const(-4096)), frameAtHome), () => {
-      const index = i32.and(
-        i32.shrU(i32.wrap(at), i32.const(12 - HOME.entryShift)),
-        i32.const((TLB.entries - 1) << HOME.entryShift),
-      );
-      const home = c.let(i32.add(cpu.i32(OFF.tlb), index));
-      c.store(WASM.i64Store, home, page(at), HOME.table + HOME.readTag);
-      const tag = i64.xor(page(at), i64.const(4096));
-      c.store(WASM.i64Store, home, tag, HOME.table + HOME.writeTag);
-      c.if(writable, () => c.store(WASM.i64Store, home, page(at), HOME.table + HOME.writeTag));
+      tag(HOME.entryShift, HOME.table + HOME.readTag, HOME.table + HOME.writeTag);
     });
   };
   const holdsCode = (pte: Val): Val =>
@@ -455,16 +448,7 @@ export const defineCore = (
       c.set(pte, callFn('i32', walk, [rip]));
       c.if(i32.and(pte, i32.const(PTE.exec)), () => {
         c.set(pte, physical(pte, rip));
-        c.set(
-          known,
-          i32.add(
-            cpu.i32(OFF.blocks),
-            i32.shl(
-              i32.and(i32.xor(pte, i32.shrU(pte, i32.const(12))), cpu.i32(OFF.blocksMask)),
-              i32.const(BLOCKS.entryShift),
-            ),
-          ),
-        );
+        c.set(known, firstEntry(pte));
         c.if(i32.eqz(isOf(known, pte, rip)), () => c.set(known, otherEntry(known)));
         const holds = i32.or(i32.eqz(epoch), i32.eq(epoch, cpu.i32(OFF.epoch)));
         c.if(i32.and(isOf(known, pte, rip), holds), () => found(known));

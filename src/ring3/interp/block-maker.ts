@@ -14,6 +14,12 @@ import { RESULT } from './predecoder.ts';
 
 const k = i32.const;
 
+/** The first place of the block of the code at a physical address in the table of blocks. */
+export const firstEntry = (code: Val): Val =>
+  i32.add(
+    cpu.i32(OFF.blocks),
+    i32.shl(i32.and(i32.xor(code, i32.shrU(code, k(12))), cpu.i32(OFF.blocksMask)), k(BLOCKS.entryShift)),
+  );
 /** The other of the two places in the table of blocks that a block may have. */
 export const otherEntry = (entry: Val): Val => i32.xor(entry, k(1 << BLOCKS.entryShift));
 
@@ -35,8 +41,7 @@ export const defineBlockMaker = (mb: ModuleBuilder, make: number, walk: number, 
   const code = int();
   c.set(code, i32.or(i32.and(pte, k(-PAGE)), i32.and(i32.wrap(ip), k(PAGE - 1))));
   const known = int();
-  const index = i32.and(i32.xor(code, i32.shrU(code, k(12))), cpu.i32(OFF.blocksMask));
-  c.set(known, i32.add(cpu.i32(OFF.blocks), i32.shl(index, k(BLOCKS.entryShift))));
+  c.set(known, firstEntry(code));
   const list = int();
   c.set(list, i32.add(cpu.i32(OFF.made), i32.shl(frame, k(2))));
   const op = int();

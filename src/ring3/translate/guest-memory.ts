@@ -9,7 +9,7 @@
 import { WASM } from '../emit-base.ts';
 import { HOME, MEMO, memoAt, PAGE, TLB } from '../layout.ts';
 import { bytesOf, type Code, type Label } from '../wasm/code.ts';
-import type { Val } from '../wasm/ir.ts';
+import { i32, type Val } from '../wasm/ir.ts';
 import type { Sym } from './symbols.ts';
 
 /** The widest range that one lookup covers: the chance that it crosses a page is range / 4096. */
@@ -199,17 +199,25 @@ export class GuestMemory {
     c.pop(this.#at);
     return this.#at;
   }
-  /** Sets `#entry` to the entry of the TLB for the start of a group. */
-  #toEntry(c: Code, at: Val, delta: number): void {
+  /** Sets `#entry` to the entry for the start of a group in the TLB, or in the table of the pages at home. */
+  #toEntry(c: Code, at: Val, delta: number, table: typeof TLB | typeof HOME): void {
     if (at.k === 'const')
-      c.i32((Math.floor((Number(at.imm) - delta) / PAGE) & (TLB.entries - 1)) << TLB.entryShift);
+      c.i32((Math.floor((Number(at.imm) - delta) / PAGE) & (TLB.entries - 1)) << table.entryShift);
     else {
       this.#pushStart(c, at, delta);
-      c.raw(INDEX);
+      c.raw(table === TLB ? INDEX : HOME_INDEX);
     }
     c.push(this.#tlb);
     c.op(I32_ADD);
     c.pop(this.#entry);
+  }
+  /** Sets `#offset` to how far the start of a group lies behind the tag at an address, `offset` behind `base`. */
+  #toOffset(c: Code, at: Val, delta: number, base: Val, offset: number): void {
+    this.#pushStart(c, at, delta);
+    c.push(base);
+    c.access(WASM.i64Load, offset);
+    c.op(I64_SUB);
+    c.pop(this.#offset);
   }
   /** Sets `physical` by a frame, given `#offset` in it. */
   #toPhysical(c: Code, physical: Val, pushFrame: () => void): void {
@@ -232,12 +240,8 @@ export class GuestMemory {
    */
   #lookup(c: Code, g: Group, address: Val, delta: number, physical: Val): Val {
     const at = this.#settle(c, address, delta);
-    this.#toEntry(c, at, delta);
-    this.#pushStart(c, at, delta);
-    c.push(this.#entry);
-    c.access(WASM.i64Load, g.write ? TLB.writeTag : TLB.readTag);
-    c.op(I64_SUB);
-    c.pop(this.#offset);
+    this.#toEntry(c, at, delta, TLB);
+    this.#toOffset(c, at, delta, this.#entry, g.write ? TLB.writeTag : TLB.readTag);
     this.#toPhysical(c, physical, () => {
       c.push(this.#entry);
       c.access(WASM.i32Load, TLB.frame);
@@ -248,16 +252,8 @@ export class GuestMemory {
   /** The same among the pages at home. */
   #lookupAtHome(c: Code, g: Group, address: Val, delta: number): Val {
     const at = this.#settle(c, address, delta);
-    this.#pushStart(c, at, delta);
-    c.raw(HOME_INDEX);
-    c.push(this.#tlb);
-    c.op(I32_ADD);
-    c.pop(this.#entry);
-    this.#pushStart(c, at, delta);
-    c.push(this.#entry);
-    c.access(WASM.i64Load, HOME.table + (g.write ? HOME.writeTag : HOME.readTag));
-    c.op(I64_SUB);
-    c.pop(this.#offset);
+    this.#toEntry(c, at, delta, HOME);
+    this.#toOffset(c, at, delta, this.#entry, HOME.table + (g.write ? HOME.writeTag : HOME.readTag));
     this.#pushStart(c, at, delta);
     c.op(I32_WRAP);
     c.push(this.#home);
@@ -269,17 +265,11 @@ export class GuestMemory {
   /** The same for a group that remembers an entry: looks there first. */
   #lookupAgain(c: Code, g: Group, memo: Memo, address: Val, delta: number, miss: (at: Val) => void): void {
     const at = this.#settle(c, address, delta);
-    const toOffset = (): void => {
-      this.#pushStart(c, at, delta);
-      c.i32(0);
-      c.access(WASM.i64Load, memo + MEMO.tag);
-      c.op(I64_SUB);
-      c.pop(this.#offset);
-    };
+    const toOffset = (): void => this.#toOffset(c, at, delta, i32.const(0), memo + MEMO.tag);
     const done = c.open(0x02);
     toOffset();
     this.#ifBeyond(c, g);
-    this.#toEntry(c, at, delta);
+    this.#toEntry(c, at, delta, TLB);
     c.i32(0);
     c.push(this.#entry);
     c.access(WASM.i64Load, g.write ? TLB.writeTag : TLB.readTag);
