@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { PTE } from '../cpu.ts';
 import { HOME, PAGE, TLB } from '../layout.ts';
 import { createFrames } from './frames.ts';
-import { createPageTable, Homes } from './page-table.ts';
+import { Homes } from './homes.ts';
+import { createPageTable } from './page-table.ts';
 
 const make = () => {
   const mem = createFrames(16 << 20);
