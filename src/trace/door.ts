@@ -4,7 +4,7 @@
 import { ARCHITECTURES } from '../abi/numbers/index.ts';
 import type { Call } from '../gate/call.ts';
 import type { Gate } from '../gate/gate.ts';
-import { type Row, signature, supportOf } from '../gate/row.ts';
+import { signature, supportOf } from '../gate/row.ts';
 import type { Kernel } from '../ring0/kernel.ts';
 import { fileOf } from '../ring0/sys/index.ts';
 import { GPR } from '../ring3/layout.ts';
