@@ -3,7 +3,7 @@
 
 import type { Insn } from '../decode/insn.ts';
 import { GPR } from '../layout.ts';
-import type { Region } from './region.ts';
+import { isInlined, type Region } from './region.ts';
 import { type Graph, loopBodies, type Structure } from './structure.ts';
 
 /** What a block may do. */
@@ -33,6 +33,7 @@ const STACK_ONLY: Readonly<Record<string, number>> = {
   push: STACK,
   pop: STACK,
   leave: set(GPR.rsp, GPR.rbp),
+  ret: STACK,
 };
 const OTHERS = set(GPR.rax, GPR.rcx, GPR.rdx, GPR.rsi, GPR.rdi, GPR.rsp);
 
@@ -45,7 +46,11 @@ const effectsOf = (i: Insn): Effects => {
 
 /** What the blocks of a region do, by the look of their instructions: a guess, to be checked when they are emitted. */
 export const guessEffects = (region: Region): Effects[] =>
-  region.blocks.map((b) => b.insns.map(effectsOf).reduce(both, NO_EFFECTS));
+  region.blocks.map((b) => {
+    const whole = b.insns.map(effectsOf).reduce(both, NO_EFFECTS);
+    if (!isInlined(b, region.blocks)) return whole;
+    return both(b.insns.slice(0, -1).map(effectsOf).reduce(both, NO_EFFECTS), { written: STACK, clobbers: false });
+  });
 
 /** For each node, the header of the largest loop around it in which nothing clobbers; -1 where there is none. */
 export const quietLoops = (

@@ -10,7 +10,7 @@ import { between, type Effects, guessEffects, quietLoops } from './between.ts';
 import type { Group } from './guest-memory.ts';
 import { type Cc, DEAD, DYNAMIC, join } from './lazy-flags.ts';
 import { flagLiveness } from './liveness.ts';
-import type { BasicBlock, Region } from './region.ts';
+import { type BasicBlock, isInlined, type Region } from './region.ts';
 import { type RegionOptions, RegionState } from './region-state.ts';
 import { EPILOGUES, RegisterFlow } from './registers.ts';
 import { spread } from './spread.ts';
@@ -57,7 +57,7 @@ class RegionEmit extends RegionState {
     this.#status = this.code.local('i32');
     const calls = region.blocks.some((b) => {
       const flow = b.insns[b.insns.length - 1]?.row.flow;
-      return flow === 'call' || flow === 'indirect-call';
+      return flow === 'indirect-call' || (flow === 'call' && !isInlined(b, region.blocks));
     });
     this.#depth = calls ? this.code.local('i32') : null;
   }
@@ -255,8 +255,7 @@ class RegionEmit extends RegionState {
 
   /** Index of the block at an address, when the current block has an edge to it. */
   #successor(ip: number): number | null {
-    const to = this.region.at.get(ip);
-    return to !== undefined && this.block.succs.includes(to) ? to : null;
+    return this.block.succs.find((to) => (this.region.blocks[to] as BasicBlock).ip === ip) ?? null;
   }
   #arrive(to: number): void {
     const known = this.#flagsIn.get(to);
@@ -319,7 +318,15 @@ class RegionEmit extends RegionState {
     );
   }
   return(target: Val): void {
-    this.#returnTo(target, STATUS.next);
+    const [to] = this.block.succs;
+    if (to === undefined) {
+      this.#returnTo(target, STATUS.next);
+      return;
+    }
+    // Of a callee in the place of its call: back to behind the call, unless the guest has changed where it returns to.
+    this.code.ifUnlikely(i64.ne(target, this.#addressOf(to)), () => this.#returnTo(target, STATUS.next));
+    this.#arrive(to);
+    (this.#edges as Edges).go(to);
   }
   resync(target: Val = this.next()): void {
     this.#returnTo(target, STATUS.resync);
@@ -337,6 +344,10 @@ class RegionEmit extends RegionState {
     return to;
   }
   call(target: Operand | Val): void {
+    if (isInlined(this.block, this.region.blocks)) {
+      this.jump(target);
+      return;
+    }
     const { code } = this;
     const { core, direct } = this.#options;
     const depth = this.#depth;

@@ -16,19 +16,20 @@ export interface BasicBlock {
   readonly insns: readonly Insn[];
   /** Address after the last instruction. */
   readonly end: number;
-  /** Blocks of the region that control may reach from here, without repetitions. */
+  /**
+   * Blocks of the region that control may reach from here, without repetitions. Of a call that its callee's code follows
+   * (`isInlined`), the callee's first; of a return in that code, the block that the call returns to.
+   */
   readonly succs: readonly number[];
 }
 
 export interface Region {
   readonly entry: number;
   readonly blocks: readonly BasicBlock[];
-  /** The block that starts at an address. */
-  readonly at: ReadonlyMap<number, number>;
   /** Guest page numbers (address / 4096) that the code was read from, ascending. */
   readonly pages: readonly number[];
   readonly insns: number;
-  /** Targets of direct calls, in order of discovery; without stubs. */
+  /** Targets of direct calls, in order of discovery; without stubs, and without those that stand in the place of the call. */
   readonly callees: readonly number[];
   /** Targets of direct calls where every arithmetic flag is written before one is read. */
   readonly flagless: ReadonlySet<number>;
@@ -109,12 +110,23 @@ const successors = (i: Insn): number[] => {
   }
 };
 
-/** Discovers the region of `entry`; null when there is no instruction at the entry. */
-export const discover = (
+/** Code found from one address on: of the region itself, or of a callee that stands in the place of its call. */
+interface Body {
+  readonly entry: number;
+  readonly insns: ReadonlyMap<number, Insn>;
+  /** Where blocks start: the entry first, then ascending. */
+  readonly starts: readonly number[];
+  /** By the address of the jump. */
+  readonly tables: ReadonlyMap<number, JumpTable>;
+  readonly frontier: ReadonlySet<number>;
+}
+
+/** Finds the code from `entry` on; null when there is no instruction. */
+const explore = (
   entry: number,
   code: GuestCode,
-  limits: RegionLimits = REGION_LIMITS,
-): Region | null => {
+  limits: Pick<RegionLimits, 'run' | 'insns'>,
+): Body | null => {
   const insns = new Map<number, Insn>();
   /** The instruction that runs into an address, or branches or jumps there, as first met. */
   const before = new Map<number, Insn>();
@@ -166,21 +178,52 @@ export const discover = (
     if (ip >= 0 && insns.has(ip)) leaders.add(ip);
   }
   if (!insns.has(entry)) return null;
+  const others = [...leaders].filter((ip) => ip !== entry && insns.has(ip));
+  return { entry, insns, starts: [entry, ...others.sort((a, b) => a - b)], tables, frontier };
+};
 
-  const starts = [entry, ...[...leaders].filter((ip) => ip !== entry && insns.has(ip)).sort((a, b) => a - b)];
-  const at = new Map<number, number>(starts.map((ip, index) => [ip, index]));
-  const inside = (ips: readonly number[]): number[] =>
-    [...new Set(ips.map((s) => at.get(s)))].filter((s) => s !== undefined);
-  const dispatch = new Map<number, BasicBlock>();
-  const dispatchOf = (t: JumpTable): BasicBlock => {
-    let d = dispatch.get(t.address);
-    if (!d) {
-      const index = starts.length + dispatch.size;
-      d = { index, ip: -1, insns: [], end: -1, succs: inside(t.targets) };
-      dispatch.set(t.address, d);
+/** The most instructions of a callee that stands in the place of its call. */
+const INLINE_INSNS = 32;
+/** How far such callees are followed into their own. */
+const INLINE_DEPTH = 3;
+/** Instructions of all of them together. */
+const INLINE_ALL = 240;
+
+/** The code of a function that is small and comes back; null of others. */
+const smallBody = (entry: number, code: GuestCode): Body | null => {
+  if (!code.ran(entry)) return null;
+  const body = explore(entry, code, { insns: INLINE_INSNS + 1, run: INLINE_INSNS });
+  if (!body || body.insns.size > INLINE_INSNS) return null;
+  const flows = new Set([...body.insns.values()].map((i) => i.row.flow));
+  return flows.has('return') && !flows.has('indirect-jump') ? body : null;
+};
+
+/** Whether a block ends in a call whose callee's code follows in its place. */
+export const isInlined = (b: BasicBlock, blocks: readonly BasicBlock[]): boolean => {
+  const last = b.insns[b.insns.length - 1];
+  const [to] = b.succs;
+  return last?.row.flow === 'call' && to !== undefined && (blocks[to] as BasicBlock).ip !== last.next;
+};
+
+/** Discovers the region of `entry`; null when there is no instruction at the entry. */
+export const discover = (
+  entry: number,
+  code: GuestCode,
+  limits: RegionLimits = REGION_LIMITS,
+): Region | null => {
+  const whole = explore(entry, code, limits);
+  if (!whole) return null;
+  const small = new Map<number, Body | null>();
+  const bodyOf = (callee: number): Body | null => {
+    let body = small.get(callee);
+    if (body === undefined) {
+      body = smallBody(callee, code);
+      small.set(callee, body);
     }
-    return d;
+    return body;
   };
+
+  const blocks: BasicBlock[] = [];
   const pages = new Set<number>();
   const lookAt = (ip: number, end: number): void => {
     for (let p = Math.floor(ip / PAGE); p * PAGE < end; p++) pages.add(p);
@@ -189,51 +232,90 @@ export const discover = (
   const callees = new Set<number>();
   const stubs = new Map<number, Insn>();
   const flagless = new Set<number>();
-  let count = 0;
-  const blocks = starts.map((start, index): BasicBlock => {
-    const body: Insn[] = [];
-    let ip = start;
-    for (;;) {
-      const insn = insns.get(ip);
-      if (!insn) break;
-      body.push(insn);
-      ip = insn.next;
-      if (insn.row.flow !== 'next' || at.has(ip)) break;
-    }
-    count += body.length;
-    lookAt(start, ip);
-    const last = body[body.length - 1] as Insn;
-    if (last.row.flow === 'call') {
-      const callee = directTarget(last);
-      const stub = callee === null ? null : stubAt(callee, code);
-      if (callee !== null && stub) {
-        stubs.set(callee, stub);
-        looked.push([callee, stub.next]);
-      } else if (callee !== null && !callees.has(callee)) {
-        callees.add(callee);
-        const end = forgetsFlags(callee, code);
-        if (end !== null) {
-          flagless.add(callee);
-          looked.push([callee, end]);
-        }
+  const noteCall = (callee: number): void => {
+    const stub = stubAt(callee, code);
+    if (stub) {
+      stubs.set(callee, stub);
+      looked.push([callee, stub.next]);
+    } else if (!callees.has(callee)) {
+      callees.add(callee);
+      const end = forgetsFlags(callee, code);
+      if (end !== null) {
+        flagless.add(callee);
+        looked.push([callee, end]);
       }
     }
-    const table = tables.get(last.ip);
-    const succs = table ? [dispatchOf(table).index] : inside(successors(last));
-    return { index, ip: start, insns: body, end: ip, succs };
-  });
+  };
+  const frontier = new Set<number>();
+  let count = 0;
+  let inlined = 0;
+  /** Makes blocks of a body whose returns go to a block, or leave; the index of the first. `within`: what it stands in. */
+  const place = (body: Body, returnTo: number | null, within: readonly number[]): number => {
+    const { insns, starts, tables } = body;
+    const first = blocks.length;
+    const at = new Map<number, number>(starts.map((ip, n) => [ip, first + n]));
+    const inside = (ips: readonly number[]): number[] =>
+      [...new Set(ips.map((s) => at.get(s)))].filter((s) => s !== undefined);
+    const drafts = starts.map((ip, n) => ({
+      index: first + n,
+      ip,
+      insns: [] as Insn[],
+      end: ip,
+      succs: [] as readonly number[],
+    }));
+    blocks.push(...drafts);
+    const dispatch = new Map<number, number>();
+    const dispatchOf = (t: JumpTable): number => {
+      const known = dispatch.get(t.address);
+      if (known !== undefined) return known;
+      const index = blocks.length;
+      dispatch.set(t.address, index);
+      blocks.push({ index, ip: -1, insns: [], end: -1, succs: inside(t.targets) });
+      return index;
+    };
+    for (const b of drafts) {
+      for (let insn = insns.get(b.end); insn; insn = insns.get(b.end)) {
+        b.insns.push(insn);
+        b.end = insn.next;
+        if (insn.row.flow !== 'next' || at.has(b.end)) break;
+      }
+      count += b.insns.length;
+      lookAt(b.ip, b.end);
+      const last = b.insns[b.insns.length - 1] as Insn;
+      const { flow } = last.row;
+      const table = tables.get(last.ip);
+      if (table) b.succs = [dispatchOf(table)];
+      else if (flow === 'return') b.succs = returnTo === null ? [] : [returnTo];
+      else b.succs = inside(successors(last));
+      const callee = flow === 'call' ? directTarget(last) : null;
+      if (callee === null) continue;
+      const back = at.get(last.next);
+      const inner = back === undefined || callee === last.next ? null : inlineable(callee, within);
+      if (inner && back !== undefined) {
+        inlined += inner.insns.size;
+        b.succs = [place(inner, back, [...within, callee])];
+      } else noteCall(callee);
+    }
+    for (const ip of body.frontier) if (!at.has(ip)) frontier.add(ip);
+    return first;
+  };
+  const inlineable = (callee: number, within: readonly number[]): Body | null => {
+    if (within.length > INLINE_DEPTH || within.indexOf(callee) !== within.lastIndexOf(callee)) return null;
+    const body = bodyOf(callee);
+    return body && inlined + body.insns.size <= INLINE_ALL ? body : null;
+  };
+  place(whole, null, [entry]);
   for (const [ip, end] of looked) lookAt(ip, end);
   return {
     entry,
-    blocks: [...blocks, ...dispatch.values()],
-    at,
+    blocks,
     pages: [...pages].sort((a, b) => a - b),
     insns: count,
     callees: [...callees],
     flagless,
     stubs,
     looked,
-    frontier: [...frontier].filter((ip) => !at.has(ip)),
+    frontier: [...frontier],
     cautious: code.cautious(entry),
   };
 };

@@ -157,7 +157,6 @@ export const unpackBatch = (packed: PackedBatch): Batch =>
       const region: Region = {
         entry,
         blocks: made,
-        at: new Map(made.filter((b) => b.ip >= 0).map((b) => [b.ip, b.index])),
         pages: [],
         insns: made.reduce((n, b) => n + b.insns.length, 0),
         callees: [],
