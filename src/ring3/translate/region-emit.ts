@@ -10,7 +10,7 @@ import { between, type Effects, guessEffects, quietLoops } from './between.ts';
 import type { Group } from './guest-memory.ts';
 import { type Cc, DEAD, DYNAMIC, join } from './lazy-flags.ts';
 import { flagLiveness } from './liveness.ts';
-import { type BasicBlock, isInlined, type Region } from './region.ts';
+import { type BasicBlock, isInlined, type Region, type Stub } from './region.ts';
 import { type RegionOptions, RegionState } from './region-state.ts';
 import { EPILOGUES, RegisterFlow } from './registers.ts';
 import { spread } from './spread.ts';
@@ -331,30 +331,39 @@ class RegionEmit extends RegionState {
   resync(target: Val = this.next()): void {
     this.#returnTo(target, STATUS.resync);
   }
-  #calledAddress(target: Operand | Val): Val | null {
-    if (!isOperand(target)) return target;
-    return target.kind === 'rel' ? i64.const(target.target) : null;
-  }
-  /** What a stub does, in place: a fault of its load is the stub's. */
-  #throughStub(stub: Insn): Val {
+  /** Where a stub goes, from its word: a fault of the load is the stub's. */
+  #throughStub({ jump }: Stub): Val {
     const { insn } = this;
-    this.insn = stub;
-    const to = this.let(this.read(stub.operands[0] as Operand));
+    this.insn = jump;
+    const to = this.let(this.read(jump.operands[0] as Operand));
     this.insn = insn;
     return to;
   }
+  /** Goes on with the callee's code, whose returns lead to the block behind the call. */
+  #enterInlined(target: Operand | Val, stub: Stub | null): void {
+    const [to] = this.block.succs;
+    if (to === undefined || !isOperand(target)) throw new Error('a call has no code in its place');
+    if (stub) {
+      const found = this.#throughStub(stub);
+      this.code.ifUnlikely(i64.ne(found, this.#addressOf(to)), () => this.#leaveTo(found));
+    }
+    this.#arrive(to);
+    (this.#edges as Edges).go(to);
+  }
   call(target: Operand | Val): void {
+    const named = isOperand(target) && target.kind === 'rel' ? target.target : null;
+    const stub = named === null ? null : (this.region.stubs.get(named) ?? null);
     if (isInlined(this.block, this.region.blocks)) {
-      this.jump(target);
+      this.#enterInlined(target, stub);
       return;
     }
     const { code } = this;
     const { core, direct } = this.#options;
     const depth = this.#depth;
-    const stub = isOperand(target) && target.kind === 'rel' ? this.region.stubs.get(target.target) : null;
-    const to = stub ? this.#throughStub(stub) : this.#calledAddress(target);
-    if (!to || !depth) throw new Error('a call goes to a rel operand or an address, from a call instruction');
-    const fixed = constOf(to);
+    if ((isOperand(target) && named === null) || !depth)
+      throw new Error('a call goes to a rel operand or an address, from a call instruction');
+    const to = stub ? this.#throughStub(stub) : isOperand(target) ? i64.const(named as number) : target;
+    const fixed = stub ? stub.to : constOf(to);
     const callee = fixed === null ? undefined : direct(Number(fixed));
     const back = i64.const(this.insn.next);
 
@@ -369,10 +378,14 @@ class RegionEmit extends RegionState {
       cpu.set64(code, OFF.rip, to);
       code.return(i32.and(i32.shrS(left, i32.const(31)), i32.const(STATUS.budget)));
     });
-    if (callee === undefined) {
+    const known = callee === undefined ? null : callFn('i32', callee, [depth]);
+    const bySearch = (): void => {
       cpu.set32(code, OFF.depth, depth);
       code.set(this.#status, callFn('i32', core.jump, [to, i32.const(0)]));
-    } else code.set(this.#status, callFn('i32', callee, [depth]));
+    };
+    if (!known) bySearch();
+    else if (!stub) code.set(this.#status, known);
+    else code.if(i64.eq(to, i64.const(stub.to as number)), () => code.set(this.#status, known), bySearch);
     // Came back with a reason to unwind, or to another place than the one the call left.
     const elsewhere = i64.xor(cpu.i64(OFF.rip), back);
     code.ifUnlikely(i64.ne(i64.or(elsewhere, i64.extendU(this.#status)), i64.const(0)), () => {

@@ -23,6 +23,14 @@ export interface BasicBlock {
   readonly succs: readonly number[];
 }
 
+/** A stub of a procedure linkage table. */
+export interface Stub {
+  /** The jump through a word of data. */
+  readonly jump: Insn;
+  /** Where it goes now: a guess at where it will go. Null when that is not known. */
+  readonly to: number | null;
+}
+
 export interface Region {
   readonly entry: number;
   readonly blocks: readonly BasicBlock[];
@@ -33,8 +41,8 @@ export interface Region {
   readonly callees: readonly number[];
   /** Targets of direct calls where every arithmetic flag is written before one is read. */
   readonly flagless: ReadonlySet<number>;
-  /** The jump that a call's target consists of, by that target: stubs of a procedure linkage table. */
-  readonly stubs: ReadonlyMap<number, Insn>;
+  /** Those of the targets of calls that are no more than a jump, by their address. */
+  readonly stubs: ReadonlyMap<number, Stub>;
   /** Code beyond the blocks that the region was made from: address, and address behind it. */
   readonly looked: readonly (readonly [ip: number, end: number])[];
   /** Addresses where the region is left because nothing has run there yet. */
@@ -63,12 +71,16 @@ export const directTarget = (i: Insn): number | null => {
 };
 
 /** The jump through a word at a fixed address that is all there is at `ip`, but for a marker before it. */
-const stubAt = (ip: number, code: GuestCode): Insn | null => {
+const stubAt = (ip: number, code: GuestCode): Stub | null => {
   let i = code.insn(ip);
   if (i?.row.semantics === 'nop') i = code.insn(i.next);
   const o = i?.operands[0];
   if (i?.row.flow !== 'indirect-jump' || o?.kind !== 'mem') return null;
-  return o.base < 0 && o.index < 0 && o.segment === null ? i : null;
+  if (o.base >= 0 || o.index >= 0 || o.segment !== null) return null;
+  const at = Number(o.disp);
+  const low = code.word(at);
+  const high = code.word(at + 4);
+  return { jump: i, to: low === null || high === null ? null : high * 4294967296 + low };
 };
 
 /** How far behind a call's target flags are looked for. */
@@ -230,20 +242,23 @@ export const discover = (
   };
   const looked: [number, number][] = [];
   const callees = new Set<number>();
-  const stubs = new Map<number, Insn>();
+  const stubs = new Map<number, Stub>();
   const flagless = new Set<number>();
-  const noteCall = (callee: number): void => {
-    const stub = stubAt(callee, code);
-    if (stub) {
+  const noteStub = (callee: number): Stub | null => {
+    const stub = stubs.get(callee) ?? stubAt(callee, code);
+    if (stub && !stubs.has(callee)) {
       stubs.set(callee, stub);
-      looked.push([callee, stub.next]);
-    } else if (!callees.has(callee)) {
-      callees.add(callee);
-      const end = forgetsFlags(callee, code);
-      if (end !== null) {
-        flagless.add(callee);
-        looked.push([callee, end]);
-      }
+      looked.push([callee, stub.jump.next]);
+    }
+    return stub;
+  };
+  const noteCallee = (callee: number): void => {
+    if (callees.has(callee)) return;
+    callees.add(callee);
+    const end = forgetsFlags(callee, code);
+    if (end !== null) {
+      flagless.add(callee);
+      looked.push([callee, end]);
     }
   };
   const frontier = new Set<number>();
@@ -287,14 +302,17 @@ export const discover = (
       if (table) b.succs = [dispatchOf(table)];
       else if (flow === 'return') b.succs = returnTo === null ? [] : [returnTo];
       else b.succs = inside(successors(last));
-      const callee = flow === 'call' ? directTarget(last) : null;
+      const target = flow === 'call' ? directTarget(last) : null;
+      if (target === null) continue;
+      const stub = noteStub(target);
+      const callee = stub ? stub.to : target;
       if (callee === null) continue;
       const back = at.get(last.next);
       const inner = back === undefined || callee === last.next ? null : inlineable(callee, within);
       if (inner && back !== undefined) {
         inlined += inner.insns.size;
         b.succs = [place(inner, back, [...within, callee])];
-      } else noteCall(callee);
+      } else noteCallee(callee);
     }
     for (const ip of body.frontier) if (!at.has(ip)) frontier.add(ip);
     return first;

@@ -108,8 +108,8 @@ export interface PackedBatch {
     readonly code: Uint8Array;
     /** See `Region.flagless`. */
     readonly flagless: readonly number[];
-    /** See `Region.stubs`; with the address and the bytes of each. */
-    readonly stubs: readonly (readonly [callee: number, ip: number, code: Uint8Array])[];
+    /** See `Region.stubs`; with the address and the bytes of each jump. */
+    readonly stubs: readonly (readonly [stub: number, ip: number, code: Uint8Array, to: number | null])[];
   }[];
 }
 
@@ -122,10 +122,10 @@ export const packBatch = (regions: Batch, exactFp: boolean, bytes: ReadCode): Pa
       bytes(b.ip, b.end, code, at);
       at += b.end - b.ip;
     }
-    const stubs = [...r.stubs].map(([callee, jump]) => {
+    const stubs = [...r.stubs].map(([stub, { jump, to }]) => {
       const code = new Uint8Array(jump.length);
       bytes(jump.ip, jump.next, code, 0);
-      return [callee, jump.ip, code] as const;
+      return [stub, jump.ip, code, to] as const;
     });
     const blocks = r.blocks.map((b) => [b.ip, b.end, b.succs] as const);
     return { cautious: r.cautious, blocks, code, flagless: [...r.flagless], stubs };
@@ -161,7 +161,7 @@ export const unpackBatch = (packed: PackedBatch): Batch =>
         insns: made.reduce((n, b) => n + b.insns.length, 0),
         callees: [],
         flagless: new Set(flagless),
-        stubs: new Map(stubs.map(([callee, at, bytes]) => [callee, instruction(bytes, 0, at)])),
+        stubs: new Map(stubs.map(([stub, at, bytes, to]) => [stub, { jump: instruction(bytes, 0, at), to }])),
         looked: [],
         frontier: [],
         cautious,
