@@ -51,7 +51,7 @@ export const CORE_SIGNATURES = {
   gate: [['i32', 'i32'], ['i32']],
   flagsImage: [['i32', 'i32'], ['i32']],
   condition: [['i32', 'i32'], ['i32']],
-  /** Tail-continues with the predecoded op at the address given. */
+  /** Tail-continues with the predecoded op at the address given; see interp/loop.ts. */
   next: [['i32'], ['i32']],
   /** Continues at CPU.rip through the jump cache. The argument is ignored. */
   dispatch: [['i32'], ['i32']],
@@ -417,21 +417,14 @@ export const defineCore = (
     mb.define(fn.gate, c);
   }
 
-  // next(op): tail-continue with a predecoded op
-  {
-    const c = new Code(['i32']);
-    c.returnCallIndirect(table, handlerType, loadAt('i32', WASM.i32Load, c.param(0)), [c.param(0)]);
-    mb.define(fn.next, c);
-  }
-
   /** Goes on where the jump cache says; falls through when it does not know the address. */
   const probe = (c: Code, rip: Val, entry: Val): void => {
     c.set(entry, jumpEntry(i32.wrap(rip)));
-    c.if(i64.eq(loadAt('i64', WASM.i64Load, entry, JUMP.ip), rip), () =>
-      c.returnCallIndirect(table, handlerType, loadAt('i32', WASM.i32Load, entry, JUMP.fn), [
-        loadAt('i32', WASM.i32Load, entry, JUMP.arg),
-      ]),
-    );
+    c.if(i64.eq(loadAt('i64', WASM.i64Load, entry, JUMP.ip), rip), () => {
+      const arg = loadAt('i32', WASM.i32Load, entry, JUMP.arg);
+      c.if(arg, () => c.returnCall(fn.next, [arg]));
+      c.returnCallIndirect(table, handlerType, loadAt('i32', WASM.i32Load, entry, JUMP.fn), [i32.const(0)]);
+    });
   };
   /** Whether an entry of the table of blocks is that of the code at a physical and a guest address. */
   const isOf = (known: Val, code: Val, rip: Val): Val =>

@@ -21,6 +21,7 @@ import { ModuleBuilder } from '../wasm/module.ts';
 import { defineBlockMaker } from './block-maker.ts';
 import { CarefulEmit } from './careful-emit.ts';
 import { follow, InterpEmit, type Tail } from './interp-emit.ts';
+import { type Body, defineLoop, isCommon } from './loop.ts';
 import { OP, OP_BYTES } from './op.ts';
 import {
   definePredecoder,
@@ -34,43 +35,38 @@ const FIRST_HANDLER = 8;
 
 const at = (off: number, op: Val): Val => loadAt('i64', WASM.i64Load, op, off);
 
-const pseudoOps = (core: CoreFunctions, tail: Tail): readonly [number, Code][] => {
-  const begin = new Code(['i32']);
-  const op = begin.param(0);
-  const n = begin.local('i32');
-  begin.set(n, i32.sub(cpu.i32(OFF.budget), i32.const(1)));
-  cpu.set32(begin, OFF.budget, n);
-  begin.if(i32.ltS(n, i32.const(0)), () => {
-    cpu.set64(begin, OFF.rip, at(OP.ip, op));
-    begin.return(i32.const(STATUS.budget));
-  });
-  begin.set(n, i32.sub(loadAt('i32', WASM.i32Load, op, OP.count), i32.const(1)));
-  begin.store(WASM.i32Store, op, n, OP.count);
-  begin.if(i32.eqz(n), () => {
-    cpu.set64(begin, OFF.rip, at(OP.ip, op));
-    begin.return(callFn('i32', core.hot, [op]));
-  });
-  tail(begin, i32.add(op, i32.const(OP_BYTES)));
-
-  const goto = new Code(['i32']);
-  follow(goto, core, tail, goto.param(0), OP.link, at(OP.imm, goto.param(0)));
-
-  const moved = new Code(['i32']);
-  moved.returnCall(core.jump, [at(OP.ip, moved.param(0)), i32.const(0)]);
-
-  const leave = new Code(['i32']);
-  cpu.set64(leave, OFF.rip, at(OP.imm, leave.param(0)));
-  leave.return(i32.const(STATUS.unwind));
-
-  const raising = (vector: number): Code => {
-    const code = new Code(['i32']);
-    cpu.set64(code, OFF.rip, at(OP.ip, code.param(0)));
-    cpu.set32(code, OFF.vector, i32.const(vector));
-    cpu.set32(code, OFF.errorCode, i32.const(0));
-    code.return(i32.const(STATUS.fault));
-    return code;
+/** What the pseudo-ops do, by their index in the code table. */
+const pseudoOps = (core: CoreFunctions): readonly [number, Body][] => {
+  const begin: Body = (code, op, tail) => {
+    const n = code.temp('i32');
+    code.set(n, i32.sub(cpu.i32(OFF.budget), i32.const(1)));
+    cpu.set32(code, OFF.budget, n);
+    code.ifUnlikely(i32.ltS(n, i32.const(0)), () => {
+      cpu.set64(code, OFF.rip, at(OP.ip, op));
+      code.return(i32.const(STATUS.budget));
+    });
+    code.set(n, i32.sub(loadAt('i32', WASM.i32Load, op, OP.count), i32.const(1)));
+    code.store(WASM.i32Store, op, n, OP.count);
+    code.ifUnlikely(i32.eqz(n), () => {
+      cpu.set64(code, OFF.rip, at(OP.ip, op));
+      code.return(callFn('i32', core.hot, [op]));
+    });
+    tail(code, i32.add(op, i32.const(OP_BYTES)));
   };
-
+  const goto: Body = (code, op, tail) => follow(code, core, tail, op, OP.link, at(OP.imm, op));
+  const moved: Body = (code, op) => code.returnCall(core.jump, [at(OP.ip, op), i32.const(0)]);
+  const leave: Body = (code, op) => {
+    cpu.set64(code, OFF.rip, at(OP.imm, op));
+    code.return(i32.const(STATUS.unwind));
+  };
+  const raising =
+    (vector: number): Body =>
+    (code, op) => {
+      cpu.set64(code, OFF.rip, at(OP.ip, op));
+      cpu.set32(code, OFF.vector, i32.const(vector));
+      cpu.set32(code, OFF.errorCode, i32.const(0));
+      code.return(i32.const(STATUS.fault));
+    };
   return [
     [PSEUDO.begin, begin],
     [PSEUDO.goto, goto],
@@ -94,10 +90,12 @@ const handlerBody = (
   semantics: SemanticsTable,
   helperNumber: (name: string) => number,
   Emitter = InterpEmit,
+  code?: Code,
+  op?: Val,
 ): Code | null => {
   const meaning = semantics[insn.row.semantics];
   if (!meaning) return null;
-  const emit = new Emitter(insn, core, tail, EXACT_FP, helperNumber);
+  const emit = new Emitter(insn, core, tail, EXACT_FP, helperNumber, code, op);
   meaning(emit, insn);
   return emit.finish();
 };
@@ -110,22 +108,31 @@ export const buildCoreModule = (
 ): { bytes: Uint8Array; keys: number[] } => {
   const mb = new ModuleBuilder();
   const { core, table, handlerType, walk, makeBlock } = defineCore(mb);
-  const tail: Tail = (code, op) =>
-    code.returnCallIndirect(table, handlerType, loadAt('i32', WASM.i32Load, op, OP.fn), [op]);
-  for (const [index, code] of pseudoOps(core, tail))
+  const tail: Tail = (code, op) => code.returnCall(core.next, [op]);
+  const inLoop: (Body | null)[] = Array.from({ length: FIRST_HANDLER }, () => null);
+  for (const [index, body] of pseudoOps(core)) {
+    inLoop[index] = body;
+    const code = new Code(['i32']);
+    body(code, code.param(0), tail);
+    code.unreachable();
     mb.element(table, index, [mb.func(['i32'], ['i32'], code)]);
+  }
   const keys: number[] = [];
   const funcs: number[] = [];
-  const seen = new Set<number>();
-  for (const insn of samples) {
-    const key = insn.form;
-    if (seen.has(key)) continue;
-    seen.add(key);
-    const body = handlerBody(insn, core, tail, semantics, helperNumber);
-    if (!body) continue;
-    keys.push(key);
-    funcs.push(mb.func(['i32'], ['i32'], body));
+  const forms = new Map(samples.map((insn) => [insn.form, insn]));
+  // The common ones first: the loop's jump table ends with them.
+  const ordered = [...forms.values()].sort((a, b) => Number(isCommon(b)) - Number(isCommon(a)));
+  for (const insn of ordered) {
+    const handler = handlerBody(insn, core, tail, semantics, helperNumber);
+    if (!handler) continue;
+    if (isCommon(insn))
+      inLoop.push((code, op, again) => {
+        handlerBody(insn, core, again, semantics, helperNumber, InterpEmit, code, op);
+      });
+    keys.push(insn.form);
+    funcs.push(mb.func(['i32'], ['i32'], handler));
   }
+  mb.define(core.next, defineLoop(table, handlerType, inLoop));
   defineBlockMaker(mb, makeBlock, walk, definePredecoder(mb, FIRST_HANDLER));
   if (funcs.length > 0) mb.element(table, FIRST_HANDLER, funcs);
   return { bytes: mb.finish(), keys };

@@ -37,7 +37,7 @@ export const follow = (
   link: typeof OP.link | typeof OP.fall,
   target: Val,
 ): void => {
-  const known = code.local('i32');
+  const known = code.temp('i32');
   code.set(known, loadAt('i32', WASM.i32Load, op, link));
   code.if(known, () => tail(code, known));
   code.returnCall(core.chain, [op, i32.const(link), target]);
@@ -92,12 +92,15 @@ export class InterpEmit extends EmitBase {
     tail: Tail,
     exactFp: boolean,
     helperNumber: (name: string) => number,
+    /** Where to write it, and the op: a function of its own if not given. */
+    code = new Code(['i32']),
+    op = code.param(0),
   ) {
-    super(new Code(['i32']), core, exactFp, helperNumber);
+    super(code, core, exactFp, helperNumber);
     this.insn = insn;
     this.#core = core;
     this.#tail = tail;
-    this.#op = this.code.param(0);
+    this.#op = op;
   }
 
   #u16(off: number): Val {

@@ -49,7 +49,10 @@ export const guessEffects = (region: Region): Effects[] =>
   region.blocks.map((b) => {
     const whole = b.insns.map(effectsOf).reduce(both, NO_EFFECTS);
     if (!isInlined(b, region.blocks)) return whole;
-    return both(b.insns.slice(0, -1).map(effectsOf).reduce(both, NO_EFFECTS), { written: STACK, clobbers: false });
+    return both(b.insns.slice(0, -1).map(effectsOf).reduce(both, NO_EFFECTS), {
+      written: STACK,
+      clobbers: false,
+    });
   });
 
 /** For each node, the header of the largest loop around it in which nothing clobbers; -1 where there is none. */
