@@ -111,6 +111,82 @@ describe('region discovery', () => {
     ]);
   });
 
+  /** Blocks by index, so that copies of one address can be told apart. */
+  const indexed = (code: Map<number, Insn>, entry: number, words = new Map<number, number>()) => {
+    const r = discover(entry, { ...guest(code), word: (at) => words.get(at) ?? null });
+    return (r?.blocks ?? []).map((b) => [b.ip, b.succs]);
+  };
+
+  test('a small callee stands in the place of each of its calls, and returns to behind it', () => {
+    const code = program(100, ['call', 900], ['call', 900], 'return');
+    for (const [ip, i] of program(900, 'next', 'return')) code.set(ip, i);
+    expect(indexed(code, 100)).toEqual([
+      [100, [3]],
+      [101, [4]],
+      [102, []],
+      [900, [1]],
+      [900, [2]],
+    ]);
+    expect(discover(100, guest(code))?.callees).toEqual([]);
+  });
+
+  test('a function that calls itself stands in its own place once', () => {
+    const code = program(100, ['branch', 103], ['call', 100], 'next', 'return');
+    expect(indexed(code, 100)).toEqual([
+      [100, [3, 1]],
+      [101, [4]],
+      [102, [3]],
+      [103, []],
+      [100, [7, 5]],
+      [101, [6]],
+      [102, [7]],
+      [103, [2]],
+    ]);
+    expect(discover(100, guest(code))?.callees).toEqual([100]);
+  });
+
+  test('callees that are large, never come back, or jump who knows where are called', () => {
+    const callees: (Flow | [Flow, number])[][] = [
+      [...Array.from({ length: 40 }, (): Flow => 'next'), 'return'],
+      [['jump', 900]],
+      ['indirect-jump', 'return'],
+    ];
+    for (const body of callees) {
+      const code = program(100, ['call', 900], 'return');
+      for (const [ip, i] of program(900, ...body)) code.set(ip, i);
+      expect(discover(100, guest(code))?.callees).toEqual([900]);
+    }
+  });
+
+  test('a stub is followed to where its word leads', () => {
+    const code = program(100, ['call', 500], 'return', 'indirect-jump');
+    const jump = code.get(102) as Insn;
+    const slot: Operand = {
+      kind: 'mem',
+      slot: 0,
+      width: 64,
+      base: -1,
+      index: -1,
+      scale: 0,
+      disp: 4096,
+      segment: null,
+      addressWidth: 64,
+      ripRelative: true,
+    };
+    code.set(500, { ...jump, ip: 500, next: 501, operands: [slot] });
+    for (const [ip, i] of program(900, 'return')) code.set(ip, i);
+    const words = new Map([
+      [4096, 900],
+      [4100, 0],
+    ]);
+    expect(indexed(code, 100, words)).toEqual([
+      [100, [2]],
+      [101, []],
+      [900, [1]],
+    ]);
+    expect(indexed(code, 100)[0]).toEqual([100, [1]]);
+  });
+
   test('pages are those of every byte read', () => {
     const code = program(0x1fff, 'next', 'return');
     expect(discover(0x1fff, guest(code))?.pages).toEqual([1, 2]);

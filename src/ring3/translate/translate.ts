@@ -84,16 +84,20 @@ export const emitBatch = (regions: Batch, env: EmitEnv): Uint8Array => {
 };
 
 /** All the code that the module of a batch depends on. */
-export const codeOf = (regions: Batch, bytes: ReadCode): readonly CodeRange[] =>
-  [...regions.values()].flatMap((r) =>
-    [...r.blocks.filter((b) => b.ip >= 0).map((b) => [b.ip, b.end] as const), ...r.looked].map(
-      ([ip, end]) => {
-        const code = new Uint8Array(end - ip);
-        bytes(ip, end, code, 0);
-        return { ip, bytes: code };
-      },
-    ),
-  );
+export const codeOf = (regions: Batch, bytes: ReadCode): readonly CodeRange[] => {
+  /** A callee that stands in the place of several calls is looked at once. */
+  const ends = new Map<number, number>();
+  const add = (ip: number, end: number): void => void ends.set(ip, Math.max(end, ends.get(ip) ?? end));
+  for (const { blocks, looked } of regions.values()) {
+    for (const b of blocks) if (b.ip >= 0) add(b.ip, b.end);
+    for (const [ip, end] of looked) add(ip, end);
+  }
+  return [...ends].map(([ip, end]) => {
+    const code = new Uint8Array(end - ip);
+    bytes(ip, end, code, 0);
+    return { ip, bytes: code };
+  });
+};
 
 /** Copies the guest's code at [ip, end). */
 export type ReadCode = (ip: number, end: number, into: Uint8Array, at: number) => void;
