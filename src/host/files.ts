@@ -1,6 +1,7 @@
 // Host folders on Node, for ring0/fs/host-files.ts. Each call starts from an open descriptor and names one entry in
 // it through /proc/self/fd/N/NAME, which is what openat(2) would do; O_NOFOLLOW keeps links from being followed.
 
+import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { EACCES, EFBIG, EIO, ELOOP, ENOENT } from '../abi/errno.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../abi/stat.ts';
@@ -10,6 +11,7 @@ import type { TimeSpec } from '../ring0/vfs/types.ts';
 const { O_RDONLY, O_RDWR, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_CREAT, O_EXCL } = fs.constants;
 /** Not among Node's constants (fcntl.h). */
 const O_PATH = 0o10000000;
+const O_TMPFILE = 0o20200000;
 const O_CLOEXEC = 0o2000000;
 
 const bytes = (s: string): Buffer => Buffer.from(s, 'latin1');
@@ -36,10 +38,16 @@ const time = (ns: bigint): TimeSpec => {
   return nsec < 0 ? { sec: sec - 1, nsec: nsec + 1e9 } : { sec, nsec };
 };
 
-/** Node takes negative numbers for the current time, but not dates before 1970; the first date is FIRST_DATE ms before. */
-const seconds = (t: TimeSpec): number | Date =>
-  t.sec < 0 ? new Date(Math.max(t.sec * 1000 + t.nsec / 1e6, -FIRST_DATE)) : t.sec + t.nsec / 1e9;
-const FIRST_DATE = 8.64e15;
+/**
+ * Seconds as Node takes them; a number below 0 would be the current time to it, but not in a string. libuv cuts at
+ * microseconds, towards 0, which a double may fall just short of: half a microsecond more is cut off again.
+ */
+const seconds = (t: TimeSpec): string => {
+  const us = t.sec * 1e6 + Math.floor(t.nsec / 1e3);
+  // From about the year 2242 a double of seconds does not tell microseconds apart.
+  if (Math.abs(t.sec) >= 2 ** 33) return `${t.sec}`;
+  return `${(us < 0 ? us - 0.5 : us + 0.5) / 1e6}`;
+};
 
 const INO_MASK = (1n << 52n) - 1n;
 
@@ -60,8 +68,42 @@ const stat = (s: fs.BigIntStats): HostStat => ({
   btime: time(s.birthtimeNs),
 });
 
+/** A name that nobody else has, for what must not be seen half done. */
+const hiddenName = (): string => `.kanmon-${randomBytes(8).toString('hex')}`;
+
 const contents = (how: 'read' | 'write'): number =>
   (how === 'read' ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+
+const COPY_BYTES = 1 << 20;
+
+/** Contents, owner, mode and times of one open file to another. */
+const copyInto = (from: number, to: number): void => {
+  const s = fs.fstatSync(from, { bigint: true });
+  const buf = Buffer.alloc(Math.min(COPY_BYTES, Number(s.size)));
+  for (let pos = 0; ; ) {
+    const n = fs.readSync(from, buf, 0, buf.length, pos);
+    if (n === 0) break;
+    for (let done = 0; done < n; ) done += fs.writeSync(to, buf, done, n - done, pos + done);
+    pos += n;
+  }
+  fs.fchownSync(to, Number(s.uid), Number(s.gid));
+  fs.fchmodSync(to, Number(s.mode) & 0o7777);
+  fs.futimesSync(to, seconds(time(s.atimeNs)), seconds(time(s.mtimeNs)));
+};
+
+/** Does one step after the other; when one fails, undoes those before it. */
+const allOrNothing = (steps: readonly (readonly [from: Buffer, to: Buffer])[]): void => {
+  const done: (readonly [Buffer, Buffer])[] = [];
+  try {
+    for (const [from, to] of steps) {
+      fs.renameSync(from, to);
+      done.unshift([from, to]);
+    }
+  } catch (e) {
+    for (const [from, to] of done) fs.renameSync(to, from);
+    throw e;
+  }
+};
 
 export const nodeFiles = (): HostFiles => {
   const files: HostFiles = {
@@ -149,6 +191,28 @@ export const nodeFiles = (): HostFiles => {
         fs.closeSync(h);
         return 0;
       }),
+    tmpfile: (dir, mode) =>
+      attempt(() => {
+        const h = fs.openSync(self(dir), O_TMPFILE | O_RDWR | O_CLOEXEC, 0o600);
+        fs.fchmodSync(h, mode);
+        return h;
+      }),
+    // Node has no linkat(2) that follows a magic link, the only one that could name such a file.
+    nameCopy: (h, dir, name) => {
+      const hidden = at(dir, hiddenName());
+      const r = attempt(() => {
+        const copy = fs.openSync(hidden, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600);
+        try {
+          copyInto(h, copy);
+          fs.linkSync(hidden, at(dir, name));
+        } finally {
+          fs.closeSync(copy);
+        }
+        return 0;
+      });
+      const gone = attempt(() => void fs.unlinkSync(hidden));
+      return r < 0 ? r : gone;
+    },
     mkdir: (dir, name, mode) =>
       attempt(() => {
         fs.mkdirSync(at(dir, name), 0o700);
@@ -172,6 +236,17 @@ export const nodeFiles = (): HostFiles => {
     unlink: (dir, name) => attempt(() => void fs.unlinkSync(at(dir, name))),
     rmdir: (dir, name) => attempt(() => void fs.rmdirSync(at(dir, name))),
     rename: (dir, name, toDir, toName) => attempt(() => void fs.renameSync(at(dir, name), at(toDir, toName))),
+
+    exchange: (dir, name, toDir, toName) =>
+      attempt(() => {
+        const [a, b, hidden] = [at(dir, name), at(toDir, toName), at(dir, hiddenName())];
+        allOrNothing([
+          [a, hidden],
+          [b, a],
+          [hidden, b],
+        ]);
+        return 0;
+      }),
 
     chmod: (h, mode) => attempt(() => void fs.chmodSync(self(h), mode)),
     chown: (h, uid, gid) => attempt(() => void fs.chownSync(self(h), uid, gid)),

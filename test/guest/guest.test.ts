@@ -1,5 +1,6 @@
 // Every C program below this folder runs on Linux and in Kanmon, in each tier; output and status must agree.
-// The first lines of a program may say how: `// cc: OPTIONS`, `// stdin: TEXT`, `// tiers: NAMES` for some only. Programs
+// The first lines of a program may say how: `// cc: OPTIONS`, `// stdin: TEXT`, `// tiers: NAMES` for some only, and
+// `// also: volume` for once more with its folder as a volume, which is the host's own instead of a copy. Programs
 // that ask the kernel rather than the processor run in the translator tier, which takes ten seconds for each, only
 // with KANMON_TESTS=full.
 
@@ -38,5 +39,10 @@ describe.each(sources.map((s) => [relative(here, s), s] as const))('%s', (_name,
     want ??= reference();
     const got = await kanmon([program], { cwd: dir, stdin }, { tier });
     expect(got).toEqual(want);
+  });
+  test.runIf(directive(text, 'also') === 'volume')('on a volume', async () => {
+    want ??= reference();
+    const volumes = [{ source: dir, target: dir, readonly: false }];
+    expect(await kanmon([program], { cwd: dir, stdin }, { volumes })).toEqual(want);
   });
 });

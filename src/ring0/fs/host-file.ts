@@ -1,7 +1,7 @@
 // The contents of a host file: read through the page cache, written through to the host; stores through shared mappings
 // are written back.
 
-import { EOPNOTSUPP, EROFS } from '../../abi/errno.ts';
+import { EIO, EOPNOTSUPP, EROFS } from '../../abi/errno.ts';
 import { O_ACCMODE, O_RDONLY } from '../../abi/fcntl.ts';
 import type { Task } from '../task/types.ts';
 import { type PagedInode, pagedOps } from '../vfs/file.ts';
@@ -20,6 +20,10 @@ const sameContents = (a: HostStat, b: HostStat): boolean =>
   a.ctime.sec === b.ctime.sec &&
   a.ctime.nsec === b.ctime.nsec;
 
+/** Most bytes in the midst of a file that are made zero by one call; programs write them themselves otherwise. */
+const MAX_ZEROED = 2 ** 30;
+const ZEROED_AT_ONCE = 2 ** 16;
+
 /** Pages of a host file; stores through shared mappings are written back when asked for, and at close. */
 class HostPages extends Pages {
   readonly #file: HostFile;
@@ -29,9 +33,39 @@ class HostPages extends Pages {
     this.#file = file;
   }
 
-  /** Holes cannot be made on the host. */
-  override punch(): number {
-    return -EOPNOTSUPP;
+  /**
+   * Node cannot make holes but at the end of a file. Elsewhere zeros are written, though not over what is zero already,
+   * which may be a hole.
+   */
+  override punchBytes(from: number, to: number): number {
+    const size = this.size();
+    const end = Math.min(to, size);
+    if (from >= end) return 0;
+    const file = this.#file;
+    const zeros = new Uint8Array(PAGE_SIZE);
+    if (end === size) {
+      const r = file.zeroEnd(from);
+      if (r < 0) return r;
+    } else if (end - from > MAX_ZEROED) return -EOPNOTSUPP;
+    const buf = new Uint8Array(Math.min(ZEROED_AT_ONCE, end - from));
+    for (let pos = from; pos < end && end !== size; pos += buf.length) {
+      const n = file.read(buf, 0, Math.min(buf.length, end - pos), pos);
+      if (n < 0) return n;
+      for (let at = 0; at < n; ) {
+        const k = Math.min(PAGE_SIZE - ((pos + at) % PAGE_SIZE), n - at);
+        const r = buf.subarray(at, at + k).some((b) => b !== 0)
+          ? file.wroteThrough(zeros, 0, k, pos + at)
+          : k;
+        if (r < k) return r < 0 ? r : -EIO;
+        at += k;
+      }
+    }
+    for (let pos = from; pos < end; ) {
+      const k = Math.min(PAGE_SIZE - (pos % PAGE_SIZE), end - pos);
+      if (this.peek(Math.floor(pos / PAGE_SIZE)) !== 0) this.update(zeros, 0, k, pos);
+      pos += k;
+    }
+    return 0;
   }
 
   writeback(from: number, to: number): number {
@@ -55,6 +89,8 @@ class HostPages extends Pages {
 
 export class HostFile extends HostInode implements PagedInode, PageSource {
   readonly pages: HostPages;
+  /** Made by O_TMPFILE, and without a name so far. */
+  linkable = false;
   #ops: FileOps | null = null;
   /** What the cached pages are a copy of. */
   #cached: HostStat | null = null;
@@ -123,6 +159,17 @@ export class HostFile extends HostInode implements PagedInode, PageSource {
     return r;
   }
 
+  /** What lies behind `from` becomes a hole on the host. */
+  zeroEnd(from: number): number {
+    const h = this.acquire('write');
+    if (h < 0) return h;
+    const { files } = this.fs;
+    const size = this.pages.size();
+    const r = files.truncate(h, from) || files.truncate(h, size);
+    this.#changed();
+    return r;
+  }
+
   override setattr(c: AttrChange): number {
     if (c.size !== undefined) {
       if (this.fs.readonly) return -EROFS;
@@ -138,6 +185,25 @@ export class HostFile extends HostInode implements PagedInode, PageSource {
   #changed(): void {
     const st = this.restat();
     if (typeof st !== 'number') this.#cached = st;
+  }
+
+  /** What is under a name of a directory now is this file; -errno. */
+  moveTo(dir: HostInode, name: string): number {
+    const { files } = this.fs;
+    const at = dir.acquire('path');
+    const h = at < 0 ? at : files.open(at, name, 'write');
+    if (h < 0) return h;
+    const st = files.stat(h);
+    if (typeof st === 'number') {
+      files.close(h);
+      return st;
+    }
+    this.linkable = false;
+    this.parent = dir;
+    this.name = name;
+    this.fs.rebind(this, h, st);
+    this.#cached = st;
+    return 0;
   }
 
   // The host keeps the times.

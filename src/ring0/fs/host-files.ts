@@ -33,12 +33,18 @@ export interface HostFiles {
   sync(handle: HostHandle): number;
   /** Makes an empty regular file; fails if the name is taken. */
   create(dir: HostHandle, name: string, mode: number): number;
+  /** Opens a new, empty regular file without a name, for writing. */
+  tmpfile(dir: HostHandle, mode: number): HostHandle | number;
+  /** Makes a copy of what a handle holds, owner, mode and times included; it has its name when it is whole. */
+  nameCopy(handle: HostHandle, dir: HostHandle, name: string): number;
   mkdir(dir: HostHandle, name: string, mode: number): number;
   symlink(dir: HostHandle, name: string, target: string): number;
   link(handle: HostHandle, dir: HostHandle, name: string): number;
   unlink(dir: HostHandle, name: string): number;
   rmdir(dir: HostHandle, name: string): number;
   rename(dir: HostHandle, name: string, toDir: HostHandle, toName: string): number;
+  /** Swaps two names; the machine does nothing meanwhile, but others on the host may see them missing. */
+  exchange(dir: HostHandle, name: string, toDir: HostHandle, toName: string): number;
   chmod(handle: HostHandle, mode: number): number;
   chown(handle: HostHandle, uid: number, gid: number): number;
   utimes(handle: HostHandle, attr: Pick<InodeAttr, 'atime' | 'mtime'>): number;

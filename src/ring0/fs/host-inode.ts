@@ -4,7 +4,7 @@
 import { EACCES, EIO, EROFS, ESTALE } from '../../abi/errno.ts';
 import { S_IFMT } from '../../abi/stat.ts';
 import type { Task } from '../task/types.ts';
-import type { FileOps, Inode, InodeAttr } from '../vfs/types.ts';
+import type { FileOps, Inode } from '../vfs/types.ts';
 import type { HostFs } from './host.ts';
 import type { HostHandle, HostStat } from './host-files.ts';
 import type { AttrChange } from './tmpfs.ts';
@@ -63,7 +63,7 @@ export class HostInode implements Inode {
     return st;
   }
 
-  attr(): InodeAttr | number {
+  attr(): HostStat | number {
     return this.gone || this.fs.fresh(this.#checkedAt) ? this.st : this.restat();
   }
 

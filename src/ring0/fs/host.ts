@@ -11,6 +11,7 @@ import { HostDir, type HostView } from './host-dir.ts';
 import { HostFile } from './host-file.ts';
 import type { HostFiles, HostHandle, HostStat } from './host-files.ts';
 import { HostInode, HostLink, sameFile } from './host-inode.ts';
+import type { Specials } from './host-specials.ts';
 
 export interface HostFsOptions {
   /** Host path of a directory or a regular file. */
@@ -19,6 +20,8 @@ export interface HostFsOptions {
   /** For how many ns names and attributes may be believed without asking the host again. */
   readonly trustNs: number;
   readonly view?: HostView;
+  /** Where the files are that the host cannot have; absent: there can be none. */
+  readonly specials?: Specials;
 }
 
 /** Host descriptors kept open for inodes that nobody has open. */
@@ -32,6 +35,7 @@ export class HostFs implements FileSystem {
   readonly files: HostFiles;
   readonly kernel: Kernel;
   readonly trustNs: number;
+  readonly specials: Specials | null;
   readonly #inodes = new Map<string, HostInode>();
   /** Inodes with a handle that may be closed, least recently used first. */
   readonly #idle = new Set<HostInode>();
@@ -49,7 +53,8 @@ export class HostFs implements FileSystem {
     this.files = files;
     this.readonly = options.readonly;
     this.trustNs = options.trustNs;
-    this.dev = anonymousDev(kernel);
+    this.specials = options.specials ?? null;
+    this.dev = this.specials?.device(stat) ?? anonymousDev(kernel);
     this.root = this.#make(stat, null, '', options.view ?? null);
     this.root.handle = handle;
     this.root.pins = 1;
@@ -92,6 +97,32 @@ export class HostFs implements FileSystem {
     }
     if (known !== undefined) this.closeHandle(known);
     return this.#make(stat, parent, name, view);
+  }
+
+  /** The inode of a file that was opened for writing and has no name; -errno. */
+  nameless(handle: HostHandle): HostFile | number {
+    const stat = this.files.stat(handle);
+    if (typeof stat === 'number') {
+      this.files.close(handle);
+      return stat;
+    }
+    const file = new HostFile(this, stat, null, '');
+    this.#inodes.set(stat.id, file);
+    file.handle = handle;
+    file.handleFor = 'write';
+    // It could not be opened again.
+    file.pins = 1;
+    return file;
+  }
+
+  /** A nameless file is another one on the host now, which is open for writing. */
+  rebind(file: HostFile, handle: HostHandle, stat: HostStat): void {
+    this.forget(file);
+    this.#inodes.set(stat.id, file);
+    file.refresh(stat);
+    file.handle = handle;
+    file.handleFor = 'write';
+    file.unpin();
   }
 
   forget(inode: HostInode): void {

@@ -206,7 +206,7 @@ describe('a host folder', () => {
     const outside = mkdtempSync(join(tmpdir(), 'kanmon-out-'));
     writeFileSync(join(outside, 'secret'), 'secret');
     // Known, but its handle closed again, as it is after many other files.
-    const dir = host.root instanceof HostDir ? host.root.lookup('dir') : 0;
+    const dir = host.root instanceof HostDir ? host.root.onHost('dir') : 0;
     if (typeof dir === 'number') throw new Error('dir');
     host.closeHandle(dir);
     rmSync(join(folder, 'dir'), { recursive: true });

@@ -223,7 +223,7 @@ export class OverlayDir extends MemDir {
     if (own === null) return -ENOENT;
     if (own !== undefined && (this.#steady || own.settled)) return own;
     if (this.lower === null) return -ENOENT;
-    const below = this.lower.lookup(name);
+    const below = this.lower.onHost(name);
     if (typeof below === 'number') {
       if (own !== undefined) this.entries.delete(name);
       return below;
@@ -245,7 +245,7 @@ export class OverlayDir extends MemDir {
   }
 
   protected override drop(name: string): void {
-    const hidden = this.lower !== null && typeof this.lower.lookup(name) !== 'number';
+    const hidden = this.lower !== null && typeof this.lower.onHost(name) !== 'number';
     if (hidden) this.entries.set(name, null);
     else this.entries.delete(name);
   }

@@ -13,11 +13,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ENOENT } from '../../abi/errno.ts';
+import { EEXIST, ENOENT, EROFS } from '../../abi/errno.ts';
 import { AT_FDCWD, O_CREAT, O_RDONLY, O_WRONLY } from '../../abi/fcntl.ts';
+import { S_IFIFO } from '../../abi/stat.ts';
 import { nodeFiles } from '../../host/files.ts';
 import { fakeKernel, fakeTask } from '../testing.ts';
 import { releaseFile } from '../vfs/file.ts';
+import { make, remove } from '../vfs/namei.ts';
 import { isOpenFile, open } from '../vfs/open.ts';
 import { FOLLOW, isPath, walk } from '../vfs/walk.ts';
 import { buildRoot, type RootOptions } from './root.ts';
@@ -164,6 +166,48 @@ describe('the default root', () => {
     expect(write('/rw/x', 'x')).toBe(1);
     expect(readFileSync(join(work, 'x'), 'utf8')).toBe('x');
     expect(read('/one/file')).toBe('#!/bin/sh\n');
+  });
+
+  it('shows the same special files in each volume of a folder, and nothing of them to the host', () => {
+    const { task, ls } = boot({
+      volumes: [
+        { source: work, target: '/a', readonly: false },
+        { source: join(work, 'rootfs'), target: '/b', readonly: false },
+        { source: work, target: '/c', readonly: true },
+      ],
+    });
+    const find = (path: string) => {
+      const p = walk(task, AT_FDCWD, path, FOLLOW);
+      return isPath(p) ? p.dentry.inode : p;
+    };
+    expect(make(task, AT_FDCWD, '/b/fifo', S_IFIFO | 0o600, 0)).toBeTypeOf('object');
+    expect(make(task, AT_FDCWD, '/c/rootfs/fifo', S_IFIFO | 0o600, 0)).toBe(-EEXIST);
+    expect(make(task, AT_FDCWD, '/c/fifo', S_IFIFO | 0o600, 0)).toBe(-EROFS);
+    expect(find('/a/rootfs/fifo')).toBe(find('/b/fifo'));
+    expect(find('/c/rootfs/fifo')).toBe(find('/b/fifo'));
+    expect(ls('/a/rootfs')).toEqual(['etc', 'fifo', 'link']);
+    expect(readdirSync(join(work, 'rootfs')).sort()).toEqual(['etc', 'link']);
+    // What comes from outside under the same name is covered until the name is free.
+    writeFileSync(join(work, 'rootfs/fifo'), 'host');
+    expect(ls('/a/rootfs')).toEqual(['etc', 'fifo', 'link']);
+    expect(remove(task, AT_FDCWD, '/a/rootfs/fifo', false)).toBe(0);
+    expect(find('/b/fifo')).toMatchObject({ st: { size: 4 } });
+    rmSync(join(work, 'rootfs/fifo'));
+  });
+
+  it('keeps whole microseconds of times', () => {
+    const { task } = boot({ volumes: [{ source: work, target: '/rw', readonly: false }] });
+    const p = walk(task, AT_FDCWD, '/rw/prog', FOLLOW);
+    if (!isPath(p)) throw new Error('no prog');
+    for (const t of [
+      { sec: 1700000000, nsec: 123457000 },
+      { sec: 1e9, nsec: 1000 },
+      { sec: -2, nsec: 999999000 },
+      { sec: -1, nsec: 1000 },
+    ]) {
+      expect(p.dentry.inode.setattr?.({ atime: t, mtime: { ...t, nsec: t.nsec + 999 } })).toBe(0);
+      expect(p.dentry.inode.attr()).toMatchObject({ atime: t, mtime: t });
+    }
   });
 
   it('changes the times of the open file, whatever has its name by now', () => {

@@ -16,6 +16,7 @@ import { HostFs, type HostFsOptions } from './host.ts';
 import { HostDir, type HostView } from './host-dir.ts';
 import type { HostFiles } from './host-files.ts';
 import { HostLink } from './host-inode.ts';
+import { Specials } from './host-specials.ts';
 import { queueMount } from './mqueue.ts';
 import { OverlayFs } from './overlay.ts';
 import { MemLink, newTmpfs, tmpfsFromOptions } from './tmpfs.ts';
@@ -290,8 +291,9 @@ const build = (kernel: Kernel, options: RootOptions, hosts: HostFs[]): BuiltRoot
     }
   }
 
+  const specials = new Specials(kernel);
   for (const v of options.volumes ?? []) {
-    const host = openHost('volumes', { path: v.source, readonly: v.readonly, trustNs: 0 });
+    const host = openHost('volumes', { path: v.source, readonly: v.readonly, trustNs: 0, specials });
     const isDir = host.root instanceof HostDir;
     const at = place(v.target, isDir ? S_IFDIR | 0o755 : S_IFREG | 0o644, 'volumes');
     if (isDirectory(at.dentry.inode) !== isDir)

@@ -399,7 +399,7 @@ export const fallocate = syscall(
     returns: 'int',
     family: 'desc',
     support: 'partial',
-    note: 'FALLOC_FL_INSERT_RANGE and FALLOC_FL_COLLAPSE_RANGE answer EOPNOTSUPP, as on tmpfs',
+    note: 'FALLOC_FL_INSERT_RANGE and FALLOC_FL_COLLAPSE_RANGE answer EOPNOTSUPP, as on tmpfs; in a volume (-v) only a hole at the end of a file frees blocks',
   },
   (task, n, how, offset, length) => {
     const file = fileAt(task, n);
@@ -431,12 +431,10 @@ export const fallocate = syscall(
     const end = offset + length;
     if (end > MAX_FILE) return -EFBIG;
     const pages = pagesOf(file);
-    // Pages that only mirror a host file cannot be punched from here.
     const backed = 'wroteThrough' in inode;
     if (pages === null) return -EOPNOTSUPP;
     const seals = inode.seals ?? 0;
     if (how & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) {
-      if (backed) return -EOPNOTSUPP;
       if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) return -EPERM;
       const r = pages.punchBytes(offset, end);
       if (r === 0) notifyFile(file, IN.IN_MODIFY);

@@ -138,12 +138,7 @@ export const socketpair = syscall(
 export const bind = syscall(
   'bind',
   [fd('sockfd'), sockaddrIn('addr', 'addrlen'), int('addrlen')],
-  {
-    returns: 'int',
-    family: 'network',
-    support: 'partial',
-    note: 'a path in a folder of the host that is mounted by itself (-v) answers EPERM',
-  },
+  { returns: 'int', family: 'network' },
   (task, n, at, length) =>
     on(task, n, (s) => {
       const address = readAddress(task, at, length);

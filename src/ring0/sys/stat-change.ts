@@ -199,7 +199,7 @@ const timesTarget = (task: Task, dir: number, name: string | null, how: number):
 export const utimensat = syscall(
   'utimensat',
   [dirfd('dirfd'), pathOrNull('pathname'), timesIn('times', 'timespec'), flags('flags', AT_FLAGS)],
-  { returns: 'int', family: ['file', 'desc'], note: 'files of the host keep whole microseconds' },
+  { returns: 'int', family: ['file', 'desc'], note: 'files of a volume (-v) keep whole microseconds' },
   (task, dir, name, times, how) => {
     const t = readTimes(task, times, 1);
     if (typeof t === 'number') return t;

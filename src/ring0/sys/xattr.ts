@@ -101,10 +101,11 @@ const drop = (task: Task, t: Found, name: string): Result => {
   return changed(t, t.inode.removexattr?.(name) ?? -EOPNOTSUPP);
 };
 
-const FILE = { returns: 'int', family: 'file' } as const;
-const DESC = { returns: 'int', family: 'desc' } as const;
-const SIZE_FILE = { returns: 'size', family: 'file' } as const;
-const SIZE_DESC = { returns: 'size', family: 'desc' } as const;
+const SUPPORT = { support: 'partial', note: 'files of a volume (-v) have none: EOPNOTSUPP' } as const;
+const FILE = { returns: 'int', family: 'file', ...SUPPORT } as const;
+const DESC = { returns: 'int', family: 'desc', ...SUPPORT } as const;
+const SIZE_FILE = { returns: 'size', family: 'file', ...SUPPORT } as const;
+const SIZE_DESC = { returns: 'size', family: 'desc', ...SUPPORT } as const;
 const value = bytesIn('value', 'size');
 const into = bytesOut('value', 'size');
 const how = flags('flags', XATTR_FLAGS);

@@ -1,4 +1,5 @@
 // sendfile, copy_file_range, splice, tee and vmsplice.
+// also: volume
 #include "check.h"
 
 int main(void) {

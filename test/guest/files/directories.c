@@ -1,4 +1,5 @@
 // getdents, directory streams, and working directories that move or go away.
+// also: volume
 #include "check.h"
 
 static void streams(const char *p) {

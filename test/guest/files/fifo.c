@@ -1,4 +1,5 @@
 // FIFOs: an open that waits counts as an end only while it waits, however it ends.
+// also: volume
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

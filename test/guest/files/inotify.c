@@ -1,4 +1,5 @@
 // inotify: which events come from what, in which order, with which names.
+// also: volume
 #include "check.h"
 #include <poll.h>
 #include <sys/inotify.h>

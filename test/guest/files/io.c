@@ -1,4 +1,5 @@
 // Reading, writing, seeking, vectors and truncation.
+// also: volume
 #include "check.h"
 
 int main(void) {

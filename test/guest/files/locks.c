@@ -1,4 +1,5 @@
 // POSIX locks, open file description locks, flock, waiting and deadlock.
+// also: volume
 #include "check.h"
 #include "../settle.h"
 

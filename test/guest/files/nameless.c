@@ -1,4 +1,5 @@
 // Files that were unlinked while open, and O_TMPFILE.
+// also: volume
 #include "check.h"
 
 int main(void) {

@@ -1,4 +1,5 @@
 // What another user may do with files, folders and sticky folders. Runs as root.
+// also: volume
 #include "check.h"
 
 int main(void) {

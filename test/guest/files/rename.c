@@ -1,4 +1,5 @@
 // Hard links and rename with its flags.
+// also: volume
 #include "check.h"
 
 int main(void) {

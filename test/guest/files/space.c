@@ -1,4 +1,5 @@
 // fallocate, holes, advice and synchronisation.
+// also: volume
 #include "check.h"
 
 int main(void) {

@@ -1,5 +1,6 @@
 // Path resolution: dots, slashes, symbolic links, long names, and what open, mkdir, rmdir and unlink say of
 // them.
+// also: volume
 #include "check.h"
 
 int main(void) {

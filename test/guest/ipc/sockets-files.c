@@ -1,4 +1,5 @@
 // AF_UNIX sockets as files: readiness, epoll, requests, what stat and /proc say, splice, and many messages at once.
+// also: volume
 #include "socket.h"
 
 static int n;

@@ -1,4 +1,5 @@
 // Names of AF_UNIX sockets, and making connections by them: bind, listen, connect, accept.
+// also: volume
 #include "socket.h"
 
 static int stream(void) { return socket(AF_UNIX, SOCK_STREAM, 0); }
