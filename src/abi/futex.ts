@@ -1,6 +1,7 @@
 // futex(2), robust lists and restartable sequences. Source: linux/futex.h, linux/rseq.h.
 
 import type { FlagTable } from '../gate/codec.ts';
+import { struct } from './struct.ts';
 
 export const FUTEX = {
   FUTEX_WAIT: 0,
@@ -27,6 +28,27 @@ export const FUTEX_OPS: FlagTable = {
   field: { mask: FUTEX_CMD_MASK >>> 0, values: FUTEX },
   bits: { FUTEX_PRIVATE_FLAG, FUTEX_CLOCK_REALTIME },
 };
+
+/** The flags of futex_wait(2) and its kin: the word's size and where it is looked for. */
+export const FUTEX2_SIZES = {
+  FUTEX2_SIZE_U8: 0,
+  FUTEX2_SIZE_U16: 1,
+  FUTEX2_SIZE_U32: 2,
+  FUTEX2_SIZE_U64: 3,
+} as const;
+export const FUTEX2_SIZE_U32 = 2;
+export const FUTEX2_SIZE_MASK = 3;
+export const FUTEX2_NUMA = 4;
+export const FUTEX2_MPOL = 8;
+export const FUTEX2_PRIVATE = 128;
+export const FUTEX2_FLAGS: FlagTable = {
+  unknown: 'FUTEX2_???',
+  field: { mask: FUTEX2_SIZE_MASK, values: FUTEX2_SIZES },
+  bits: { FUTEX2_NUMA, FUTEX2_MPOL, FUTEX2_PRIVATE },
+};
+/** struct futex_waitv. */
+export const FUTEX_WAITV = struct('futex_waitv', { val: 'u64', uaddr: 'u64', flags: 'u32', reserved: 'u32' });
+export const FUTEX_WAITV_MAX = 128;
 
 export const FUTEX_WAITERS = 0x80000000;
 export const FUTEX_OWNER_DIED = 0x40000000;

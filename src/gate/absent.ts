@@ -64,7 +64,6 @@ export const ABSENT: ReadonlyMap<string, Absence> = new Map([
     'process',
     'ptrace process_vm_readv process_vm_writev pidfd_open pidfd_getfd pidfd_send_signal process_madvise process_mrelease unshare setns seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self',
   ),
-  ...each(ENOSYS, 'not in yet', 'ipc', 'futex_waitv futex_wake futex_wait futex_requeue'),
   ...each(ENOSYS, 'not in yet', 'memory', 'mseal'),
   ...each(ENOSYS, 'no shadow stacks in this CPU', 'memory', 'map_shadow_stack'),
   ...each(

@@ -36,4 +36,9 @@ export interface Tap {
 }
 
 /** The kernel's own error numbers for a call that a signal interrupted (linux/errno.h); never in a register. */
-export const RESTART = { ERESTARTSYS: 512, ERESTARTNOHAND: 514, ERESTART_RESTARTBLOCK: 516 } as const;
+export const RESTART = {
+  ERESTARTSYS: 512,
+  ERESTARTNOINTR: 513,
+  ERESTARTNOHAND: 514,
+  ERESTART_RESTARTBLOCK: 516,
+} as const;

@@ -6,6 +6,8 @@
 export type RestartRule =
   /** Restarted if the handler has SA_RESTART, else EINTR: read, write, wait4, futex ... */
   | 'restart'
+  /** Restarted after any handler, as -ERESTARTNOINTR in traces: locking a PI futex. */
+  | 'always'
   /** Always EINTR after a handler, as the kernel's -EINTR: epoll_wait, sigtimedwait, semop ... */
   | 'eintr'
   /** The same, as -ERESTARTNOHAND in traces: select, pause, sigsuspend ... */

@@ -81,6 +81,7 @@ const texts = (ctx: Context, from: number, to: number): string[] => {
 /** What a call shows that a fatal signal broke, by its rule. */
 const BROKEN: Readonly<Record<RestartRule, number>> = {
   restart: -RESTART.ERESTARTSYS,
+  always: -RESTART.ERESTARTNOINTR,
   eintr: -EINTR,
   nohand: -RESTART.ERESTARTNOHAND,
   'restart-block': -RESTART.ERESTART_RESTARTBLOCK,

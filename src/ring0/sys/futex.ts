@@ -1,6 +1,6 @@
 // futex(2), robust lists and restartable sequences: the handlers over task/futex.ts.
 
-import { EAGAIN, EBUSY, EDEADLK, EFAULT, EINVAL, ENOSYS, EPERM, ESRCH, ETIMEDOUT } from '../../abi/errno.ts';
+import { EAGAIN, EBUSY, EFAULT, EINVAL, ENOSYS, EPERM, ESRCH, ETIMEDOUT } from '../../abi/errno.ts';
 import {
   FUTEX,
   FUTEX_BITSET_MATCH_ANY,
@@ -9,29 +9,35 @@ import {
   FUTEX_OP,
   FUTEX_OP_CMP,
   FUTEX_OPS,
-  FUTEX_OWNER_DIED,
   FUTEX_PRIVATE_FLAG,
-  FUTEX_TID_MASK,
-  FUTEX_WAITERS,
+  FUTEX_WAITV,
+  FUTEX_WAITV_MAX,
+  FUTEX2_FLAGS,
+  FUTEX2_MPOL,
+  FUTEX2_NUMA,
+  FUTEX2_PRIVATE,
+  FUTEX2_SIZE_MASK,
+  FUTEX2_SIZE_U32,
   ROBUST_LIST_HEAD_BYTES,
   RSEQ,
   RSEQ_FLAG_UNREGISTER,
 } from '../../abi/futex.ts';
 import { CLOCKS, TIMESPEC } from '../../abi/time.ts';
-import { addr, addrOut, flags, int, pid, size, uint } from '../../gate/codec.ts';
+import { addr, addrOut, choice, flags, int, pid, size, uint, ulong } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { deadlineOf, validTime } from '../task/clock.ts';
 import {
   addWaiter,
-  bucket,
   type FutexWaiter,
-  handOver,
+  futexKey,
   removeWaiter,
   requeueFutex,
+  sameFutex,
   wakeFutex,
 } from '../task/futex.ts';
+import { lockPi, requeuePi, unlockPi } from '../task/futex-pi.ts';
 import type { Task } from '../task/types.ts';
-import { block, type Result } from '../wait.ts';
+import { block, type RestartRule, type Result, type WaitQueue, waitQueue } from '../wait.ts';
 
 /** Deadline (monotonic ns) of the timeout argument; null for none, or -errno as a negative number. */
 const timeoutOf = (task: Task, at: number, clock: number, absolute: boolean): number | null => {
@@ -54,8 +60,15 @@ const resume = (task: Task, w: FutexWaiter): Result => {
   }
   return sleepAs(w);
 };
-const sleepAs = (w: FutexWaiter): Result =>
-  block([w.queue], w.deadline === null ? 'restart' : 'restart-block', w.deadline, w);
+const sleepAs = (w: FutexWaiter): Result => {
+  const wait = block([w.queue], ruleOf(w), w.deadline, w);
+  // In line for a lock that it did not ask for, it cannot begin anew (futex_wait_requeue_pi of the kernel).
+  return w.target !== null && w.pi !== null ? { ...wait, partial: -EAGAIN } : wait;
+};
+const ruleOf = (w: FutexWaiter): RestartRule => {
+  if (w.pi !== null || w.target !== null) return 'always';
+  return w.deadline === null ? 'restart' : 'restart-block';
+};
 
 const wait = (
   task: Task,
@@ -69,9 +82,13 @@ const wait = (
   const value = task.mm.readU32(at);
   if (value === null) return -EFAULT;
   if (value !== expected >>> 0) return -EAGAIN;
-  const list = bucket(task, at, own, true);
-  if (list === null) return -EFAULT;
-  return sleepAs(addWaiter(task, list, bitset, deadline));
+  return sleepAs(addWaiter(task, futexKey(task, at, own), { bitset, deadline }));
+};
+
+const wakeSome = (task: Task, at: number, count: number, bitset: number, own: boolean): number => {
+  if (bitset === 0) return -EINVAL;
+  if (!own && task.mm.readU32(at) === null) return -EFAULT;
+  return wakeFutex(futexKey(task, at, own), count, bitset);
 };
 
 const requeue = (
@@ -81,15 +98,13 @@ const requeue = (
   wakes: number,
   moves: number,
   own: boolean,
+  ownTarget = own,
 ): number => {
   if (wakes < 0 || moves < 0) return -EINVAL;
   // Another process's word has to be there to be named.
-  if (!own && task.mm.readU32(to) === null) return -EFAULT;
-  const list = bucket(task, from, own, false);
-  const woken = wakeFutex(list, wakes, FUTEX_BITSET_MATCH_ANY);
-  if (list === null || list.length === 0) return woken;
-  const target = bucket(task, to, own, true);
-  return target === null || target === list ? woken : woken + requeueFutex(list, target, moves);
+  if (!own && task.mm.readU32(from) === null) return -EFAULT;
+  if (!ownTarget && task.mm.readU32(to) === null) return -EFAULT;
+  return requeueFutex(futexKey(task, from, own), futexKey(task, to, ownTarget), wakes, moves);
 };
 
 /** FUTEX_WAKE_OP: changes the second word by the coded operation and wakes its waiters if the old value matches. */
@@ -130,37 +145,57 @@ const wakeOp = (
   };
   const matched = matches[cmp];
   if (matched === undefined) return -ENOSYS;
-  const woken = wakeFutex(bucket(task, a, own, false), wakeA, FUTEX_BITSET_MATCH_ANY);
-  return matched ? woken + wakeFutex(bucket(task, b, own, false), wakeB, FUTEX_BITSET_MATCH_ANY) : woken;
+  const woken = wakeFutex(futexKey(task, a, own), wakeA, FUTEX_BITSET_MATCH_ANY);
+  if (woken < 0 || !matched) return woken;
+  const more = wakeFutex(futexKey(task, b, own), wakeB, FUTEX_BITSET_MATCH_ANY);
+  return more < 0 ? more : woken + more;
 };
 
-/** FUTEX_LOCK_PI: takes the lock or queues for it; priorities do not exist here, so nothing is inherited. */
-const lockPi = (task: Task, at: number, deadline: number | null, tryOnly: boolean, own: boolean): Result => {
-  const word = task.mm.readU32(at);
-  if (word === null) return -EFAULT;
-  const owner = word & FUTEX_TID_MASK;
-  if (owner === task.tid) return -EDEADLK;
-  if (owner === 0) {
-    const kept = (word & (FUTEX_OWNER_DIED | FUTEX_WAITERS)) >>> 0;
-    return task.mm.writeU32(at, (task.tid | kept) >>> 0) ? 0 : -EFAULT;
-  }
-  if (tryOnly) return -EAGAIN;
-  if (!task.kernel.tasks.has(owner)) return -ESRCH;
-  const list = bucket(task, at, own, true);
-  if (list === null || !task.mm.writeU32(at, (word | FUTEX_WAITERS) >>> 0)) return -EFAULT;
-  return sleepAs(addWaiter(task, list, FUTEX_BITSET_MATCH_ANY, deadline, true));
+/** FUTEX_WAIT_REQUEUE_PI: waits for a word, to be moved in line for a lock. */
+const waitRequeuePi = (
+  task: Task,
+  at: number,
+  expected: number,
+  deadline: number | null,
+  lockAt: number,
+  own: boolean,
+): Result => {
+  if (at === lockAt || lockAt % 4 !== 0) return -EINVAL;
+  if (task.mm.readU32(lockAt) === null) return -EFAULT;
+  const value = task.mm.readU32(at);
+  if (value === null) return -EFAULT;
+  if (value !== expected >>> 0) return -EAGAIN;
+  const key = futexKey(task, at, own);
+  const target = futexKey(task, lockAt, own);
+  if (sameFutex(key, target)) return -EINVAL;
+  return sleepAs(addWaiter(task, key, { bitset: FUTEX_BITSET_MATCH_ANY, deadline, target, lockAt }));
 };
 
-const unlockPi = (task: Task, at: number): number => {
-  const word = task.mm.readU32(at);
-  if (word === null) return -EFAULT;
-  if ((word & FUTEX_TID_MASK) !== task.tid) return -EPERM;
-  return handOver(task, at, 0) ? 0 : -EFAULT;
+const cmpRequeuePi = (
+  task: Task,
+  at: number,
+  wakes: number,
+  moves: number,
+  lockAt: number,
+  expected: number,
+  own: boolean,
+): number => {
+  if (wakes < 0 || moves < 0 || at === lockAt || wakes !== 1 || lockAt % 4 !== 0) return -EINVAL;
+  const value = task.mm.readU32(at);
+  if (value === null || task.mm.readU32(lockAt) === null) return -EFAULT;
+  const from = futexKey(task, at, own);
+  const to = futexKey(task, lockAt, own);
+  if (sameFutex(from, to)) return -EINVAL;
+  return value === expected >>> 0 ? requeuePi(task, from, lockAt, to, moves) : -EAGAIN;
 };
 
 /** Commands that are there; others are refused before the address is looked at. */
 const COMMANDS: ReadonlySet<number> = new Set(Object.values(FUTEX));
-const CLOCKED: ReadonlySet<number> = new Set([FUTEX.FUTEX_WAIT_BITSET, FUTEX.FUTEX_LOCK_PI2]);
+const CLOCKED: ReadonlySet<number> = new Set([
+  FUTEX.FUTEX_WAIT_BITSET,
+  FUTEX.FUTEX_WAIT_REQUEUE_PI,
+  FUTEX.FUTEX_LOCK_PI2,
+]);
 
 const futex = (
   task: Task,
@@ -177,7 +212,8 @@ const futex = (
   const realtime = (op & FUTEX_CLOCK_REALTIME) !== 0;
   // Only these tell the clock; for others it is as if they were not there.
   if (realtime && !CLOCKED.has(command)) return -ENOSYS;
-  if (at % 4 !== 0 && COMMANDS.has(command)) return -EINVAL;
+  // Unlocking looks at the word first.
+  if (at % 4 !== 0 && COMMANDS.has(command) && command !== FUTEX.FUTEX_UNLOCK_PI) return -EINVAL;
   const clock = realtime ? CLOCKS.CLOCK_REALTIME : CLOCKS.CLOCK_MONOTONIC;
   const count = val | 0;
   switch (command) {
@@ -191,10 +227,8 @@ const futex = (
     case FUTEX.FUTEX_WAKE:
     case FUTEX.FUTEX_WAKE_BITSET: {
       const bitset = command === FUTEX.FUTEX_WAKE ? FUTEX_BITSET_MATCH_ANY : val3;
-      if (bitset === 0) return -EINVAL;
-      if (!own && task.mm.readU32(at) === null) return -EFAULT;
       // The kernel looks at the count after the first wake: 0 and negative ones wake one.
-      return wakeFutex(bucket(task, at, own, false), Math.max(1, count), bitset);
+      return wakeSome(task, at, Math.max(1, count), bitset, own);
     }
     case FUTEX.FUTEX_REQUEUE:
     case FUTEX.FUTEX_CMP_REQUEUE: {
@@ -214,14 +248,171 @@ const futex = (
       const pi1 = command === FUTEX.FUTEX_LOCK_PI;
       const deadline = timeoutOf(task, timeout, pi1 ? CLOCKS.CLOCK_REALTIME : clock, true);
       if (deadline === -EFAULT || deadline === -EINVAL) return deadline;
-      return lockPi(task, at, deadline, command === FUTEX.FUTEX_TRYLOCK_PI, own);
+      if (task.mm.readU32(at) === null) return -EFAULT;
+      const tryOnly = command === FUTEX.FUTEX_TRYLOCK_PI;
+      const r = lockPi(task, at, futexKey(task, at, own), deadline, tryOnly);
+      return typeof r === 'number' ? r : sleepAs(r);
     }
-    case FUTEX.FUTEX_UNLOCK_PI:
-      return unlockPi(task, at);
+    case FUTEX.FUTEX_UNLOCK_PI: {
+      if (task.mm.readU32(at) === null) return -EFAULT;
+      return unlockPi(task, at, futexKey(task, at, own));
+    }
+    case FUTEX.FUTEX_WAIT_REQUEUE_PI: {
+      const deadline = timeoutOf(task, timeout, clock, true);
+      if (deadline === -EFAULT || deadline === -EINVAL) return deadline;
+      return waitRequeuePi(task, at, val, deadline, at2, own);
+    }
+    case FUTEX.FUTEX_CMP_REQUEUE_PI:
+      return cmpRequeuePi(task, at, count, secondCount(timeout), at2, val3, own);
     default:
       return -ENOSYS;
   }
 };
+
+const FUTEX2_KNOWN = FUTEX2_SIZE_MASK | FUTEX2_NUMA | FUTEX2_MPOL | FUTEX2_PRIVATE;
+
+/** Whether the newer calls take the flags of a word: 32 bits, and no node of its own. */
+const validFlags = (how: number): boolean =>
+  (how & ~FUTEX2_KNOWN) === 0 && (how & FUTEX2_SIZE_MASK) === FUTEX2_SIZE_U32 && (how & FUTEX2_NUMA) === 0;
+const isOwn = (how: number): boolean => (how & FUTEX2_PRIVATE) !== 0;
+
+/** The absolute timeout of the newer calls; null for none, or -errno. */
+const timeoutOn = (task: Task, at: number, clock: number): number | null => {
+  if (at === 0) return null;
+  if (clock !== CLOCKS.CLOCK_REALTIME && clock !== CLOCKS.CLOCK_MONOTONIC) return -EINVAL;
+  return timeoutOf(task, at, clock, true);
+};
+
+type WaitVEntry = NonNullable<ReturnType<typeof FUTEX_WAITV.read>>;
+
+/** Reads `count` entries of struct futex_waitv; -errno. */
+const readEntries = (task: Task, at: number, count: number): WaitVEntry[] | number => {
+  const list: WaitVEntry[] = [];
+  for (let i = 0; i < count; i++) {
+    const entry = FUTEX_WAITV.read(task.mm, at + i * FUTEX_WAITV.size);
+    if (entry === null) return -EFAULT;
+    if (!validFlags(entry.flags) || entry.reserved !== 0 || entry.val >= 2 ** 32) return -EINVAL;
+    list.push(entry);
+  }
+  return list;
+};
+
+/** What futex_waitv waits with. */
+interface WaitV {
+  readonly waiters: FutexWaiter[];
+  readonly queue: WaitQueue;
+  readonly deadline: number | null;
+}
+
+const sleepOnAll = (v: WaitV): Result => block([v.queue], 'restart', v.deadline, v);
+
+const resumeAll = (task: Task, v: WaitV): Result => {
+  const { waiters, deadline } = v;
+  const woken = waiters.findLastIndex((w) => w.woken);
+  const late = deadline !== null && task.kernel.clock.monotonic() >= deadline;
+  if (woken < 0 && !late) return sleepOnAll(v);
+  for (const w of waiters) removeWaiter(w);
+  return woken < 0 ? -ETIMEDOUT : woken;
+};
+
+const waitAll = (
+  task: Task,
+  at: number,
+  count: number,
+  how: number,
+  timeout: number,
+  clock: number,
+): Result => {
+  if (task.resume !== undefined) return resumeAll(task, task.resume as WaitV);
+  if (how !== 0 || count === 0 || count > FUTEX_WAITV_MAX || at === 0) return -EINVAL;
+  const deadline = timeoutOn(task, timeout, clock);
+  if (deadline === -EFAULT || deadline === -EINVAL) return deadline;
+  const list = readEntries(task, at, count);
+  if (typeof list === 'number') return list;
+  for (const e of list) {
+    if (e.uaddr % 4 !== 0) return -EINVAL;
+    if (!isOwn(e.flags) && task.mm.readU32(e.uaddr) === null) return -EFAULT;
+  }
+  for (const e of list) {
+    const value = task.mm.readU32(e.uaddr);
+    if (value === null) return -EFAULT;
+    if (value !== e.val) return -EAGAIN;
+  }
+  const v: WaitV = { waiters: [], queue: waitQueue(), deadline };
+  const options = { bitset: FUTEX_BITSET_MATCH_ANY, deadline, queue: v.queue, state: v };
+  for (const e of list) v.waiters.push(addWaiter(task, futexKey(task, e.uaddr, isOwn(e.flags)), options));
+  return sleepOnAll(v);
+};
+
+const FUTEX_FAMILY = {
+  returns: 'int',
+  family: 'ipc',
+  support: 'partial',
+  note: 'no FUTEX2_NUMA (EINVAL)',
+} as const;
+
+/** The newer calls, each of which takes the flags of its words. */
+const newer = [
+  syscall(
+    'futex_waitv',
+    [
+      addr('waiters'),
+      uint('nr_futexes'),
+      uint('flags'),
+      addr('timeout'),
+      choice('clockid', CLOCKS, 'CLOCK_???'),
+    ],
+    FUTEX_FAMILY,
+    waitAll,
+  ),
+  syscall(
+    'futex_wake',
+    [addr('uaddr'), ulong('mask'), int('nr'), flags('flags', FUTEX2_FLAGS)],
+    FUTEX_FAMILY,
+    (task, at, mask, count, how) => {
+      if (!validFlags(how) || mask >= 2 ** 32 || mask === 0 || at % 4 !== 0) return -EINVAL;
+      if (count === 0) return isOwn(how) || task.mm.readU32(at) !== null ? 0 : -EFAULT;
+      return wakeSome(task, at, Math.max(1, count), mask, isOwn(how));
+    },
+  ),
+  syscall(
+    'futex_wait',
+    [
+      addr('uaddr'),
+      ulong('val'),
+      ulong('mask'),
+      flags('flags', FUTEX2_FLAGS),
+      addr('timeout'),
+      choice('clockid', CLOCKS, 'CLOCK_???'),
+    ],
+    FUTEX_FAMILY,
+    (task, at, val, mask, how, timeout, clock) => {
+      if (task.resume !== undefined) return resume(task, task.resume as FutexWaiter);
+      if (!validFlags(how) || val >= 2 ** 32 || mask >= 2 ** 32) return -EINVAL;
+      const deadline = timeoutOn(task, timeout, clock);
+      if (deadline === -EFAULT || deadline === -EINVAL) return deadline;
+      if (at % 4 !== 0) return -EINVAL;
+      return wait(task, at, val, deadline, mask, isOwn(how));
+    },
+  ),
+  syscall(
+    'futex_requeue',
+    [addr('waiters'), uint('flags'), int('nr_wake'), int('nr_requeue')],
+    FUTEX_FAMILY,
+    (task, at, how, wakes, moves) => {
+      if (how !== 0 || at === 0) return -EINVAL;
+      const list = readEntries(task, at, 2);
+      if (typeof list === 'number') return list;
+      const [from, to] = list;
+      if (from === undefined || to === undefined || wakes < 0 || moves < 0) return -EINVAL;
+      if (from.uaddr % 4 !== 0 || to.uaddr % 4 !== 0) return -EINVAL;
+      const value = task.mm.readU32(from.uaddr);
+      if (value === null) return -EFAULT;
+      if (value !== from.val) return -EAGAIN;
+      return requeue(task, from.uaddr, to.uaddr, wakes, moves, isOwn(from.flags), isOwn(to.flags));
+    },
+  ),
+];
 
 /** The kernel's size of struct rseq, which it reports in AT_RSEQ_FEATURE_SIZE; older programs give 32. */
 const RSEQ_BYTES = 32;
@@ -248,6 +439,7 @@ const rseq = (task: Task, at: number, bytes: number, options: number, signature:
 };
 
 export const rows = [
+  ...newer,
   syscall(
     'futex',
     [addr('uaddr'), flags('futex_op', FUTEX_OPS), uint('val'), addr('timeout'), addr('uaddr2'), uint('val3')],
@@ -255,7 +447,7 @@ export const rows = [
       returns: 'int',
       family: 'ipc',
       support: 'partial',
-      note: 'PI locks without priorities; no FUTEX_WAIT_REQUEUE_PI, FUTEX_CMP_REQUEUE_PI (ENOSYS)',
+      note: 'who waits for a PI lock lends no priority: tasks take turns whatever theirs is',
     },
     futex,
   ),

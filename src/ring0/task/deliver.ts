@@ -24,6 +24,7 @@ import type { SigInfo, Task } from './types.ts';
 /** What the gate's taps are told about an interrupted call: the kernel's own codes (linux/errno.h). */
 const SHOWN = {
   restart: -512,
+  always: -513,
   nohand: -514,
   'restart-block': -516,
   eintr: -EINTR,
@@ -95,7 +96,7 @@ const interrupt = (task: Task, waiting: Block, restart: boolean): void => {
     gate.abandon(task, waiting.partial);
     return;
   }
-  if (waiting.restart === 'restart' && restart) {
+  if (waiting.restart === 'always' || (waiting.restart === 'restart' && restart)) {
     cpu.setGpr(GPR.rax, task.call.number);
     cpu.rip -= SYSCALL_BYTES;
   } else cpu.setGpr(GPR.rax, -EINTR);

@@ -3,7 +3,7 @@
 
 import { SIG } from '../../abi/signal.ts';
 import { actionsAfterExec } from './deliver.ts';
-import { exitTask, releaseVfork } from './exit.ts';
+import { exitTask, releaseMemory, releaseVfork } from './exit.ts';
 import { deleteTimers } from './itimers.ts';
 import { unpark } from './runqueue.ts';
 import type { Task } from './types.ts';
@@ -27,6 +27,7 @@ const becomeLeader = (task: Task): void => {
 export const beginExec = (task: Task): void => {
   const { process } = task;
   becomeLeader(task);
+  releaseMemory(task);
   if (task.sighand.refs > 1) {
     task.sighand.refs--;
     task.sighand = { actions: task.sighand.actions.slice(), refs: 1 };
@@ -34,8 +35,6 @@ export const beginExec = (task: Task): void => {
   actionsAfterExec(task);
   deleteTimers(process);
   task.altstack = { sp: 0, size: 0, flags: 0 };
-  task.clearChildTid = 0;
-  task.robustList = 0;
   task.rseq = null;
   process.execed = true;
   process.exitSignal = SIG.SIGCHLD;

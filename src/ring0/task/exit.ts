@@ -6,6 +6,7 @@ import { exitedStatus } from '../../abi/wait.ts';
 import type { Kernel } from '../kernel.ts';
 import { wake } from '../wait.ts';
 import { releaseRobustList, wakeAddress } from './futex.ts';
+import { dropPiLocks } from './futex-pi.ts';
 import { cancelTimers } from './itimers.ts';
 import { unpark } from './runqueue.ts';
 import {
@@ -19,18 +20,25 @@ import {
 } from './signals.ts';
 import type { Process, Task } from './types.ts';
 
+/** What a thread tells others through memory when it leaves it, at its end and at execve (mm_release of the kernel). */
+export const releaseMemory = (task: Task): void => {
+  if (task.robustList !== 0) releaseRobustList(task);
+  dropPiLocks(task);
+  if (task.clearChildTid !== 0 && task.mm.refs > 1) {
+    task.mm.writeU32(task.clearChildTid, 0);
+    wakeAddress(task, task.clearChildTid);
+  }
+  task.robustList = 0;
+  task.clearChildTid = 0;
+};
+
 /** Ends one thread; the process ends with its last one. `status` is a wait status word. */
 export const exitTask = (task: Task, status: number): void => {
   if (task.state === 'dead') return;
   const { kernel, process } = task;
   const { call } = task;
   unpark(task);
-  // Memory is still there: these write to it.
-  if (task.robustList !== 0) releaseRobustList(task);
-  if (task.clearChildTid !== 0 && task.mm.refs > 1) {
-    task.mm.writeU32(task.clearChildTid, 0);
-    wakeAddress(task, task.clearChildTid);
-  }
+  releaseMemory(task);
   task.state = 'dead';
   task.exitCode = status;
   const last = process.threads.size === 1;

@@ -1,129 +1,186 @@
 // Futexes: tasks that wait on a word of memory (futex(2)). A private futex is named by address space and
 // address; a shared one by the physical frame, which every mapping of the object has in common.
 
+import { EINVAL } from '../../abi/errno.ts';
 import { FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS, ROBUST_LIST_LIMIT } from '../../abi/futex.ts';
+import { SCHED } from '../../abi/sched.ts';
 import { PAGE } from '../../ring3/layout.ts';
 import type { AddressSpace } from '../mm/types.ts';
 import { type WaitQueue, waitQueue, wake } from '../wait.ts';
+import type { PiLock } from './futex-pi.ts';
 import type { Task } from './types.ts';
 
-/** One waiting task. It is the `state` of its Block, by which it is known to be waiting still. */
+type Waiting = Map<number, FutexWaiter[]>;
+
+/** Which futex a word is. */
+export interface FutexKey {
+  readonly map: Waiting;
+  /** An address, or a physical address. */
+  readonly at: number;
+}
+
+/** One task that waits for a word. */
 export interface FutexWaiter {
   readonly task: Task;
   readonly queue: WaitQueue;
   readonly bitset: number;
   readonly deadline: number | null;
-  /** Waits for a PI lock, to be handed over by UNLOCK_PI. */
-  readonly pi: boolean;
-  list: FutexWaiter[];
+  /** The state of its Block, by which it is known to be waiting still: itself, or what futex_waitv waits with. */
+  readonly state: unknown;
+  /** FUTEX_WAIT_REQUEUE_PI: the lock that it may be moved to. */
+  readonly target: FutexKey | null;
+  /** Where the word of that lock, or of the next, is in the task's memory. */
+  readonly lockAt: number;
+  /** The PI lock that it is in line for, to be handed over by its owner. */
+  pi: PiLock | null;
+  key: FutexKey;
   woken: boolean;
 }
 
 export interface FutexTable {
-  readonly private: WeakMap<AddressSpace, Map<number, FutexWaiter[]>>;
+  readonly private: WeakMap<AddressSpace, Waiting>;
   /** By physical address. */
-  readonly shared: Map<number, FutexWaiter[]>;
+  readonly shared: Waiting;
+  /** There has been a PI lock that somebody waited for: dying threads have to look. */
+  pi: boolean;
 }
 
-export const futexTable = (): FutexTable => ({ private: new WeakMap(), shared: new Map() });
+export const futexTable = (): FutexTable => ({ private: new WeakMap(), shared: new Map(), pi: false });
 
-/** The waiters of a futex; null when there are none and none are to be made. */
-export const bucket = (task: Task, addr: number, isPrivate: boolean, make: boolean): FutexWaiter[] | null => {
+export const futexKey = (task: Task, addr: number, isPrivate: boolean): FutexKey => {
   const { futexes } = task.kernel;
   const { mm } = task;
-  let map: Map<number, FutexWaiter[]>;
-  let key = addr;
   if (!isPrivate && mm.find(addr)?.shared === true) {
-    map = futexes.shared;
     // frame * 8 + access
-    key = Math.floor(mm.pageTable.get(Math.floor(addr / PAGE)) / 8) * PAGE + (addr % PAGE);
-  } else {
-    const found = futexes.private.get(mm);
-    if (found === undefined && !make) return null;
-    map = found ?? new Map();
-    if (found === undefined) futexes.private.set(mm, map);
+    const frame = Math.floor(mm.pageTable.get(Math.floor(addr / PAGE)) / 8);
+    return { map: futexes.shared, at: frame * PAGE + (addr % PAGE) };
   }
-  const list = map.get(key);
-  if (list !== undefined) {
-    purge(list);
-    if (list.length > 0 || make) return list;
-    map.delete(key);
-    return null;
+  let map = futexes.private.get(mm);
+  if (map === undefined) {
+    map = new Map();
+    futexes.private.set(mm, map);
   }
-  if (!make) return null;
-  const fresh: FutexWaiter[] = [];
-  map.set(key, fresh);
-  return fresh;
+  return { map, at: addr };
 };
+
+export const sameFutex = (a: FutexKey, b: FutexKey): boolean => a.map === b.map && a.at === b.at;
 
 /** Calls that a signal ended leave their waiter behind: it no longer counts. */
 const waits = (w: FutexWaiter): boolean =>
-  w.task.state !== 'dead' && !w.woken && w.task.call?.block?.state === w;
-const purge = (list: FutexWaiter[]): void => {
+  w.task.state !== 'dead' && !w.woken && w.task.call?.block?.state === w.state;
+
+const NOBODY: readonly FutexWaiter[] = [];
+
+/** Who waits for a futex, first come first but for those of a real-time priority. */
+export const waitersOf = (key: FutexKey): readonly FutexWaiter[] => {
+  const list = key.map.get(key.at);
+  if (list === undefined) return NOBODY;
   for (let i = list.length - 1; i >= 0; i--) if (!waits(list[i] as FutexWaiter)) list.splice(i, 1);
+  if (list.length === 0) key.map.delete(key.at);
+  return list;
 };
 
-export const addWaiter = (
-  task: Task,
-  list: FutexWaiter[],
-  bitset: number,
-  deadline: number | null,
-  pi = false,
-): FutexWaiter => {
-  const w: FutexWaiter = { task, queue: waitQueue(), bitset, deadline, pi, list, woken: false };
-  list.push(w);
+/** As the kernel counts: lower goes first, and all that are not real-time are alike. */
+const rank = (task: Task): number => {
+  const policy = task.attributes.get('policy');
+  const realtime = policy === SCHED.SCHED_FIFO || policy === SCHED.SCHED_RR;
+  return realtime ? 99 - (task.attributes.get('rtprio') ?? 0) : 100;
+};
+
+const enqueue = (w: FutexWaiter): void => {
+  const { map, at } = w.key;
+  const list = map.get(at);
+  if (list === undefined) {
+    map.set(at, [w]);
+    return;
+  }
+  let i = list.length;
+  const own = rank(w.task);
+  while (i > 0 && rank((list[i - 1] as FutexWaiter).task) > own) i--;
+  list.splice(i, 0, w);
+};
+
+export interface WaitOptions {
+  readonly bitset: number;
+  readonly deadline: number | null;
+  readonly pi?: PiLock;
+  readonly target?: FutexKey;
+  readonly lockAt?: number;
+  /** For several waiters of one call. */
+  readonly queue?: WaitQueue;
+  readonly state?: unknown;
+}
+
+export const addWaiter = (task: Task, key: FutexKey, o: WaitOptions): FutexWaiter => {
+  const w: FutexWaiter & { state: unknown } = {
+    task,
+    queue: o.queue ?? waitQueue(),
+    bitset: o.bitset,
+    deadline: o.deadline,
+    state: o.state,
+    target: o.target ?? null,
+    lockAt: o.lockAt ?? 0,
+    pi: o.pi ?? null,
+    key,
+    woken: false,
+  };
+  w.state ??= w;
+  enqueue(w);
   return w;
 };
 
 export const removeWaiter = (w: FutexWaiter): void => {
-  const at = w.list.indexOf(w);
-  if (at >= 0) w.list.splice(at, 1);
+  const { map, at } = w.key;
+  const list = map.get(at);
+  const i = list?.indexOf(w) ?? -1;
+  if (list === undefined || i < 0) return;
+  list.splice(i, 1);
+  if (list.length === 0) map.delete(at);
 };
 
-const release = (w: FutexWaiter): void => {
+export const release = (w: FutexWaiter): void => {
+  removeWaiter(w);
   w.woken = true;
   wake(w.queue);
 };
 
-/** Wakes up to n waiters whose bitset has a bit in common; returns how many. */
-export const wakeFutex = (list: FutexWaiter[] | null, n: number, bitset: number): number => {
-  if (list === null) return 0;
+/** Whether a waiter belongs to a lock with priority inheritance, which other operations must not meet. */
+const isPi = (w: FutexWaiter): boolean => w.pi !== null || w.target !== null;
+
+/** Wakes up to n waiters whose bitset has a bit in common; returns how many, or -EINVAL. */
+export const wakeFutex = (key: FutexKey, n: number, bitset: number): number => {
   let done = 0;
-  for (let i = 0; i < list.length && done < n; ) {
-    const w = list[i] as FutexWaiter;
-    if ((w.bitset & bitset) === 0) {
-      i++;
-      continue;
-    }
-    list.splice(i, 1);
+  for (const w of [...waitersOf(key)]) {
+    if (done >= n) break;
+    if (isPi(w)) return -EINVAL;
+    if ((w.bitset & bitset) === 0) continue;
     release(w);
     done++;
   }
   return done;
 };
 
-/** Takes the first waiter off without regard to bitsets: the next owner of a PI lock. */
-export const takeWaiter = (list: FutexWaiter[] | null): FutexWaiter | null => {
-  const w = list?.shift();
-  if (w === undefined) return null;
-  release(w);
-  return w;
+export const moveWaiter = (w: FutexWaiter, to: FutexKey): void => {
+  removeWaiter(w);
+  w.key = to;
+  enqueue(w);
 };
 
-/** Moves up to n waiters to another futex without waking them. */
-export const requeueFutex = (from: FutexWaiter[] | null, to: FutexWaiter[], n: number): number => {
-  if (from === null) return 0;
-  const moved = from.splice(0, n);
-  for (const w of moved) {
-    w.list = to;
-    to.push(w);
+/** Wakes some waiters and moves others to another futex; returns how many of both, or -EINVAL. */
+export const requeueFutex = (from: FutexKey, to: FutexKey, wakes: number, moves: number): number => {
+  let done = 0;
+  for (const w of [...waitersOf(from)]) {
+    if (done - wakes >= moves) break;
+    if (isPi(w)) return -EINVAL;
+    if (++done <= wakes) release(w);
+    else if (!sameFutex(from, to)) moveWaiter(w, to);
   }
-  return moved.length;
+  return done;
 };
 
 /** Wakes one waiter of a word, private or shared: what the kernel does at a thread's exit. */
 export const wakeAddress = (task: Task, addr: number): void => {
-  for (const isPrivate of [true, false]) wakeFutex(bucket(task, addr, isPrivate, false), 1, -1);
+  for (const isPrivate of [true, false]) wakeFutex(futexKey(task, addr, isPrivate), 1, -1);
 };
 
 /** Marks the robust mutexes that the dying thread holds, and wakes a waiter of each (set_robust_list(2)). */
@@ -139,27 +196,21 @@ export const releaseRobustList = (task: Task): void => {
     const node: number = entry - (entry % 2);
     if (node === head) break;
     const next = mm.readU64(node);
-    if (node !== pending && !markDead(task, node + offset, entry % 2 === 1)) return;
+    if (node !== pending && !markDead(task, node + offset, entry % 2 === 1, false)) return;
     entry = next;
   }
-  if (pending !== 0) markDead(task, pending + offset, pendingEntry % 2 === 1);
+  if (pending !== 0) markDead(task, pending + offset, pendingEntry % 2 === 1, true);
 };
 
-const markDead = (task: Task, addr: number, pi: boolean): boolean => {
+/** Waiters of a PI lock are seen to later (futex-pi.ts). False: bad address. */
+const markDead = (task: Task, addr: number, pi: boolean, pending: boolean): boolean => {
   const { mm } = task;
-  const word = mm.readU32(addr);
+  const word = addr % 4 === 0 ? mm.readU32(addr) : null;
   if (word === null) return false;
+  // It may have died between the unlock and the wake that was to follow.
+  if (pending && !pi && word === 0) wakeAddress(task, addr);
   if ((word & FUTEX_TID_MASK) !== task.tid) return true;
   if (!mm.writeU32(addr, ((word & FUTEX_WAITERS) | FUTEX_OWNER_DIED) >>> 0)) return false;
-  if (pi) handOver(task, addr, FUTEX_OWNER_DIED);
-  else if ((word & FUTEX_WAITERS) !== 0) wakeAddress(task, addr);
+  if (!pi && (word & FUTEX_WAITERS) !== 0) wakeAddress(task, addr);
   return true;
-};
-
-/** Gives a PI lock to its first waiter, or frees it; `extra` bits are kept in the word. False: bad address. */
-export const handOver = (task: Task, addr: number, extra: number): boolean => {
-  const list = bucket(task, addr, true, false) ?? bucket(task, addr, false, false);
-  const next = takeWaiter(list);
-  const more = list !== null && list.length > 0 ? FUTEX_WAITERS : 0;
-  return task.mm.writeU32(addr, next === null ? extra : (next.task.tid | more | extra) >>> 0);
 };

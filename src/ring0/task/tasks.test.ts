@@ -9,7 +9,7 @@ import { block, waitQueue, wake } from '../wait.ts';
 import { exitGroup, exitTask } from './exit.ts';
 import { type Fixture, fixture, type Step } from './fixture.ts';
 import { PID_MAX } from './fork.ts';
-import { addWaiter, bucket, wakeFutex } from './futex.ts';
+import { addWaiter, futexKey, waitersOf, wakeFutex } from './futex.ts';
 import { nextWake } from './scheduler.ts';
 import { forceSignal, kernelInfo, kill, orphanedGroup, signalProcess, userInfo } from './signals.ts';
 import { setOf } from './sigset.ts';
@@ -400,15 +400,15 @@ describe('futexes', () => {
   it('forget waiters whose call was interrupted', () => {
     const f = fixture();
     const t = f.spawn((task) => {
-      const list = bucket(task, 0x2000, true, true) ?? [];
-      const w = addWaiter(task, list, -1, null);
+      const w = addWaiter(task, futexKey(task, 0x2000, true), { bitset: -1, deadline: null });
       return block([w.queue], 'eintr', null, w);
     }, spin);
     f.run(2);
-    expect(bucket(t, 0x2000, true, false)).toHaveLength(1);
+    const key = futexKey(t, 0x2000, true);
+    expect(waitersOf(key)).toHaveLength(1);
     f.kernel.gate.abandon(t, -EINTR);
-    expect(bucket(t, 0x2000, true, false)).toBeNull();
-    expect(wakeFutex(bucket(t, 0x2000, true, false), 1, -1)).toBe(0);
+    expect(waitersOf(key)).toHaveLength(0);
+    expect(wakeFutex(key, 1, -1)).toBe(0);
   });
 
   it('of a dying thread are marked and one waiter is woken', () => {
