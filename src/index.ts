@@ -12,8 +12,9 @@ import { nodeHost } from './host/node.ts';
 import { createMachine, type MachineOptions, type StartOptions } from './machine.ts';
 import { bytesOf, checkArgv, checkOptions, checkSize } from './options.ts';
 import type { TraceEvent } from './trace/events.ts';
+import { eventQueue } from './trace/queue.ts';
 import { selection } from './trace/select.ts';
-import { trace } from './trace/tracer.ts';
+import { type Tracer, trace } from './trace/tracer.ts';
 
 export { GuestFileError, type GuestFiles, type GuestStat } from './guest-files.ts';
 export { RootError } from './ring0/fs/root.ts';
@@ -259,55 +260,37 @@ export const boot = async (options: BootOptions = {}): Promise<Machine> => {
       const names = new Set(machine.gate.table.rows.flatMap((r) => (r ? [r.name] : [])));
       const wants = filter === undefined ? () => true : selection(filter, names);
       if (typeof wants === 'string') throw new TypeError(wants);
-      const queue: TraceEvent[] = [];
-      let wake: (() => void) | null = null;
-      let open = !machine.closed;
-      let overrun = false;
-      const push = (event: TraceEvent): void => {
-        if (queue.length < MAX_EVENTS) queue.push(event);
-        else {
-          overrun = true;
-          stop();
-        }
-        wake?.();
+      let tracer: Tracer | null = null;
+      const stop = (error?: Error): void => {
+        tracer?.detach();
+        traces.delete(stop);
+        queue.end(error);
       };
-      const tracer = trace(
+      const queue = eventQueue<TraceEvent>(MAX_EVENTS, {
+        full: () =>
+          stop(new RangeError(`${MAX_EVENTS} events were not taken; filter them, or take them faster`)),
+        left: stop,
+      });
+      if (machine.closed) {
+        queue.end();
+        return queue.iterator;
+      }
+      const { push } = queue;
+      tracer = trace(
         machine.kernel,
         machine.gate,
         { follow: true, wants, wantsSignal: () => true, maxString: 32, paths: false },
-        { leave: (_open, _late, event) => push(event), signal: push, stop: push, exit: push, fork: push },
+        {
+          leave: (_open, _late, event) => push(event),
+          signal: push,
+          stop: push,
+          exit: push,
+          fork: push,
+          failed: (e) => stop(e instanceof Error ? e : new Error(String(e))),
+        },
       );
-      const stop = (): void => {
-        if (!open) return;
-        open = false;
-        tracer.detach();
-        traces.delete(stop);
-        wake?.();
-      };
       traces.add(stop);
-      const iterator: AsyncIterableIterator<TraceEvent> = {
-        [Symbol.asyncIterator]: () => iterator,
-        async next() {
-          while (queue.length === 0 && open) {
-            await new Promise<void>((go) => {
-              wake = go;
-            });
-            wake = null;
-          }
-          const value = queue.shift();
-          if (value === undefined && overrun) {
-            overrun = false;
-            throw new RangeError(`${MAX_EVENTS} events were not taken; filter them, or take them faster`);
-          }
-          return value ? { value, done: false } : { value: undefined, done: true };
-        },
-        async return() {
-          stop();
-          queue.length = 0;
-          return { value: undefined, done: true };
-        },
-      };
-      return iterator;
+      return queue.iterator;
     },
     async close() {
       for (const stop of [...traces]) stop();

@@ -139,6 +139,8 @@ export interface Watcher {
     env: Readonly<Record<string, string>>,
   ): void;
   ended?(machine: Machine): void | Promise<void>;
+  /** The program could not be started. */
+  refused?(): void | Promise<void>;
 }
 
 /** Runs a program to its end and returns the exit status of docker run. */
@@ -158,13 +160,15 @@ export const runProgram = async (
   const env = environmentOf(o, who?.home ?? '/root');
   const machine = machineFor(o, argv[0] ?? '');
   let told = false;
-  machine.kernel.events.outOfMemory = (victim) => {
-    if (told) return;
-    told = true;
-    const size = `${Math.round((machine.kernel.cpu.frames.total * 4096) / 2 ** 20)} MiB`;
-    const { pid, leader } = victim;
-    complain(`the machine's ${size} of memory are used up: killed ${leader.comm} (${pid}); see --memory`);
-  };
+  machine.kernel.events.listen({
+    outOfMemory: (victim) => {
+      if (told) return;
+      told = true;
+      const size = `${Math.round((machine.kernel.cpu.frames.total * 4096) / 2 ** 20)} MiB`;
+      const { pid, leader } = victim;
+      complain(`the machine's ${size} of memory are used up: killed ${leader.comm} (${pid}); see --memory`);
+    },
+  });
   watcher.attach?.(machine);
   const terminal = o.tty ? { tty: terminalSize() } : {};
   // A reader that went away (kanmon run ... | head) ends the program as a broken pipe would.
@@ -182,6 +186,7 @@ export const runProgram = async (
   };
   const started: Started | number = machine.start(argv, startOptions);
   if (typeof started === 'number') {
+    await watcher.refused?.();
     await machine.close();
     const { message, status } = startFailure(argv[0] ?? '', started, machine.refusal);
     complain(message);

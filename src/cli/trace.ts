@@ -273,6 +273,7 @@ Examples:
             each?.close();
             return out.close();
           },
+          refused: () => out.close(),
         },
         complain,
       );

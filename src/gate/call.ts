@@ -33,6 +33,8 @@ export const UNREADABLE: unique symbol = Symbol('unreadable');
 export interface Tap {
   enter?(call: Call): void;
   leave?(call: Call, result: number | null): void;
+  /** One of the others threw this; the tap has been removed, and the call goes on. */
+  failed?(error: unknown): void;
 }
 
 /** The kernel's own error numbers for a call that a signal interrupted (linux/errno.h); never in a register. */

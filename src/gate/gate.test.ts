@@ -185,6 +185,26 @@ describe('taps', () => {
     m.call(82, 0, 0x4000);
     expect(seen).toEqual(['/x', -EFAULT]);
   });
+
+  test.each([
+    'enter',
+    'leave',
+  ] as const)('one that throws in %s hears no more; the call and the others go on', (member) => {
+    const m = set(rows);
+    const said: unknown[] = [];
+    Object.assign(m.kernel, { bug: (where: string) => said.push(where) });
+    m.gate.attach({
+      [member]: () => {
+        throw new Error('mistake');
+      },
+      failed: (e) => said.push(String(e)),
+    });
+    m.gate.attach({ leave: (c, r) => said.push(`${c.row.name} ${r}`) });
+    m.call(39);
+    expect(m.result()).toBe(7);
+    m.call(39);
+    expect(said).toEqual(['a tap', 'Error: mistake', 'getpid 7', 'getpid 7']);
+  });
 });
 
 describe('the seal', () => {

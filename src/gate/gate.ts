@@ -132,6 +132,32 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
 
   const taps: { tap: Tap; wants: (row: Row) => boolean }[] = [];
   const tapsOf = (row: Row): Tap[] => taps.filter((t) => t.wants(row)).map((t) => t.tap);
+  /** A tap that throws hears no more: the program must not suffer from a mistake of who watches it. */
+  const broken = (tap: Tap, error: unknown): void => {
+    const at = taps.findIndex((t) => t.tap === tap);
+    if (at >= 0) taps.splice(at, 1);
+    rebuild();
+    kernel.bug('a tap', error);
+    tap.failed?.(error);
+  };
+  const tellEnter = (listeners: readonly Tap[], call: Call): void => {
+    for (const tap of listeners) {
+      try {
+        tap.enter?.(call);
+      } catch (e) {
+        broken(tap, e);
+      }
+    }
+  };
+  const tellLeave = (call: Call, result: number | null): void => {
+    for (const tap of tapsOf(call.row)) {
+      try {
+        tap.leave?.(call, result);
+      } catch (e) {
+        broken(tap, e);
+      }
+    }
+  };
 
   /** The end of a call that was watched or had blocked. */
   const finish = (call: Call, r: Result): boolean => {
@@ -142,12 +168,12 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
     task.call = null;
     task.resume = undefined;
     if (typeof r === 'number') {
-      if (tapped) for (const tap of tapsOf(call.row)) tap.leave?.(call, r);
+      if (tapped) tellLeave(call, r);
       return leave(task, r);
     }
     if (tapped) {
       const shown = task.state === 'dead' ? null : Number(BigInt.asIntN(64, kernel.cpu.gprBig(GPR.rax)));
-      for (const tap of tapsOf(call.row)) tap.leave?.(call, shown);
+      tellLeave(call, shown);
     }
     return replaced(task);
   };
@@ -176,7 +202,7 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
         block: null,
       };
       task.call = call;
-      for (const tap of listeners) tap.enter?.(call);
+      tellEnter(listeners, call);
       return finish(call, error === 0 ? handler(task, ...args) : earlier(task, row) || error);
     };
   };
@@ -337,7 +363,7 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
       task.call = null;
       task.resume = undefined;
       call?.block?.undo?.();
-      if (call?.tapped) for (const tap of tapsOf(call.row)) tap.leave?.(call, shown);
+      if (call?.tapped) tellLeave(call, shown);
     },
     attach: (tap, wants = () => true) => {
       const item = { tap, wants };

@@ -4,6 +4,7 @@
 import { printable } from '../abi/printable.ts';
 import type { Cpu } from '../ring3/cpu.ts';
 import type { Clock } from './clock.ts';
+import { type KernelEvents, kernelEvents } from './events.ts';
 import { type KernelHeap, kernelHeap } from './heap.ts';
 import type { MessageQueue } from './ipc/messages.ts';
 import type { IpcTable } from './ipc/objects.ts';
@@ -64,20 +65,8 @@ export interface Kernel {
   gate: GatePort;
   /** What other parts of ring 0 want to hear of tasks. Replace members to add to them. */
   readonly hooks: KernelHooks;
-  /** Records an event for traces: signals, exits, forks, execs. Cheap when nobody listens. */
+  /** Signals, exits, forks and stops, for traces. Cheap when nobody listens. */
   readonly events: KernelEvents;
-}
-
-/** Taps for what is not a system call. Null while nobody listens. */
-export interface KernelEvents {
-  signal: ((task: Task, info: SigInfo) => void) | null;
-  exit: ((task: Task, status: number, bySignal: number) => void) | null;
-  fork: ((parent: Task, child: Task) => void) | null;
-  stop: ((task: Task, signo: number) => void) | null;
-  /** A signal that is not queued because the task ignores it; a debugger would see it all the same. */
-  dropped?: ((task: Task, info: SigInfo) => void) | null;
-  /** Memory is out, and this process is killed for it. */
-  outOfMemory?: ((victim: Process) => void) | null;
 }
 
 /** What the scheduler needs of the gate (gate/gate.ts). */
@@ -145,6 +134,7 @@ export const createKernel = (options: KernelOptions): Kernel => {
   const { cpu, clock, entropy, hostname = 'kanmon', limits = {} } = options;
   const run = runState();
   const memoryBytes = limits.memoryBytes ?? cpu.frames.total * 4096;
+  const bug = bugReporter(options.report ?? ((): void => {}));
   return {
     cpu,
     clock,
@@ -158,7 +148,7 @@ export const createKernel = (options: KernelOptions): Kernel => {
     ready,
     at: (deadline, action) => addTimer(run.timers, deadline, action),
     missing: new Map(),
-    bug: bugReporter(options.report ?? ((): void => {})),
+    bug,
     limits: { memoryBytes, tasks: limits.tasks ?? 4096 },
     heap: kernelHeap(memoryBytes),
     run,
@@ -184,6 +174,6 @@ export const createKernel = (options: KernelOptions): Kernel => {
       outOfMemory: killForMemory,
       dequeued: timerDequeued,
     },
-    events: { signal: null, exit: null, fork: null, stop: null },
+    events: kernelEvents(bug),
   };
 };

@@ -11,6 +11,7 @@ import { fakeMachine } from '../gate/fake.ts';
 import { openGate } from '../gate/gate.ts';
 import { type Returns, type Row, syscall } from '../gate/row.ts';
 import { sealTable } from '../gate/table.ts';
+import { kernelEvents } from '../ring0/events.ts';
 import { REPLACED, type Result } from '../ring0/wait.ts';
 import { straceText, type TextOptions } from './strace.ts';
 import { type TraceOptions, trace } from './tracer.ts';
@@ -28,7 +29,7 @@ const PLAIN: TextOptions = {
 const tracing = (rows: Row[], text: Partial<TextOptions> = {}, options: Partial<TraceOptions> = {}) => {
   const machine = fakeMachine();
   const { kernel, task } = machine;
-  Object.assign(kernel, { events: { signal: null, exit: null, fork: null, stop: null } });
+  Object.assign(kernel, { events: kernelEvents(() => {}) });
   Object.assign(kernel.clock, { monotonic: () => 0, epoch: () => ({ sec: 1700000000, nsec: 5000 }) });
   const mm = task.mm as unknown as Record<string, unknown>;
   const dv = new DataView(machine.u8.buffer);
@@ -74,6 +75,7 @@ const row = (
     typeof result === 'function' ? result() : result,
   );
 
+const getpid = row('getpid', [], 'pid', 7);
 const openat = (result: number) =>
   row(
     'openat',
@@ -292,7 +294,6 @@ describe('commands', () => {
 });
 
 describe('lines', () => {
-  const getpid = row('getpid', [], 'pid', 7);
   test('a number that is not in the table shows its registers', () => {
     const m = tracing([]);
     expect(m.call(500, 1, 2, 3, 4, 5, 6)).toContain('= -1 ENOSYS (Function not implemented)');
@@ -344,4 +345,59 @@ describe('lines', () => {
       'wait4(8582)                             = 8582\n--- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=8582, si_uid=0, si_status=3, si_utime=0, si_stime=0} ---',
     );
   });
+});
+
+describe('several traces of one machine', () => {
+  const listening = (m: ReturnType<typeof tracing>, said: string[], name: string) =>
+    trace(
+      m.kernel,
+      m.gate,
+      { maxString: 32, paths: false, follow: true, wants: () => true, wantsSignal: () => true },
+      {
+        leave: (_open, _late, e) => said.push(`${name} ${e.name}`),
+        exit: () => said.push(`${name} exit`),
+      },
+    );
+  test('end in any order', () => {
+    const m = tracing([getpid]);
+    const said: string[] = [];
+    const [a, b] = [listening(m, said, 'a'), listening(m, said, 'b')];
+    a.detach();
+    m.call(39);
+    m.kernel.events.exit?.(m.task, 0, 0);
+    b.detach();
+    m.call(39);
+    m.kernel.events.exit?.(m.task, 0, 0);
+    expect(said).toEqual(['b getpid', 'b exit']);
+  });
+  test.each(['leave', 'exit'] as const)('a listener that throws in %s ends its own', (member) => {
+    const m = tracing([getpid]);
+    const said: string[] = [];
+    Object.assign(m.kernel, { bug: () => {} });
+    const all = { maxString: 32, paths: false, follow: true, wants: () => true, wantsSignal: () => true };
+    trace(m.kernel, m.gate, all, {
+      [member]: () => {
+        throw new Error('mistake');
+      },
+      failed: (e) => said.push(String(e)),
+    });
+    listening(m, said, 'other');
+    m.call(39);
+    m.kernel.events.exit?.(m.task, 0, 0);
+    m.call(39);
+    expect([...said].sort()).toEqual(['Error: mistake', 'other exit', 'other getpid', 'other getpid']);
+  });
+});
+
+test('a mistake in a printer costs the arguments of its call', () => {
+  const said: string[] = [];
+  const n = tracing([row('close', [c.fd('fd')], 'int', 0)], {}, { paths: true });
+  Object.assign(n.kernel, { bug: (where: string) => said.push(where) });
+  Object.defineProperty(n.task, 'files', {
+    get: () => {
+      throw new Error('mistake');
+    },
+  });
+  expect(n.call(3, 5)).toMatch(/^close\(0x5\) += 0$/);
+  expect(said).toContain('the trace of close');
 });

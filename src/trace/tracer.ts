@@ -44,6 +44,8 @@ export interface TraceListener {
   stop?(event: StopEvent): void;
   exit?(event: ExitEvent): void;
   fork?(event: ForkEvent): void;
+  /** The listener threw this: the trace has ended, the machine goes on. */
+  failed?(error: unknown): void;
 }
 
 export interface Tracer {
@@ -65,7 +67,18 @@ const earlyCount = (ctx: Context): number => {
 
 const isOffset = (call: Call, i: number): boolean => call.row.params[i]?.type === 'offset';
 
+/** A mistake in a printer costs the text of one call, not the trace: the registers are shown instead. */
 const texts = (ctx: Context, from: number, to: number): string[] => {
+  try {
+    return decoded(ctx, from, to);
+  } catch (e) {
+    const { row, task } = ctx.call;
+    task.kernel.bug(`the trace of ${row.name}`, e);
+    return row.params.map((_, i) => rawHex(ctx, i)).slice(from, to);
+  }
+};
+
+const decoded = (ctx: Context, from: number, to: number): string[] => {
   const { row } = ctx.call;
   const special = SPECIAL[row.name];
   if (special !== undefined) return special.write(ctx).slice(from, to);
@@ -174,10 +187,13 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
     listener.leave?.(entry.open, arrow + separator + late.join(', '), event);
     for (const signal of entry.signals) listener.signal?.(signal);
   };
-  const removeTap = gate.attach(tap, options.wants);
 
-  const { events } = kernel;
-  const before = { ...events };
+  /** A mistake of the listener ends the trace, whichever of the two it was listening to. */
+  const failed = (error: unknown): void => {
+    detach();
+    listener.failed?.(error);
+  };
+  const removeTap = gate.attach({ ...tap, failed }, options.wants);
   const signalled = (task: Task, info: SigInfo): void => {
     // A debugger never sees SIGKILL.
     if (!sees(task) || info.signo === SIG.SIGKILL || !options.wantsSignal(info.signo)) return;
@@ -191,20 +207,7 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
     if (entry !== undefined) entry.signals.push(event);
     else listener.signal?.(event);
   };
-  events.signal = (task: Task, info: SigInfo) => {
-    before.signal?.(task, info);
-    signalled(task, info);
-  };
-  events.dropped = (task: Task, info: SigInfo) => {
-    before.dropped?.(task, info);
-    signalled(task, info);
-  };
-  events.stop = (task: Task, signo: number) => {
-    before.stop?.(task, signo);
-    if (sees(task)) listener.stop?.({ kind: 'stop', ...common(task), signal: signalName(signo) });
-  };
-  events.exit = (task: Task, status: number, bySignal: number) => {
-    before.exit?.(task, status, bySignal);
+  const exited = (task: Task, status: number, bySignal: number): void => {
     if (!sees(task)) return;
     const entry = under.get(task);
     if (entry !== undefined) {
@@ -222,9 +225,21 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
       signal: bySignal === 0 ? null : signalName(bySignal),
     });
   };
-  events.fork = (parent: Task, child: Task) => {
-    before.fork?.(parent, child);
-    if (sees(parent)) listener.fork?.({ kind: 'fork', ...common(parent), child: child.tid });
+  const unlisten = kernel.events.listen({
+    signal: signalled,
+    dropped: signalled,
+    exit: exited,
+    stop: (task, signo) => {
+      if (sees(task)) listener.stop?.({ kind: 'stop', ...common(task), signal: signalName(signo) });
+    },
+    fork: (parent, child) => {
+      if (sees(parent)) listener.fork?.({ kind: 'fork', ...common(parent), child: child.tid });
+    },
+    failed,
+  });
+  const detach = (): void => {
+    removeTap();
+    unlisten();
   };
 
   return {
@@ -255,10 +270,7 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
         durationNs: 0,
       });
     },
-    detach: () => {
-      removeTap();
-      Object.assign(events, before);
-    },
+    detach,
   };
 };
 

@@ -227,3 +227,51 @@ describe('files', () => {
 test('events are not traced by what is no filter', () => {
   expect(() => machine.trace(5 as never)).toThrow(refusal('trace: filter takes '));
 });
+
+describe('a trace', () => {
+  type Event = { kind: string; name?: string; signal?: string | null };
+  test('goes on when others have returned', async () => {
+    const m = await bootMachine();
+    const [gone, kept] = [m.trace('write'), m.trace('getpid,exit_group')];
+    await gone.return?.();
+    await m.run(['sh', '-c', 'echo hi']);
+    await m.close();
+    const kinds: string[] = [];
+    for await (const e of kept as AsyncIterable<Event>) kinds.push(e.name ?? e.kind);
+    expect(kinds).toEqual(['getpid', 'exit_group', 'exit'].filter((k) => kinds.includes(k)));
+    expect(kinds).toContain('exit');
+    expect(await gone.next()).toEqual({ value: undefined, done: true });
+  });
+  test('ends with the machine, for all who wait', async () => {
+    const m = await bootMachine();
+    const events = m.trace('none');
+    const waiting = [events.next(), events.next()];
+    await m.spawn(['sleep', '1000']);
+    await m.close();
+    expect((await Promise.all(waiting)).map((r) => r.done)).toEqual([true, true]);
+    expect((await m.trace().next()).done).toBe(true);
+  });
+  test('that nobody takes costs the program nothing but the trace', async () => {
+    const m = await bootMachine();
+    const events = m.trace('read,write');
+    const { exitCode } = await m.run(['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=1', 'count=60000']);
+    expect(exitCode).toBe(0);
+    let taken = 0;
+    const all = (async () => {
+      for await (const _ of events) taken++;
+    })();
+    await expect(all).rejects.toThrow('100000 events were not taken');
+    expect(taken).toBe(100_000);
+    await m.close();
+  });
+  test('whose reader fails leaves the program alone', async () => {
+    const m = await bootMachine();
+    const running = m.run(['sh', '-c', 'echo one; sleep 0.1; echo two']);
+    const reading = (async () => {
+      for await (const _ of m.trace('write')) throw new Error('reader');
+    })();
+    await expect(reading).rejects.toThrow('reader');
+    expect(Buffer.from((await running).stdout).toString()).toBe('one\ntwo\n');
+    await m.close();
+  });
+});
