@@ -4,7 +4,7 @@ import { CommanderError } from 'commander';
 import { printable } from '../abi/printable.ts';
 import { colorsFor } from './colors.ts';
 import { EXIT, UsageError } from './options.ts';
-import { commandLine, withDoorDefault } from './program.ts';
+import { commandLine, withDefaults } from './program.ts';
 
 const main = async (): Promise<void> => {
   // To make a stream takes longer than to parse the command line: only when there is something to say.
@@ -13,7 +13,7 @@ const main = async (): Promise<void> => {
   };
   try {
     const program = commandLine(complain);
-    await program.parseAsync(withDoorDefault(program, process.argv.slice(2)), { from: 'user' });
+    await program.parseAsync(withDefaults(program, process.argv.slice(2)), { from: 'user' });
   } catch (e) {
     if (e instanceof CommanderError) {
       // Help and version have been printed; so have mistakes, by commander itself.

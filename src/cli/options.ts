@@ -12,25 +12,25 @@ export interface Volume {
   readonly readonly: boolean;
 }
 
-/** -v SRC:DST[:ro]; repeated. */
+/** --volume SRC:DST[:ro]; repeated. */
 export const volume = (text: string, before: readonly Volume[] = []): Volume[] => {
   const parts = text.split(':');
   const [source, target, mode = 'rw'] = parts;
   if (!source || !target || parts.length > 3)
-    throw new UsageError(`-v ${text}: write SOURCE:TARGET or SOURCE:TARGET:ro`);
+    throw new UsageError(`--volume ${text}: write SOURCE:TARGET or SOURCE:TARGET:ro`);
   if (!target.startsWith('/'))
-    throw new UsageError(`-v ${text}: the target has to be an absolute path, such as /mnt`);
-  if (mode !== 'ro' && mode !== 'rw') throw new UsageError(`-v ${text}: the third part is ro or rw`);
+    throw new UsageError(`--volume ${text}: the target has to be an absolute path, such as /mnt`);
+  if (mode !== 'ro' && mode !== 'rw') throw new UsageError(`--volume ${text}: the third part is ro or rw`);
   return [...before, { source, target, readonly: mode === 'ro' }];
 };
 
-/** -e NAME=VALUE, or -e NAME for the value that kanmon itself has; repeated. */
+/** --env NAME=VALUE, or --env NAME for the value that kanmon itself has; repeated. */
 export const environment =
   (own: Readonly<Record<string, string | undefined>>) =>
   (text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> => {
     const at = text.indexOf('=');
     const name = at < 0 ? text : text.slice(0, at);
-    if (name === '') throw new UsageError(`-e ${text}: write NAME=VALUE`);
+    if (name === '') throw new UsageError(`--env ${text}: write NAME=VALUE`);
     const value = at < 0 ? own[name] : text.slice(at + 1);
     return value === undefined ? { ...before } : { ...before, [name]: value };
   };

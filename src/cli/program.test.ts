@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { SessionOptions, UsageError } from './options.ts';
-import { commandLine, withDoorDefault } from './program.ts';
+import { commandLine, withDefaults } from './program.ts';
 
 const runs: { argv: readonly string[]; options: SessionOptions }[] = [];
 vi.mock('./session.ts', () => ({
@@ -14,7 +14,7 @@ vi.mock('./session.ts', () => ({
 const complaints: string[] = [];
 const parse = async (...argv: string[]): Promise<void> => {
   const program = commandLine((m) => complaints.push(m));
-  await program.parseAsync(withDoorDefault(program, argv), { from: 'user' });
+  await program.parseAsync(withDefaults(program, argv), { from: 'user' });
 };
 const failure = async (...argv: string[]): Promise<Error> => {
   try {
@@ -83,20 +83,42 @@ describe('kanmon trace', () => {
   test("takes strace's options", async () => {
     await parse('trace', '-f', '-tt', '-s', '99', '-e', 'trace=%file,close', '-e', 'signal=none', 'ls', '-f');
     expect(runs[0]?.argv).toEqual(['ls', '-f']);
-    expect(runs[0]?.options).toMatchObject({ follow: true, absoluteTime: 2, stringLimit: 99 });
+    expect(runs[0]?.options).toMatchObject({ followForks: 1, t: 2, stringLimit: 99 });
+  });
+  test.each([
+    [['-fyyTo', 'x', 'ls', '-f'], ['ls', '-f']],
+    [['--decode-fds', 'ls', '--quiet'], ['ls', '--quiet']],
+    [['-vxx', '--quiet', '--trace=read', '--no-abbrev', '--relative-timestamps', 'ls'], ['ls']],
+    [['-s', '9', '--strings-in-hex', '--', 'ls'], ['ls']],
+    [['-i', '-n', '-v', '-w', '-C', '-u', '0', '-E', 'A=1', 'ls', '-i'], ['ls', '-i']],
+    [['-P', '/etc', '--seccomp-bpf', '-X', 'raw', '--write=1', 'ls'], ['ls']],
+  ])('%j leaves the program its own', async (options, argv) => {
+    await parse('trace', ...options);
+    expect(runs[0]?.argv).toEqual(argv);
   });
   test.each([
     [['trace', '-e', 'nope', 'ls'], /no system call is called nope/],
     [['trace', '-e', 'trace=%nope', 'ls'], /%file/],
     [['trace', '-e', 'signal=x', 'ls'], /no signal x/],
-    [['trace', '-e', 'fault=x', 'ls'], /trace=/],
+    [['trace', '-e', 'nope=x', 'ls'], /trace=/],
+    [['trace', '-e', 'fault=x', 'ls'], /-e fault=: .* not supported/],
     [['trace', '-S', 'x', 'ls'], /avg-time/],
     [['trace', '-o', '/nonexistent/x', 'ls'], /-o/],
-    [['trace', '-e', 'quiet=x', 'ls'], /quiet=exit/],
+    [['trace', '-e', 'quiet=x', 'ls'], /x is none of .*exit/],
     [['trace', '-ff', '-o', '|cat', 'ls'], /exclude each other/],
     [['trace', '-ff', '-c', '-o', 'x', 'ls'], /exclude each other/],
     [['trace', '-k', 'ls'], /trace -k: this option of strace is not supported/],
-    [['trace', '-P', '/x', 'ls'], /trace -P: /],
+    [['trace', '-p', '1', 'ls'], /trace -p: this option of strace is not supported/],
+    [['trace', '--daemonize', 'ls'], /trace -D: /],
+    [['trace', '-X', 'x', 'ls'], /raw, abbrev, verbose/],
+    [['trace', '-U', 'calls,x', 'ls'], /-U calls,x: there is no column x/],
+    [['trace', '-U', 'calls', 'ls'], /with -c or -C/],
+    [['trace', '--relative-timestamps=x', 'ls'], /s, ms, us, ns/],
+    [['trace', '--absolute-timestamps=x', 'ls'], /none, time or unix/],
+    [['trace', '-t', '--timestamps', 'ls'], /exclude each other/],
+    [['trace', '-e', 'read=x', 'ls'], /x is no descriptor/],
+    [['trace', '--decode-fds=x', 'ls'], /decode-fds=x: x is none of dev/],
+    [['trace', '-O', '3x', 'ls'], /20us/],
   ])('%j says what is wrong', async (argv, message) => {
     expect((await failure(...argv)).message).toMatch(message);
   });

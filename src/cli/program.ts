@@ -7,6 +7,7 @@ import { colorsFor } from './colors.ts';
 import { addRun } from './run.ts';
 import { addTable } from './table.ts';
 import { addTrace } from './trace.ts';
+import { OPTIONAL_VALUES } from './trace-options.ts';
 
 /** From package.json, which is one folder up from dist/ and two from src/cli/. */
 const version = (): string => {
@@ -55,19 +56,38 @@ Examples:
   return program;
 };
 
+/** Per command: long options whose value may be left out, and what they mean then. */
+const DEFAULTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  run: { '--show-door': 'write' },
+  trace: OPTIONAL_VALUES,
+};
+
+/** Whether the value of this option, or of the last in a cluster of letters, is the next word. */
+const takesNext = (command: Command, token: string): boolean => {
+  if (token.startsWith('--')) return command.options.find((o) => o.long === token)?.required === true;
+  for (let i = 1; i < token.length; i++) {
+    const option = command.options.find((o) => o.short === `-${token[i]}`);
+    if (option === undefined) return false;
+    if (option.required) return i === token.length - 1;
+  }
+  return false;
+};
+
 /**
- * `--show-door` may stand without a value, but must not take the program's name for one, as an option with an
- * optional value would: among the options before the program it is given its default here.
+ * Options that may stand without a value must not take the program's name for one, as commander's optional values would:
+ * among the options before the program they are given their defaults here.
  */
-export const withDoorDefault = (program: Command, argv: readonly string[]): string[] => {
+export const withDefaults = (program: Command, argv: readonly string[]): string[] => {
   const out = [...argv];
-  const run = program.commands.find((c) => c.name() === out[0]);
-  if (run === undefined) return out;
+  const command = program.commands.find((c) => c.name() === out[0]);
+  const defaults = DEFAULTS[out[0] ?? ''];
+  if (command === undefined || defaults === undefined) return out;
   for (let i = 1; i < out.length; i++) {
     const token = out[i] as string;
     if (!token.startsWith('-') || token === '--') break;
-    if (token === '--show-door') out[i] = '--show-door=write';
-    else if (run.options.find((o) => o.short === token || o.long === token)?.required) i++;
+    const value = Object.hasOwn(defaults, token) ? defaults[token] : undefined;
+    if (value !== undefined) out[i] = `${token}=${value}`;
+    else if (takesNext(command, token)) i++;
   }
   return out;
 };

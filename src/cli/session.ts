@@ -55,7 +55,7 @@ const tuneEngine = (): void => {
 };
 
 /** What of the command line asked for a folder. */
-const ASKED_BY = { rootfs: '--rootfs', cwd: 'working directory', volumes: '-v' } as const;
+const ASKED_BY = { rootfs: '--rootfs', cwd: 'working directory', volumes: '--volume' } as const;
 
 /** Boots the machine; folders that cannot be shown are the caller's mistake. */
 const machineFor = (o: SessionOptions, program: string): Machine => {
@@ -152,7 +152,7 @@ export const runProgram = async (
 ): Promise<number> => {
   const began = process.hrtime();
   if (o.tty && o.interactive && !process.stdin.isTTY) {
-    throw new UsageError('the input device is not a TTY; leave out -t to pass a pipe or a file on');
+    throw new UsageError('the input device is not a TTY; leave out --tty to pass a pipe or a file on');
   }
   const root = o.rootfs ?? '';
   const who =

@@ -142,7 +142,7 @@ export const separately = (
   return {
     listener: {
       enter: (open) => of(open.tid).enter?.(open),
-      leave: (open, late, event) => of(open.tid).leave?.(open, late, event),
+      leave: (open, late, event, ended) => of(open.tid).leave?.(open, late, event, ended),
       signal: (event) => of(event.tid).signal?.(event),
       stop: (event) => of(event.tid).stop?.(event),
       fork: (event) => of(event.tid).fork?.(event),

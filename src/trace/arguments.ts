@@ -7,7 +7,18 @@ import type { FieldType, Struct } from '../abi/struct.ts';
 import { TIMESPEC, TIMEVAL } from '../abi/time.ts';
 import { UNREADABLE } from '../gate/call.ts';
 import type { Codec, FlagTable } from '../gate/codec.ts';
-import { argNamed, type Context, descriptor, directory, failed, rawArg, rawHex } from './context.ts';
+import {
+  argNamed,
+  type Context,
+  descriptor,
+  directory,
+  failed,
+  processId,
+  rawArg,
+  rawHex,
+  unabbreviated,
+  unfollowed,
+} from './context.ts';
 import {
   device,
   fileMode,
@@ -60,14 +71,14 @@ const bytesAt = (ctx: Context, addr: number, n: number, forceHex = false): strin
   const max = ctx.options.maxString;
   const bytes = ctx.mm.read(addr, Math.min(n, max + 1));
   if (bytes === null) return hex(addr);
-  return forceHex ? quoteHex(bytes, max) : quote(bytes, max);
+  return forceHex ? quoteHex(bytes, max) : quote(bytes, max, ctx.options.hexStrings);
 };
 
 const structAt = (ctx: Context, addr: number, s: Struct<Record<string, FieldType>>): string => {
   if (addr === 0) return 'NULL';
   if (s.name === 'siginfo') {
     const bytes = ctx.mm.read(addr, SIGINFO_BYTES);
-    return bytes === null ? hex(addr) : siginfoBytes(bytes);
+    return bytes === null ? hex(addr) : siginfoBytes(bytes, ctx.options.constants);
   }
   const value = s.read(ctx.mm, addr);
   return value === null ? hex(addr) : structText(ctx, s.name, value as Fields);
@@ -99,7 +110,7 @@ const iovec: Printer = (ctx, addr, param) => {
   });
 };
 
-/** argv, whole; the environment only as a count. */
+/** argv, whole; the environment only as a count, unless nothing is to be abbreviated. */
 const strings: Printer = (ctx, addr, param) => {
   if (addr === 0) return 'NULL';
   const at: number[] = [];
@@ -109,10 +120,13 @@ const strings: Printer = (ctx, addr, param) => {
     if (p === 0) break;
     at.push(p);
   }
-  if (param.name.startsWith('env')) return `${hex(addr)} /* ${at.length} var${at.length === 1 ? '' : 's'} */`;
+  if (param.name.startsWith('env') && !unabbreviated(ctx))
+    return `${hex(addr)} /* ${at.length} var${at.length === 1 ? '' : 's'} */`;
   return list(ctx, at.length, (i) => {
     const s = ctx.mm.readString(at[i] as number, 131072);
-    return typeof s === 'number' ? hex(at[i] as number) : quoteString(s, ctx.options.maxString);
+    return typeof s === 'number'
+      ? hex(at[i] as number)
+      : quoteString(s, ctx.options.maxString, ctx.options.hexStrings);
   });
 };
 
@@ -120,7 +134,7 @@ const sigset: Printer = (ctx, addr) => {
   if (addr === 0) return 'NULL';
   const low = ctx.mm.readU32(addr);
   const high = ctx.mm.readU32(addr + 4);
-  return low === null || high === null ? hex(addr) : signalSet(low, high);
+  return low === null || high === null ? hex(addr) : signalSet(low, high, ctx.options.constants);
 };
 
 const WORD = {
@@ -144,7 +158,9 @@ const pollfds: Printer = (ctx, addr, param) => {
     const events = ctx.mm.readU16(addr + 8 * i + 4);
     if (fd === null || events === null) return null;
     const name = fd < 0 ? String(fd) : descriptor(ctx, fd);
-    return fd < 0 ? `{fd=${name}}` : `{fd=${name}, events=${flagSet(events, POLL_EVENTS)}}`;
+    return fd < 0
+      ? `{fd=${name}}`
+      : `{fd=${name}, events=${flagSet(events, POLL_EVENTS, ctx.options.constants)}}`;
   });
 };
 
@@ -206,16 +222,46 @@ const times: Printer = (ctx, addr, param) => {
   return first === null || second === null ? hex(addr) : `[${first}, ${second}]`;
 };
 
+const FILE_TYPE = {
+  DT_UNKNOWN: 0,
+  DT_FIFO: 1,
+  DT_CHR: 2,
+  DT_DIR: 4,
+  DT_BLK: 6,
+  DT_REG: 8,
+  DT_LNK: 10,
+  DT_SOCK: 12,
+  DT_WHT: 14,
+} as const;
+/** struct linux_dirent64: inode, offset, 16 bits of length, type, name. */
+const dirent = (ctx: Context, bytes: Uint8Array, at: number): { readonly length: number; text(): string } => {
+  const dv = new DataView(bytes.buffer, bytes.byteOffset + at);
+  const length = dv.getUint16(16, true);
+  return {
+    length,
+    text() {
+      const name = bytes.subarray(at + 19, at + length);
+      const end = name.indexOf(0);
+      const shown = quote(end < 0 ? name : name.subarray(0, end), undefined, ctx.options.hexStrings);
+      const type = named(dv.getUint8(18), FILE_TYPE, 'DT_???', ctx.options.constants);
+      return `{d_ino=${dv.getBigUint64(0, true)}, d_off=${dv.getBigInt64(8, true)}, d_reclen=${length}, d_type=${type}, d_name=${shown}}`;
+    },
+  };
+};
+
 /** Entries in a buffer of getdents64: each says its length at offset 16. */
 const dirents: Printer = (ctx, addr) => {
   const bytes = ctx.mm.read(addr, ctx.result ?? 0);
   if (bytes === null) return hex(addr);
+  const entries: string[] = [];
   let count = 0;
   for (let at = 0; at + 18 < bytes.length; count++) {
-    const length = (bytes[at + 16] as number) | ((bytes[at + 17] as number) << 8);
+    const { length, text } = dirent(ctx, bytes, at);
     if (length === 0) break;
+    if (unabbreviated(ctx)) entries.push(text());
     at += length;
   }
+  if (unabbreviated(ctx)) return `[${entries.join(', ')}]`;
   return `${pointer(addr)} /* ${count} entr${count === 1 ? 'y' : 'ies'} */`;
 };
 
@@ -230,17 +276,17 @@ const PRINTERS: Readonly<Record<string, Printer>> = {
   off: (_ctx, v) => String(v),
   hexoff: (_ctx, v) => (v === 0 ? '0' : hex(v)),
   addr: (_ctx, v) => pointer(v),
-  pid: (_ctx, v) => String(v),
+  pid: processId,
   uid: (_ctx, v) => (v === 0xffffffff ? '-1' : String(v)),
   mode: (_ctx, v) => octal(v),
-  signal: (_ctx, v) => signal(v),
-  filemode: (_ctx, v) => fileMode(v),
-  device: (_ctx, v) => device(v),
+  signal: (ctx, v) => signal(v, ctx.options.constants),
+  filemode: (ctx, v) => fileMode(v, ctx.options.constants),
+  device: (ctx, v) => device(v, ctx.options.constants),
   arg: (_ctx, v) => hex(v),
-  flags: (_ctx, v, p) => flagSet(v, p.shape as FlagTable),
-  choice: (_ctx, v, p) => {
+  flags: (ctx, v, p) => flagSet(v, p.shape as FlagTable, ctx.options.constants),
+  choice: (ctx, v, p) => {
     const { values, unknown } = p.shape as { values: Readonly<Record<string, number>>; unknown: string };
-    return named(v, values, unknown);
+    return named(v, values, unknown, ctx.options.constants);
   },
   bytes: (ctx, v, p) => bytesAt(ctx, v, lengthOf(ctx, p), ctx.call.row.name === 'getrandom'),
   iovec,
@@ -255,7 +301,7 @@ const PRINTERS: Readonly<Record<string, Printer>> = {
   },
   wstatus: (ctx, v) => {
     const w = v === 0 || ctx.result === 0 ? null : ctx.mm.readU32(v);
-    return w === null ? pointer(v) : `[${waitStatus(w)}]`;
+    return w === null ? pointer(v) : `[${waitStatus(w, ctx.options.constants)}]`;
   },
   fdpair: (ctx, v) => {
     const [a, b] = [ctx.mm.readI32(v), ctx.mm.readI32(v + 4)];
@@ -264,7 +310,7 @@ const PRINTERS: Readonly<Record<string, Printer>> = {
   stringOut: (ctx, v) => {
     const s = ctx.mm.read(v, ctx.result ?? 0);
     if (s === null) return pointer(v);
-    return quote(s.at(-1) === 0 ? s.subarray(0, -1) : s);
+    return quote(s.at(-1) === 0 ? s.subarray(0, -1) : s, undefined, ctx.options.hexStrings);
   },
   pollfds,
   fdset,
@@ -277,8 +323,9 @@ const PRINTERS: Readonly<Record<string, Printer>> = {
   },
   times,
   timeout,
-  socktype: (_ctx, v) => socketType(v),
-  sockproto: (ctx, v, p) => socketProtocol(argNamed(ctx, (p.shape as { family: string }).family), v),
+  socktype: (ctx, v) => socketType(v, ctx.options.constants),
+  sockproto: (ctx, v, p) =>
+    socketProtocol(argNamed(ctx, (p.shape as { family: string }).family), v, ctx.options.constants),
   sockaddr: (ctx, v, p) => {
     const shape = p.shape as { length: string };
     if (p.direction === 'in') return socketAddress(ctx, v, argNamed(ctx, shape.length));
@@ -308,6 +355,30 @@ export const overwritten = (ctx: Context): readonly (string | null)[] => {
   });
 };
 
+/** Types that -e verbose= writes as addresses; strings are always written. */
+const FOLLOWED: ReadonlySet<string> = new Set([
+  'iovec',
+  'strings',
+  'struct',
+  'sigset',
+  'word',
+  'offset',
+  'wstatus',
+  'fdpair',
+  'pollfds',
+  'fdset',
+  'epollEvents',
+  'dirents',
+  'cpuset',
+  'ids',
+  'times',
+  'timeout',
+  'sockaddr',
+  'socklen',
+  'msghdr',
+  'mmsghdrs',
+]);
+
 const isSiginfo = (param: Codec<unknown>): boolean =>
   (param.shape as { name?: string } | null)?.name === 'siginfo';
 
@@ -320,7 +391,8 @@ export const argument = (ctx: Context, i: number): string => {
   const v = ctx.call.args[i];
   if (param === undefined || v === UNREADABLE) return pointer(rawArg(ctx, i));
   if (v === null) return 'NULL';
-  if (typeof v === 'string') return quoteString(v);
+  if (FOLLOWED.has(param.type) && unfollowed(ctx)) return pointer(rawArg(ctx, i));
+  if (typeof v === 'string') return quoteString(v, undefined, ctx.options.hexStrings);
   if (typeof v === 'object') {
     // A copy of part of it is not enough to tell which member of the union applies.
     if (isSiginfo(param))

@@ -12,8 +12,8 @@ import type { FieldType, Struct } from '../abi/struct.ts';
 import { TIMESPEC } from '../abi/time.ts';
 import { GPR } from '../ring3/layout.ts';
 import { argument } from './arguments.ts';
-import { type Context, failed, rawArg, rawHex, stringAt } from './context.ts';
-import { fileMode, flagSet, hex, named, octal, pointer, quote } from './print.ts';
+import { type Context, failed, rawArg, rawHex, stringAt, unabbreviated, unfollowed } from './context.ts';
+import { type ConstantStyle, fileMode, flagSet, hex, named, octal, pointer, quote, styled } from './print.ts';
 import { signal, signalSet } from './signals.ts';
 import { optionName, optionValue } from './sockets.ts';
 import { anyStruct, epollEvent, type Fields, STRUCTS } from './structs.ts';
@@ -27,34 +27,37 @@ const decimal: Kind = (_ctx, v) => String(s32(v));
 const unsigned: Kind = (_ctx, v) => String(v);
 const hexadecimal: Kind = (_ctx, v) => hex(v);
 const address: Kind = (_ctx, v) => pointer(v);
-const signo: Kind = (_ctx, v) => signal(s32(v));
+const signo: Kind = (ctx, v) => signal(s32(v), ctx.options.constants);
 const string: Kind = (ctx, v) => stringAt(ctx, v);
 const capability: Kind = (_ctx, v) => CAP_NAMES[v] ?? `${hex(v)} /* CAP_??? */`;
 const flags =
   (table: Parameters<typeof flagSet>[1]): Kind =>
-  (_ctx, v) =>
-    flagSet(v, table);
+  (ctx, v) =>
+    flagSet(v, table, ctx.options.constants);
 const choice =
   (values: Readonly<Record<string, number>>, unknown: string): Kind =>
-  (_ctx, v) =>
-    named(s32(v), values, unknown);
+  (ctx, v) =>
+    named(s32(v), values, unknown, ctx.options.constants);
+/** Whether only the address is written: of nothing, of what the call has not filled, and by -e verbose=. */
+const opaque = (ctx: Context, v: number, out: boolean): boolean =>
+  v === 0 || unfollowed(ctx) || (out && (failed(ctx) || ctx.result === null));
 /** Behind a pointer: written only when the call succeeded, if the call fills it. */
 const struct =
   (s: Struct<Record<string, FieldType>>, out: boolean): Kind =>
   (ctx, v) => {
-    if (v === 0 || (out && (failed(ctx) || ctx.result === null))) return pointer(v);
+    if (opaque(ctx, v, out)) return pointer(v);
     const value = s.read(ctx.mm, v);
     return value === null ? hex(v) : (STRUCTS[s.name]?.(value as Fields, ctx) ?? anyStruct(value as Fields));
   };
 const intAt =
   (out: boolean): Kind =>
   (ctx, v) => {
-    if (v === 0 || (out && (failed(ctx) || ctx.result === null))) return pointer(v);
+    if (opaque(ctx, v, out)) return pointer(v);
     const n = ctx.mm.readI32(v);
     return n === null ? hex(v) : `[${n}]`;
   };
 const addressAt: Kind = (ctx, v) => {
-  const at = failed(ctx) || ctx.result === null ? null : ctx.mm.readU64(v);
+  const at = opaque(ctx, v, true) ? null : ctx.mm.readU64(v);
   return at === null ? pointer(v) : `[${pointer(at)}]`;
 };
 const timespec = struct(TIMESPEC as unknown as Struct<Record<string, FieldType>>, false);
@@ -163,33 +166,38 @@ const wakeOp = (v: number): string => {
   const second = v & 0xfff;
   return `${shift}FUTEX_OP_${ops[op] ?? op}<<28|${arg === 0 ? '0' : hex(arg)}<<12|FUTEX_OP_CMP_${compares[(v >>> 24) & 15] ?? '?'}<<24|${second === 0 ? '0' : hex(second)}`;
 };
-const futexOp = (op: number): string => {
+const futexOp = (op: number, style: ConstantStyle = 'abbrev'): string => {
   const command = op & 127;
   const name = Object.entries(FUTEX).find(([, v]) => v === command)?.[0];
   const rest = op & ~(127 | 128 | 256);
   if (name === undefined || rest !== 0) return `${hex(op)} /* FUTEX_??? */`;
-  return `${name}${op & 128 ? '_PRIVATE' : ''}${op & 256 ? '|FUTEX_CLOCK_REALTIME' : ''}`;
+  const text = `${name}${op & 128 ? '_PRIVATE' : ''}${op & 256 ? '|FUTEX_CLOCK_REALTIME' : ''}`;
+  return styled(style, op === 0 ? '0' : hex(op), text);
 };
 
-const winsize: Kind = (ctx, v) => {
-  const b = failed(ctx) || v === 0 ? null : ctx.mm.read(v, 8);
-  if (b === null) return pointer(v);
-  const w = (i: number): number => (b[i] as number) | ((b[i + 1] as number) << 8);
-  return `{ws_row=${w(0)}, ws_col=${w(2)}, ws_xpixel=${w(4)}, ws_ypixel=${w(6)}}`;
-};
-const terminal: Kind = (ctx, v) => {
-  const b = failed(ctx) || v === 0 ? null : ctx.mm.read(v, 36);
-  return b === null ? pointer(v) : termios(b);
-};
+const winsize =
+  (out: boolean): Kind =>
+  (ctx, v) => {
+    const b = opaque(ctx, v, out) ? null : ctx.mm.read(v, 8);
+    if (b === null) return pointer(v);
+    const w = (i: number): number => (b[i] as number) | ((b[i + 1] as number) << 8);
+    return `{ws_row=${w(0)}, ws_col=${w(2)}, ws_xpixel=${w(4)}, ws_ypixel=${w(6)}}`;
+  };
+const terminal =
+  (out: boolean): Kind =>
+  (ctx, v) => {
+    const b = opaque(ctx, v, out) ? null : ctx.mm.read(v, 36);
+    return b === null ? pointer(v) : termios(b, unabbreviated(ctx), ctx.options.constants);
+  };
 const FLUSH = { TCIFLUSH: 0, TCOFLUSH: 1, TCIOFLUSH: 2 } as const;
 const FLOW = { TCOOFF: 0, TCOON: 1, TCIOFF: 2, TCION: 3 } as const;
 const IOCTL = byNumber<Command>(IOCTL_REQUESTS, {
-  TCGETS: gives(terminal),
-  TCSETS: takes(terminal),
-  TCSETSW: takes(terminal),
-  TCSETSF: takes(terminal),
-  TIOCGWINSZ: gives(winsize),
-  TIOCSWINSZ: takes(winsize),
+  TCGETS: gives(terminal(true)),
+  TCSETS: takes(terminal(false)),
+  TCSETSW: takes(terminal(false)),
+  TCSETSF: takes(terminal(false)),
+  TIOCGWINSZ: gives(winsize(true)),
+  TIOCSWINSZ: takes(winsize(false)),
   TIOCGPGRP: gives(intAt(true)),
   TIOCSPGRP: takes(intAt(false)),
   TIOCGSID: gives(intAt(true)),
@@ -214,12 +222,13 @@ const IOCTL_ALIASES: Readonly<Record<string, string>> = {
   TCSETSW: 'SNDCTL_TMR_STOP or TCSETSW',
   TCSETSF: 'SNDCTL_TMR_CONTINUE or TCSETSF',
 };
-const ioctlName = (request: number): string => {
+const ioctlName = (request: number, style: ConstantStyle = 'abbrev'): string => {
   const name = Object.entries(IOCTL_REQUESTS).find(([, v]) => v === request)?.[0];
-  if (name !== undefined) return IOCTL_ALIASES[name] ?? name;
+  if (name !== undefined) return styled(style, hex(request), IOCTL_ALIASES[name] ?? name);
   const directions = ['_IOC_NONE', '_IOC_WRITE', '_IOC_READ', '_IOC_READ|_IOC_WRITE'];
   const part = (v: number): string => (v === 0 ? '0' : hex(v));
-  return `_IOC(${directions[request >>> 30]}, ${part((request >>> 8) & 255)}, ${part(request & 255)}, ${part((request >>> 16) & 0x3fff)})`;
+  const text = `_IOC(${directions[request >>> 30]}, ${part((request >>> 8) & 255)}, ${part(request & 255)}, ${part((request >>> 16) & 0x3fff)})`;
+  return styled(style, part(request), text);
 };
 
 /** Writes a multiplexer: the arguments before, the command's name, and the rest as the command's row says. */
@@ -250,15 +259,18 @@ const generatedMode = (flagsIndex: number): ((ctx: Context) => string[]) => {
 const CSIGNAL = 0xff;
 const clone = (ctx: Context): string[] => {
   const value = low32(ctx, 0);
-  const names = flagSet((value & ~CSIGNAL) >>> 0, CLONE_FLAGS);
+  const names = flagSet((value & ~CSIGNAL) >>> 0, CLONE_FLAGS, ctx.options.constants);
   const signo = value & CSIGNAL;
-  const shown = [names === '0' ? '' : names, signo === 0 ? '' : signal(signo)].filter((s) => s !== '');
+  const shown = [names === '0' ? '' : names, signo === 0 ? '' : signal(signo, ctx.options.constants)].filter(
+    (s) => s !== '',
+  );
   const out = [`child_stack=${pointer(rawArg(ctx, 1))}`, `flags=${shown.join('|') || '0'}`];
   const PARENT_SETTID = 0x100000;
   const CHILD_TIDS = 0x1200000;
   const SETTLS = 0x80000;
   if (value & (PARENT_SETTID | 0x1000)) {
-    const tid = ctx.result !== null && ctx.result > 0 ? ctx.mm.readI32(rawArg(ctx, 2)) : null;
+    const made = ctx.result !== null && ctx.result > 0 && !unfollowed(ctx);
+    const tid = made ? ctx.mm.readI32(rawArg(ctx, 2)) : null;
     out.push(`parent_tid=${tid === null ? pointer(rawArg(ctx, 2)) : `[${tid}]`}`);
   }
   if (value & SETTLS) out.push(`tls=${hex(rawArg(ctx, 4))}`);
@@ -272,7 +284,7 @@ const mknod =
     const before = ctx.call.row.params.slice(0, modeIndex).map((_, i) => argument(ctx, i));
     const mode = low32(ctx, modeIndex) & 0xffff;
     const type = mode & 0o170000;
-    const text = type === 0 ? octal(mode) : fileMode(mode);
+    const text = type === 0 ? octal(mode) : fileMode(mode, ctx.options.constants);
     const needsDevice = type === 0o020000 || type === 0o060000;
     return needsDevice ? [...before, text, argument(ctx, modeIndex + 1)] : [...before, text];
   };
@@ -283,10 +295,15 @@ const epollCtl = (ctx: Context): string[] => {
   const at = rawArg(ctx, 3);
   const [events, low, high] = [ctx.mm.readU32(at), ctx.mm.readU32(at + 4), ctx.mm.readU32(at + 8)];
   const event =
-    at === 0 || low32(ctx, 1) === 2 || events === null || low === null || high === null
+    opaque(ctx, at, false) || low32(ctx, 1) === 2 || events === null || low === null || high === null
       ? pointer(at)
-      : epollEvent(events, low, high);
-  return [argument(ctx, 0), named(low32(ctx, 1), ops, 'EPOLL_CTL_???'), argument(ctx, 2), event];
+      : epollEvent(events, low, high, ctx.options.constants);
+  return [
+    argument(ctx, 0),
+    named(low32(ctx, 1), ops, 'EPOLL_CTL_???', ctx.options.constants),
+    argument(ctx, 2),
+    event,
+  ];
 };
 
 /** Calls that are not written argument by argument. `output` says whether some of it waits for the handler. */
@@ -303,27 +320,48 @@ const whole = (write: (ctx: Context) => string[]): Special => ({
 export const SPECIAL: Readonly<Record<string, Special>> = {
   ioctl: {
     write: (ctx) =>
-      multiplexed(ctx, [argument(ctx, 0)], ioctlName(low32(ctx, 1)), IOCTL.get(low32(ctx, 1)), 2, 1),
+      multiplexed(
+        ctx,
+        [argument(ctx, 0)],
+        ioctlName(low32(ctx, 1), ctx.options.constants),
+        IOCTL.get(low32(ctx, 1)),
+        2,
+        1,
+      ),
     early: (ctx) => (IOCTL.get(low32(ctx, 1))?.output ? 2 : 3),
   },
   fcntl: {
     write: (ctx) => {
       const cmd = low32(ctx, 1);
-      return multiplexed(ctx, [argument(ctx, 0)], named(cmd, FCNTL_COMMANDS, 'F_???'), FCNTL.get(cmd), 2, 1);
+      return multiplexed(
+        ctx,
+        [argument(ctx, 0)],
+        named(cmd, FCNTL_COMMANDS, 'F_???', ctx.options.constants),
+        FCNTL.get(cmd),
+        2,
+        1,
+      );
     },
     early: (ctx) => (FCNTL.get(low32(ctx, 1))?.output ? 2 : 3),
   },
   prctl: {
     write: (ctx) => {
       const cmd = low32(ctx, 0);
-      return multiplexed(ctx, [], named(cmd, PR, 'PR_???'), PRCTL.get(cmd), 1, 4);
+      return multiplexed(ctx, [], named(cmd, PR, 'PR_???', ctx.options.constants), PRCTL.get(cmd), 1, 4);
     },
     early: (ctx) => (PRCTL.get(low32(ctx, 0))?.output ? 1 : 5),
   },
   arch_prctl: {
     write: (ctx) => {
       const cmd = low32(ctx, 0);
-      return multiplexed(ctx, [], named(cmd, ARCH, 'ARCH_???'), ARCH_PRCTL.get(cmd), 1, 1);
+      return multiplexed(
+        ctx,
+        [],
+        named(cmd, ARCH, 'ARCH_???', ctx.options.constants),
+        ARCH_PRCTL.get(cmd),
+        1,
+        1,
+      );
     },
     early: (ctx) => (ARCH_PRCTL.get(low32(ctx, 0))?.output ? 1 : 2),
   },
@@ -332,9 +370,9 @@ export const SPECIAL: Readonly<Record<string, Special>> = {
     const row = op & ~(127 | 128 | 256) ? undefined : FUTEX_ROWS.get(op & 127);
     if (row === undefined) {
       const rest = [3, 4, 5].map((i) => rawHex(ctx, i));
-      return [pointer(rawArg(ctx, 0)), futexOp(op), String(low32(ctx, 2)), ...rest];
+      return [pointer(rawArg(ctx, 0)), futexOp(op, ctx.options.constants), String(low32(ctx, 2)), ...rest];
     }
-    return multiplexed(ctx, [pointer(rawArg(ctx, 0))], futexOp(op), row, 2, 0);
+    return multiplexed(ctx, [pointer(rawArg(ctx, 0))], futexOp(op, ctx.options.constants), row, 2, 0);
   }),
   open: whole(generatedMode(1)),
   openat: whole(generatedMode(2)),
@@ -379,7 +417,8 @@ export const SPECIAL: Readonly<Record<string, Special>> = {
     const at = rawArg(ctx, 5);
     const [set, size] = [ctx.mm.readU64(at), ctx.mm.readU64(at + 8)];
     const [low, high] = [ctx.mm.readU32(set ?? 0), ctx.mm.readU32((set ?? 0) + 4)];
-    const mask = low === null || high === null ? pointer(set ?? 0) : signalSet(low, high);
+    const mask =
+      low === null || high === null ? pointer(set ?? 0) : signalSet(low, high, ctx.options.constants);
     const last = at === 0 || size === null ? pointer(at) : `{sigmask=${mask}, sigsetsize=${size}}`;
     return [...[0, 1, 2, 3, 4].map((i) => argument(ctx, i)), last];
   }),
@@ -390,7 +429,7 @@ export const SPECIAL: Readonly<Record<string, Special>> = {
   rt_sigreturn: whole((ctx) => {
     const frame = ctx.result === null ? ctx.task.kernel.cpu.gpr(GPR.rsp) + UCONTEXT.sigmask : 0;
     const [low, high] = [ctx.mm.readU32(frame), ctx.mm.readU32(frame + 4)];
-    return low === null || high === null ? [] : [`{mask=${signalSet(low, high)}}`];
+    return low === null || high === null ? [] : [`{mask=${signalSet(low, high, ctx.options.constants)}}`];
   }),
   getsockopt: {
     write: (ctx) => {
@@ -409,7 +448,11 @@ export const SPECIAL: Readonly<Record<string, Special>> = {
 };
 
 function option(ctx: Context): string[] {
-  return [argument(ctx, 0), argument(ctx, 1), optionName(low32(ctx, 1), low32(ctx, 2))];
+  return [
+    argument(ctx, 0),
+    argument(ctx, 1),
+    optionName(low32(ctx, 1), low32(ctx, 2), ctx.options.constants),
+  ];
 }
 
 /** The time that is left is written only by a sleep that was interrupted. */
@@ -430,7 +473,8 @@ function listed(i: number): Special {
     write: (ctx) => {
       const v = rawArg(ctx, i);
       const bytes = failed(ctx) || ctx.result === null ? null : ctx.mm.read(v, ctx.result);
-      const text = bytes === null || v === 0 ? pointer(v) : quote(bytes, ctx.options.maxString);
+      const text =
+        bytes === null || v === 0 ? pointer(v) : quote(bytes, ctx.options.maxString, ctx.options.hexStrings);
       return [argument(ctx, 0), text, String(rawArg(ctx, i + 1))];
     },
     early: () => i,

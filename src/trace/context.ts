@@ -1,17 +1,39 @@
 // What a printer of arguments has at hand: the call, its result once there is one, the program's memory and the
 // options that strace knows as -s and -y.
 
+import { FILE_TYPES, major, minor, S_IFMT } from '../abi/stat.ts';
 import type { Call } from '../gate/call.ts';
 import type { UserMemory } from '../ring0/mm/user.ts';
+import { socketOf } from '../ring0/net/types.ts';
+import { processOfFile } from '../ring0/sys/process-pidfd.ts';
 import type { Task } from '../ring0/task/types.ts';
-import type { Path } from '../ring0/vfs/types.ts';
-import { quoteString } from './print.ts';
+import type { OpenFile, Path } from '../ring0/vfs/types.ts';
+import { type ConstantStyle, escapedPath, type HexStrings, hex, quoteString, styled } from './print.ts';
+import type { Wants } from './select.ts';
+import { socketDetail } from './socket-detail.ts';
+
+/** What -yy shows of a descriptor besides its path. */
+export type Detail = 'dev' | 'socket' | 'pidfd';
 
 export interface FormatOptions {
   /** -s: how many bytes of a string are shown. */
   readonly maxString: number;
   /** -y: descriptors with what they refer to. */
   readonly paths: boolean;
+  /** -yy: numbers of devices, addresses of sockets, processes of pidfds. Default: none. */
+  readonly details?: ReadonlySet<Detail>;
+  /** -Y: process ids with the name of the program. */
+  readonly programs?: boolean;
+  /** -x. */
+  readonly hexStrings?: HexStrings;
+  /** -X. */
+  readonly constants?: ConstantStyle;
+  /** -e abbrev=: calls whose structs are cut to the usual members. Default: all. */
+  readonly abbreviated?: Wants;
+  /** -e verbose=: calls whose pointers are followed. Default: all. */
+  readonly followed?: Wants;
+  /** -e raw=: calls whose arguments and results are shown as registers. Default: none. */
+  readonly raw?: Wants;
 }
 
 export interface Context {
@@ -62,27 +84,65 @@ export const pathName = (path: Path): string => {
   return `/${names.reverse().join('/')}`;
 };
 
-const CONTROL = /[^ -~]|[\\<>]/g;
-const plain = (s: string): string => s.replace(CONTROL, (c) => `\\${c.charCodeAt(0).toString(8)}`);
+/** The path of a descriptor as -y shows it, and whether it has been deleted. */
+export const fileName = (file: OpenFile): { readonly path: string; readonly deleted: boolean } =>
+  file.path === null
+    ? { path: file.label, deleted: false }
+    : { path: pathName(file.path), deleted: file.path.dentry.unlinked };
 
-/** A descriptor, with -y as `3</etc/passwd>`. */
+/** What -yy knows of a file: `char 1:3`, `UNIX-STREAM:[5->6]`, `pid:7`. */
+const detail = (file: OpenFile, details: ReadonlySet<Detail>): string | null => {
+  const process = details.has('pidfd') ? processOfFile(file) : null;
+  if (process !== null) return `pid:${process.state === 'zombie' ? -1 : process.pid}`;
+  const socket = details.has('socket') ? socketOf(file) : undefined;
+  if (socket !== undefined) return socketDetail(socket);
+  const attr = details.has('dev') ? file.inode.attr() : 0;
+  if (typeof attr === 'number') return null;
+  const kind = attr.mode & S_IFMT;
+  if (kind !== FILE_TYPES.S_IFCHR && kind !== FILE_TYPES.S_IFBLK) return null;
+  return `${kind === FILE_TYPES.S_IFCHR ? 'char' : 'block'} ${major(attr.rdev)}:${minor(attr.rdev)}`;
+};
+
+const NO_DETAILS: ReadonlySet<Detail> = new Set();
+
+/** A descriptor, with -y as `3</etc/passwd>`, with -yy as `0</dev/null<char 1:3>>`. */
 export const descriptor = (ctx: Context, fd: number): string => {
-  if (!ctx.options.paths) return String(fd);
+  const { paths, details = NO_DETAILS, hexStrings } = ctx.options;
+  if (!paths && details.size === 0) return String(fd);
   const file = ctx.task.files.slots[fd]?.file;
   if (file === undefined) return String(fd);
-  if (file.path === null) return `${fd}<${plain(file.label)}>`;
-  return `${fd}<${plain(pathName(file.path))}${file.path.dentry.unlinked ? ' (deleted)' : ''}>`;
+  const more = details.size === 0 ? null : detail(file, details);
+  const device = more !== null && /^(char|block)/.test(more);
+  if (more !== null && (!device || !paths)) return `${fd}<${more}>`;
+  if (!paths) return String(fd);
+  const { path, deleted } = fileName(file);
+  return `${fd}<${escapedPath(path, hexStrings)}${device ? `<${more}>` : ''}>${deleted ? '(deleted)' : ''}`;
 };
 
 /** A directory descriptor: AT_FDCWD or as above. */
 export const directory = (ctx: Context, fd: number): string => {
   if (fd !== -100) return descriptor(ctx, fd);
-  return ctx.options.paths ? `AT_FDCWD<${plain(pathName(ctx.task.fs.cwd))}>` : 'AT_FDCWD';
+  const name = styled(ctx.options.constants ?? 'abbrev', '-100', 'AT_FDCWD');
+  return ctx.options.paths
+    ? `${name}<${escapedPath(pathName(ctx.task.fs.cwd), ctx.options.hexStrings)}>`
+    : name;
 };
+
+/** A process id, with -Y as `7<sh>`. */
+export const processId = (ctx: Pick<Context, 'task' | 'options'>, id: number): string => {
+  const task = ctx.options.programs ? ctx.task.kernel.tasks.get(id) : undefined;
+  return task === undefined ? String(id) : `${id}<${escapedPath(task.comm, ctx.options.hexStrings)}>`;
+};
+
+/** Whether structs are shown whole: -v, -e abbrev=. */
+export const unabbreviated = (ctx: Context): boolean => ctx.options.abbreviated?.(ctx.call.row) === false;
+
+/** Whether pointers are shown as addresses only: -e verbose=. */
+export const unfollowed = (ctx: Context): boolean => ctx.options.followed?.(ctx.call.row) === false;
 
 /** A string in the program's memory that is shown whole, or its address when it cannot be read. */
 export const stringAt = (ctx: Context, addr: number, max = 4096): string => {
   if (addr === 0) return 'NULL';
   const s = ctx.mm.readString(addr, max);
-  return typeof s === 'string' ? quoteString(s) : `0x${addr.toString(16)}`;
+  return typeof s === 'string' ? quoteString(s, undefined, ctx.options.hexStrings) : hex(addr);
 };

@@ -19,11 +19,14 @@ import { type TraceOptions, trace } from './tracer.ts';
 const PLAIN: TextOptions = {
   pids: 'none',
   clock: 'none',
-  relative: false,
-  spent: false,
-  status: 'all',
+  clockDigits: 0,
+  relative: null,
+  spent: null,
+  status: null,
   column: 40,
   exits: true,
+  numbers: false,
+  addresses: false,
 };
 
 const tracing = (rows: Row[], text: Partial<TextOptions> = {}, options: Partial<TraceOptions> = {}) => {
@@ -299,15 +302,13 @@ describe('lines', () => {
     expect(m.call(500, 1, 2, 3, 4, 5, 6)).toContain('= -1 ENOSYS (Function not implemented)');
   });
   test('-T, -t and -r', () => {
-    expect(tracing([getpid], { spent: true }).call(39)).toBe(
+    expect(tracing([getpid], { spent: 6 }).call(39)).toBe(
       'getpid()                                = 7 <0.000000>',
     );
-    expect(tracing([getpid], { clock: 'epoch' }).call(39)).toBe(
+    expect(tracing([getpid], { clock: 'unix', clockDigits: 6 }).call(39)).toBe(
       '1700000000.000005 getpid()              = 7',
     );
-    expect(tracing([getpid], { relative: true }).call(39)).toBe(
-      '     0.000000 getpid()                  = 7',
-    );
+    expect(tracing([getpid], { relative: 6 }).call(39)).toBe('     0.000000 getpid()                  = 7');
   });
   test('-f -o has the process before each line', () => {
     expect(tracing([getpid], { pids: 'always' }).call(39)).toBe(
@@ -316,10 +317,10 @@ describe('lines', () => {
   });
   test('-z and -Z', () => {
     const rows = [getpid, row('close', [c.fd('fd')], 'int', -9)];
-    const ok = tracing(rows, { status: 'successful' });
+    const ok = tracing(rows, { status: new Set(['successful'] as const) });
     expect(ok.call(39)).not.toBe('');
     expect(ok.call(3, 1)).toBe('');
-    const bad = tracing(rows, { status: 'failed' });
+    const bad = tracing(rows, { status: new Set(['failed'] as const) });
     expect(bad.call(39)).toBe('');
     expect(bad.call(3, 1)).not.toBe('');
   });

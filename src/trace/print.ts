@@ -5,6 +5,16 @@ import type { FlagTable } from '../gate/codec.ts';
 
 const TWO32 = 4294967296;
 
+/** -X: constants by name, as numbers, or as numbers with their names behind them. */
+export type ConstantStyle = 'abbrev' | 'raw' | 'verbose';
+
+/** A constant that is the number `raw` and has the name `text`, which starts with the number when it is unknown. */
+export const styled = (style: ConstantStyle, raw: string, text: string): string => {
+  if (style === 'abbrev' || text === raw) return text;
+  if (style === 'raw') return raw;
+  return text.startsWith(`${raw} `) ? text : `${raw} /* ${text} */`;
+};
+
 /** 0x-prefixed, unsigned in 64 bits; exact below 2^53. */
 export const hex = (v: number): string =>
   v >= 0 ? `0x${v.toString(16)}` : `0x${BigInt.asUintN(64, BigInt(v)).toString(16)}`;
@@ -22,8 +32,14 @@ export const octal = (v: number): string => {
 const and = (a: number, b: number): number =>
   ((a & b) >>> 0) + ((Math.floor(a / TWO32) & Math.floor(b / TWO32)) >>> 0) * TWO32;
 
+/** In hex, but zero as 0. */
+const short = (v: number): string => (v === 0 ? '0' : hex(v));
+
 /** Bit flags by a table: `O_RDWR|O_CREAT`, unknown bits in hex, all unknown `0x80 /* O_??? *\/`. */
-export const flagSet = (v: number, table: FlagTable): string => {
+export const flagSet = (v: number, table: FlagTable, style: ConstantStyle = 'abbrev'): string =>
+  style === 'abbrev' ? flagNames(v, table) : styled(style, short(v), flagNames(v, table));
+
+const flagNames = (v: number, table: FlagTable): string => {
   const out: string[] = [];
   let rest = v;
   if (table.field !== undefined) {
@@ -50,11 +66,22 @@ export const flagSet = (v: number, table: FlagTable): string => {
 };
 
 /** One of named values. */
-export const named = (v: number, values: Readonly<Record<string, number>>, unknown: string): string =>
-  Object.keys(values).find((k) => values[k] === v) ?? `${hex(v < 0 ? v >>> 0 : v)} /* ${unknown} */`;
+export const named = (
+  v: number,
+  values: Readonly<Record<string, number>>,
+  unknown: string,
+  style: ConstantStyle = 'abbrev',
+): string => {
+  const raw = short(v < 0 ? v >>> 0 : v);
+  const name = Object.keys(values).find((k) => values[k] === v);
+  return styled(style, raw, name ?? `${raw} /* ${unknown} */`);
+};
 
 /** File type and permission bits: S_IFREG|S_ISUID|0755. */
-export const fileMode = (mode: number): string => {
+export const fileMode = (mode: number, style: ConstantStyle = 'abbrev'): string =>
+  styled(style, octal(mode), modeNames(mode));
+
+const modeNames = (mode: number): string => {
   const type = Object.entries(FILE_TYPES).find(([, v]) => v === (mode & S_IFMT))?.[0];
   if (type === undefined) return octal(mode);
   const special = { S_ISUID, S_ISGID, S_ISVTX };
@@ -62,7 +89,14 @@ export const fileMode = (mode: number): string => {
   return [type, ...names, octal(mode & 0o777)].join('|');
 };
 
-export const device = (dev: number): string => `makedev(${hex(major(dev))}, ${hex(minor(dev))})`;
+export const device = (dev: number, style: ConstantStyle = 'abbrev'): string =>
+  styled(style, hex(dev), `makedev(${short(major(dev))}, ${short(minor(dev))})`);
+
+/**
+ * -x: which strings have \x escapes: none (octal instead), only in place of octal ones, all bytes of those that have
+ * one that is not text, or all of all.
+ */
+export type HexStrings = 'none' | 'non-ascii-chars' | 'non-ascii' | 'all';
 
 const ESCAPES: Readonly<Record<number, string>> = {
   9: '\\t',
@@ -74,31 +108,52 @@ const ESCAPES: Readonly<Record<number, string>> = {
   92: '\\\\',
 };
 const isDigit = (c: number | undefined): boolean => c !== undefined && c >= 48 && c <= 57;
+const isPlain = (c: number): boolean => (c >= 32 && c < 127) || (c >= 9 && c <= 13);
+const hexByte = (c: number): string => `\\x${c.toString(16).padStart(2, '0')}`;
 
-/** Bytes in double quotes, cut after `max` with `...` behind the quotes; other bytes as the shortest octal escape. */
-export const quote = (bytes: ArrayLike<number>, max = Number.POSITIVE_INFINITY): string => {
-  const n = Math.min(bytes.length, max);
-  let out = '"';
+/** The first n bytes with what is not text as the shortest octal escape, or as `mode` says; so are the bytes `also`. */
+export const escaped = (
+  bytes: ArrayLike<number>,
+  n: number,
+  mode: HexStrings = 'none',
+  also = '',
+): string => {
+  let inHex = mode === 'all';
+  for (let i = 0; mode === 'non-ascii' && i < n && !inHex; i++) inHex = !isPlain(bytes[i] as number);
+  let out = '';
   for (let i = 0; i < n; i++) {
     const c = bytes[i] as number;
     const known = ESCAPES[c];
-    if (known !== undefined) out += known;
-    else if (c >= 32 && c < 127) out += String.fromCharCode(c);
+    if (inHex) out += hexByte(c);
+    else if (known !== undefined) out += known;
+    else if (c >= 32 && c < 127 && !also.includes(String.fromCharCode(c))) out += String.fromCharCode(c);
+    else if (mode === 'non-ascii-chars') out += hexByte(c);
     else out += `\\${i + 1 < n && isDigit(bytes[i + 1]) ? c.toString(8).padStart(3, '0') : c.toString(8)}`;
   }
-  return bytes.length > n ? `${out}"...` : `${out}"`;
+  return out;
 };
 
+/** Bytes in double quotes, cut after `max` with `...` behind the quotes. */
+export const quote = (
+  bytes: ArrayLike<number>,
+  max = Number.POSITIVE_INFINITY,
+  mode?: HexStrings,
+): string => {
+  const n = Math.min(bytes.length, max);
+  return `"${escaped(bytes, n, mode)}"${bytes.length > n ? '...' : ''}`;
+};
+
+const codes = (s: string): number[] => Array.from(s, (c) => c.charCodeAt(0));
+
 /** A byte string (latin1) in double quotes. */
-export const quoteString = (s: string, max?: number): string =>
-  quote(
-    Array.from(s, (c) => c.charCodeAt(0)),
-    max,
-  );
+export const quoteString = (s: string, max?: number, mode?: HexStrings): string => quote(codes(s), max, mode);
+
+/** A path within angle brackets (-y), where these are escaped, too. */
+export const escapedPath = (s: string, mode?: HexStrings): string => escaped(codes(s), s.length, mode, '<>');
 
 /** Bytes as \x escapes, for what is never text (getrandom). */
 export const quoteHex = (bytes: Uint8Array, max: number): string => {
-  const shown = [...bytes.subarray(0, max)].map((b) => `\\x${b.toString(16).padStart(2, '0')}`).join('');
+  const shown = [...bytes.subarray(0, max)].map(hexByte).join('');
   return `"${shown}"${bytes.length > max ? '...' : ''}`;
 };
 

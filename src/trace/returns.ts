@@ -7,7 +7,7 @@ import { SCHED } from '../abi/sched.ts';
 import { strerror } from '../abi/strerror.ts';
 import { TIME_ERROR } from '../abi/time.ts';
 import type { FlagTable } from '../gate/codec.ts';
-import { argNamed, type Context, descriptor, rawArg } from './context.ts';
+import { argNamed, type Context, descriptor, processId, rawArg, unfollowed } from './context.ts';
 import { flagSet, hex, named, octal } from './print.ts';
 import { signal } from './signals.ts';
 import { timespec } from './structs.ts';
@@ -60,7 +60,8 @@ const pollResult = (ctx: Context, count: number, timeout: number | null): string
     const fd = ctx.mm.readI32(fds + 8 * i);
     const revents = ctx.mm.readU16(fds + 8 * i + 6);
     if (fd === null || revents === null) break;
-    if (revents !== 0) ready.push(`{fd=${descriptor(ctx, fd)}, revents=${flagSet(revents, POLL_EVENTS)}}`);
+    if (revents !== 0)
+      ready.push(`{fd=${fd}, revents=${flagSet(revents, POLL_EVENTS, ctx.options.constants)}}`);
   }
   const time = timeout === null ? '' : left(ctx, timeout);
   return ` ([${ready.join(', ')}]${time === '' ? '' : `, ${time}`})`;
@@ -112,6 +113,17 @@ const NOTES: Readonly<Record<string, (ctx: Context, r: number) => string>> = {
   },
 };
 
+/** Notes that tell what the call wrote. */
+const BEHIND_POINTERS: ReadonlySet<string> = new Set([
+  'poll',
+  'ppoll',
+  'adjtimex',
+  'clock_adjtime',
+  'recvmmsg',
+  'select',
+  'pselect6',
+]);
+
 const inHex = (ctx: Context): boolean => {
   if (ctx.call.row.name !== 'fcntl') return false;
   const cmd = argNamed(ctx, ctx.call.row.params[1]?.name ?? '');
@@ -126,14 +138,19 @@ export const resultText = (ctx: Context): string => {
     const restart = RESTART_TEXTS[-r];
     return restart === undefined ? `-1 ${errorText(-r)}` : `? ${restart}`;
   }
-  const note = NOTES[ctx.call.row.name]?.(ctx, r) ?? '';
+  const { row } = ctx.call;
+  if (ctx.options.raw?.(row)) return r === 0 ? '0' : hex(r);
+  const hidden = BEHIND_POINTERS.has(row.name) && unfollowed(ctx);
+  const note = hidden ? '' : (NOTES[row.name]?.(ctx, r) ?? '');
   if (inHex(ctx)) return (r === 0 ? '0' : hex(r)) + note;
-  switch (ctx.call.row.meta.returns) {
+  switch (row.meta.returns) {
+    case 'pid':
+      return processId(ctx, r) + note;
     case 'fd':
       return descriptor(ctx, r) + note;
     case 'addr':
     case 'hex':
-      return (r === 0 && ctx.call.row.meta.returns === 'hex' ? '0' : hex(r)) + note;
+      return (r === 0 && row.meta.returns === 'hex' ? '0' : hex(r)) + note;
     case 'octal':
       return octal(r) + note;
     default:

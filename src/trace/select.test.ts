@@ -35,7 +35,8 @@ test.each(['nonesuch', '%nonesuch', '/('])('%s is explained', (expression) => {
 });
 
 test('-c counts calls, errors and time', () => {
-  const s = summary();
+  const s = summary({ wallClock: true });
+  const ended = { dump: '', cpuNs: 0 };
   const event = {
     kind: 'syscall',
     pid: 1,
@@ -47,9 +48,9 @@ test('-c counts calls, errors and time', () => {
     errno: null,
   } as const;
   const open = {} as OpenCall;
-  s.leave?.(open, '', { ...event, name: 'read', result: 1, durationNs: 3_000_000 });
-  s.leave?.(open, '', { ...event, name: 'read', result: -9, durationNs: 0 });
-  s.leave?.(open, '', { ...event, name: 'close', result: 0, durationNs: 1_000_000 });
+  s.leave?.(open, '', { ...event, name: 'read', result: 1, durationNs: 3_000_000 }, ended);
+  s.leave?.(open, '', { ...event, name: 'read', result: -9, durationNs: 0 }, ended);
+  s.leave?.(open, '', { ...event, name: 'close', result: 0, durationNs: 1_000_000 }, ended);
   expect(s.table()).toBe(
     [
       '% time     seconds  usecs/call     calls    errors syscall',

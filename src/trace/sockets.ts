@@ -19,13 +19,13 @@ import {
   UCRED,
 } from '../abi/socket.ts';
 import { type Context, descriptor, failed, rawArg } from './context.ts';
-import { flagSet, hex, named, pointer, quote } from './print.ts';
+import { type ConstantStyle, flagSet, type HexStrings, hex, named, pointer, quote } from './print.ts';
 
 /** The type argument of socket: its flags are a table of their own. */
-export const socketType = (v: number): string => {
-  const kind = named(v & SOCK_TYPE_MASK, SOCK, 'SOCK_???');
+export const socketType = (v: number, style?: ConstantStyle): string => {
+  const kind = named(v & SOCK_TYPE_MASK, SOCK, 'SOCK_???', style);
   const rest = (v & ~SOCK_TYPE_MASK) >>> 0;
-  return rest === 0 ? kind : `${kind}|${flagSet(rest, SOCK_FLAGS)}`;
+  return rest === 0 ? kind : `${kind}|${flagSet(rest, SOCK_FLAGS, style)}`;
 };
 
 const IPPROTO = {
@@ -45,9 +45,9 @@ const NETLINK = {
   NETLINK_GENERIC: 16,
 } as const;
 
-export const socketProtocol = (family: number, v: number): string => {
-  if (family === AF.AF_INET || family === AF.AF_INET6) return named(v, IPPROTO, 'IPPROTO_???');
-  return family === AF.AF_NETLINK ? named(v, NETLINK, 'NETLINK_???') : String(v);
+export const socketProtocol = (family: number, v: number, style?: ConstantStyle): string => {
+  if (family === AF.AF_INET || family === AF.AF_INET6) return named(v, IPPROTO, 'IPPROTO_???', style);
+  return family === AF.AF_NETLINK ? named(v, NETLINK, 'NETLINK_???', style) : String(v);
 };
 
 const internet = (b: Uint8Array): string => {
@@ -55,11 +55,11 @@ const internet = (b: Uint8Array): string => {
   return `sin_port=htons(${port}), sin_addr=inet_addr("${b.slice(4, 8).join('.')}")`;
 };
 
-const unixPath = (b: Uint8Array): string => {
+const unixPath = (b: Uint8Array, mode?: HexStrings): string => {
   const name = b.subarray(2);
-  if (name[0] === 0) return `sun_path=@${quote(name.subarray(1))}`;
+  if (name[0] === 0) return `sun_path=@${quote(name.subarray(1), undefined, mode)}`;
   const end = name.indexOf(0);
-  return `sun_path=${quote(end < 0 ? name : name.subarray(0, end))}`;
+  return `sun_path=${quote(end < 0 ? name : name.subarray(0, end), undefined, mode)}`;
 };
 
 /** An address of so many bytes. */
@@ -68,11 +68,11 @@ export const socketAddress = (ctx: Context, at: number, length: number): string 
   const b = length < 2 || length > 128 ? null : ctx.mm.read(at, length);
   if (b === null) return hex(at);
   const family = (b[0] ?? 0) | ((b[1] ?? 0) << 8);
-  const head = `sa_family=${named(family, AF, 'AF_???')}`;
+  const head = `sa_family=${named(family, AF, 'AF_???', ctx.options.constants)}`;
   if (length === 2) return `{${head}}`;
-  if (family === AF.AF_UNIX) return `{${head}, ${unixPath(b)}}`;
+  if (family === AF.AF_UNIX) return `{${head}, ${unixPath(b, ctx.options.hexStrings)}}`;
   if (family === AF.AF_INET && length >= 16) return `{${head}, ${internet(b)}}`;
-  return `{${head}, sa_data=${quote(b.subarray(2))}}`;
+  return `{${head}, sa_data=${quote(b.subarray(2), undefined, ctx.options.hexStrings)}}`;
 };
 
 /** `[110 => 2]`; `before` is what was there when the call began. */
@@ -103,7 +103,12 @@ const vector = (ctx: Context, at: number, count: number, bytes: number): string 
     const n = Math.min(length, left);
     left -= n;
     const text = ctx.mm.read(base, Math.min(n, ctx.options.maxString + 1));
-    const shown = base === 0 ? 'NULL' : text === null ? hex(base) : quote(text, ctx.options.maxString);
+    const shown =
+      base === 0
+        ? 'NULL'
+        : text === null
+          ? hex(base)
+          : quote(text, ctx.options.maxString, ctx.options.hexStrings);
     out.push(`{iov_base=${shown}, iov_len=${length}}`);
   }
   return `[${out.join(', ')}]`;
@@ -130,8 +135,8 @@ const control = (ctx: Context, at: number, length: number): string => {
   const out: string[] = [];
   for (let i = 0; i + CMSGHDR.size <= b.length; ) {
     const { len, level, type } = CMSGHDR.decode(b, i);
-    const where = `cmsg_len=${len}, cmsg_level=${named(level, LEVELS, 'SOL_???')}`;
-    const kind = level === SOL_SOCKET ? named(type, SCM, 'SCM_???') : hex(type >>> 0);
+    const where = `cmsg_len=${len}, cmsg_level=${named(level, LEVELS, 'SOL_???', ctx.options.constants)}`;
+    const kind = level === SOL_SOCKET ? named(type, SCM, 'SCM_???', ctx.options.constants) : hex(type >>> 0);
     const end = Math.min(i + len, b.length);
     const data = level === SOL_SOCKET && len > CMSGHDR.size ? b.subarray(i + CMSGHDR.size, end) : null;
     out.push(`{${where}, cmsg_type=${kind}${data === null ? '' : controlData(ctx, type, data)}}`);
@@ -158,7 +163,10 @@ const header = (ctx: Context, at: number, bytes: number, before: string | null):
     `msg_iovlen=${h.iovlen}`,
   ];
   if (h.controllen !== 0) parts.push(`msg_control=${control(ctx, h.control, h.controllen)}`);
-  parts.push(`msg_controllen=${h.controllen}`, `msg_flags=${flagSet(h.flags, MESSAGE_FLAGS)}`);
+  parts.push(
+    `msg_controllen=${h.controllen}`,
+    `msg_flags=${flagSet(h.flags, MESSAGE_FLAGS, ctx.options.constants)}`,
+  );
   return `{${parts.join(', ')}}`;
 };
 
@@ -226,8 +234,8 @@ const OTHER: ReadonlySet<number> = new Set([
   SO.SO_BINDTODEVICE,
 ]);
 
-export const optionName = (level: number, name: number): string =>
-  level === SOL_SOCKET ? named(name, SO, 'SO_???') : String(name | 0);
+export const optionName = (level: number, name: number, style?: ConstantStyle): string =>
+  level === SOL_SOCKET ? named(name, SO, 'SO_???', style) : String(name | 0);
 
 const structured = (level: number, name: number, b: Uint8Array): string | null => {
   if (level !== SOL_SOCKET) return null;
@@ -252,9 +260,9 @@ export const optionValue = (ctx: Context, at: number, length: number, set: boole
   if (known !== null) return known;
   const whole = level === SOL_SOCKET && (name === SO.SO_LINGER || name === SO.SO_PEERCRED);
   const number = level === SOL_SOCKET && !OTHER.has(name) && !whole;
-  if (whole) return set ? pointer(at) : quote(b, ctx.options.maxString);
+  if (whole) return set ? pointer(at) : quote(b, ctx.options.maxString, ctx.options.hexStrings);
   if (length === 4 || (number && length > 4)) {
     return `[${new DataView(b.buffer, b.byteOffset).getInt32(0, true)}]`;
   }
-  return set && length < 4 ? pointer(at) : quote(b, ctx.options.maxString);
+  return set && length < 4 ? pointer(at) : quote(b, ctx.options.maxString, ctx.options.hexStrings);
 };

@@ -16,35 +16,55 @@ import { SA, SIG_DFL, SIG_IGN, SS_FLAGS } from '../abi/signal.ts';
 import { STATX_MASK, UTIME_NOW, UTIME_OMIT } from '../abi/stat.ts';
 import { SIGEV, STA_UNSYNC } from '../abi/time.ts';
 import type { FlagTable } from '../gate/codec.ts';
-import { type Context, rawArg } from './context.ts';
-import { dateTime, device, fileMode, flagSet, hex, named, octal, pointer, quote } from './print.ts';
+import { type Context, rawArg, unabbreviated } from './context.ts';
+import {
+  type ConstantStyle,
+  dateTime,
+  device,
+  fileMode,
+  flagSet,
+  type HexStrings,
+  hex,
+  named,
+  octal,
+  pointer,
+  quote,
+  styled,
+} from './print.ts';
 import { signal, signalSet } from './signals.ts';
 
 export type Fields = Readonly<Record<string, number | bigint | Uint8Array>>;
 type StructPrinter = (s: Fields, ctx: Context) => string;
 
 const num = (s: Fields, k: string): number => Number(s[k] ?? 0);
-const text = (s: Fields, k: string): string => {
+const text = (s: Fields, k: string, mode?: HexStrings): string => {
   const bytes = s[k];
   if (!(bytes instanceof Uint8Array)) return '""';
   const end = bytes.indexOf(0);
-  return quote(end < 0 ? bytes : bytes.subarray(0, end));
+  return quote(end < 0 ? bytes : bytes.subarray(0, end), undefined, mode);
 };
+/** `name=value` for each; the names of fields in ours are those without the prefix. */
+const plain = (s: Fields, prefix: string, ...names: string[]): string[] =>
+  names.map((k) => `${prefix}${k}=${num(s, k)}`);
 
 export const timespec = (sec: number, nsec: number): string => `{tv_sec=${sec}, tv_nsec=${nsec}}`;
 const timeval = (sec: number, usec: number): string => `{tv_sec=${sec}, tv_usec=${usec}}`;
+
+/** The date as a comment; the beginning of time is none. */
+const dated = (sec: number, nsec: number): string =>
+  sec === 0 && nsec === 0 ? '' : ` /* ${dateTime(sec, nsec)} */`;
 
 /** One of utimensat's two times, with its date as a comment. */
 export const fileTime = (sec: number, nsec: number): string => {
   if (nsec === UTIME_NOW) return 'UTIME_NOW';
   if (nsec === UTIME_OMIT) return 'UTIME_OMIT';
-  return `${timespec(sec, nsec)} /* ${dateTime(sec, nsec)} */`;
+  return `${timespec(sec, nsec)}${dated(sec, nsec)}`;
 };
 
 const INFINITY = 0xffffffffffffffffn;
-const limit = (v: bigint): string => {
-  if (v === INFINITY) return 'RLIM64_INFINITY';
-  return v > 1024n && v % 1024n === 0n ? `${v / 1024n}*1024` : String(v);
+const limit = (v: bigint, style: ConstantStyle = 'abbrev'): string => {
+  if (v === INFINITY) return styled(style, String(v), 'RLIM64_INFINITY');
+  return styled(style, String(v), v > 1024n && v % 1024n === 0n ? `${v / 1024n}*1024` : String(v));
 };
 
 /** strace's order of sa_flags. */
@@ -61,8 +81,10 @@ const SIGACTION_FLAGS: FlagTable = {
     SA_NOCLDWAIT: SA.SA_NOCLDWAIT,
   },
 };
-const handler = (addr: number): string =>
-  addr === SIG_DFL ? 'SIG_DFL' : addr === SIG_IGN ? 'SIG_IGN' : hex(addr);
+const handler = (addr: number, style: ConstantStyle = 'abbrev'): string => {
+  const name = addr === SIG_DFL ? 'SIG_DFL' : addr === SIG_IGN ? 'SIG_IGN' : null;
+  return name === null ? hex(addr) : styled(style, addr === 0 ? '0' : hex(addr), name);
+};
 
 const MAGIC_NAMES = {
   EXT2_SUPER_MAGIC: 0xef53,
@@ -75,6 +97,9 @@ const MAGIC_NAMES = {
   SOCKFS_MAGIC: 0x534f434b,
   ANON_INODE_FS_MAGIC: 0x09041934,
 } as const;
+/** Unlike other constants, one without a name has no comment. */
+const fsType = (v: number, style: ConstantStyle = 'abbrev'): string =>
+  styled(style, hex(v), Object.entries(MAGIC_NAMES).find(([, m]) => m === v)?.[0] ?? hex(v));
 const MOUNT_STATE: FlagTable = {
   unknown: 'ST_???',
   bits: {
@@ -128,15 +153,15 @@ export const EPOLL_EVENTS: FlagTable = {
   },
 };
 /** struct epoll_event, packed: 12 bytes. */
-export const epollEvent = (events: number, low: number, high: number): string =>
-  `{events=${flagSet(events, EPOLL_EVENTS)}, data={u32=${low}, u64=${(BigInt(high) << 32n) | BigInt(low)}}}`;
+export const epollEvent = (events: number, low: number, high: number, style?: ConstantStyle): string =>
+  `{events=${flagSet(events, EPOLL_EVENTS, style)}, data={u32=${low}, u64=${(BigInt(high) << 32n) | BigInt(low)}}}`;
 
 const capabilities = (v: number): string => {
   const names = CAP_NAMES.flatMap((name, i) => (i < 32 && (v >>> i) & 1 ? [`1<<${name}`] : []));
   return names.length === 0 ? '0' : names.join('|');
 };
 
-const sigevent: StructPrinter = (s) => {
+const sigevent: StructPrinter = (s, ctx) => {
   const out: string[] = [];
   const value = s.value;
   const notify = num(s, 'notify');
@@ -145,30 +170,73 @@ const sigevent: StructPrinter = (s) => {
       `sigev_value={sival_int=${Number(BigInt.asIntN(32, value))}, sival_ptr=0x${value.toString(16)}}`,
     );
   }
-  out.push(`sigev_signo=${signal(num(s, 'signo'))}`, `sigev_notify=${named(notify, SIGEV, 'SIGEV_???')}`);
+  out.push(
+    `sigev_signo=${signal(num(s, 'signo'), ctx.options.constants)}`,
+    `sigev_notify=${named(notify, SIGEV, 'SIGEV_???', ctx.options.constants)}`,
+  );
   if (notify === SIGEV.SIGEV_THREAD_ID) out.push(`sigev_notify_thread_id=${num(s, 'tid')}`);
   return `{${out.join(', ')}}`;
 };
 
 export const STRUCTS: Readonly<Record<string, StructPrinter>> = {
-  stat: (s) => {
+  stat: (s, ctx) => {
+    const { constants } = ctx.options;
     const mode = num(s, 'st_mode');
     const isDevice = [0o020000, 0o060000].includes(mode & 0o170000);
-    const size = isDevice ? `st_rdev=${device(num(s, 'st_rdev'))}` : `st_size=${num(s, 'st_size')}`;
-    return `{st_mode=${fileMode(mode)}, ${size}, ...}`;
+    const st_mode = `st_mode=${fileMode(mode, constants)}`;
+    const size = isDevice
+      ? `st_rdev=${device(num(s, 'st_rdev'), constants)}`
+      : `st_size=${num(s, 'st_size')}`;
+    if (!unabbreviated(ctx)) return `{${st_mode}, ${size}, ...}`;
+    const time = (k: string): string => {
+      const [sec, nsec] = [num(s, k), num(s, `${k}_nsec`)];
+      return `${k}=${sec}${dated(sec, nsec)}, ${k}_nsec=${nsec}`;
+    };
+    const parts = [
+      `st_dev=${device(num(s, 'st_dev'), constants)}`,
+      ...plain(s, '', 'st_ino'),
+      st_mode,
+      ...plain(s, '', 'st_nlink', 'st_uid', 'st_gid', 'st_blksize', 'st_blocks'),
+      size,
+      ...['st_atime', 'st_mtime', 'st_ctime'].map(time),
+    ];
+    return `{${parts.join(', ')}}`;
   },
-  statx: (s) => {
-    const mask = flagSet(num(s, 'stx_mask'), STATX_MASK);
-    const attributes = flagSet(num(s, 'stx_attributes'), STATX_ATTRIBUTES);
-    const mode = fileMode(num(s, 'stx_mode'));
-    return `{stx_mask=${mask}, stx_attributes=${attributes}, stx_mode=${mode}, stx_size=${num(s, 'stx_size')}, ...}`;
+  statx: (s, ctx) => {
+    const { constants } = ctx.options;
+    const mask = `stx_mask=${flagSet(num(s, 'stx_mask'), STATX_MASK, constants)}`;
+    const attributes = `stx_attributes=${flagSet(num(s, 'stx_attributes'), STATX_ATTRIBUTES, constants)}`;
+    const mode = `stx_mode=${fileMode(num(s, 'stx_mode'), constants)}`;
+    const size = `stx_size=${num(s, 'stx_size')}`;
+    if (!unabbreviated(ctx)) return `{${mask}, ${attributes}, ${mode}, ${size}, ...}`;
+    const time = (k: string): string => {
+      const [sec, nsec] = [num(s, k), num(s, `${k}_nsec`)];
+      return `${k}=${timespec(sec, nsec)}${dated(sec, nsec)}`;
+    };
+    const known = num(s, 'stx_attributes_mask');
+    const mount = num(s, 'stx_mnt_id');
+    const parts = [
+      mask,
+      ...plain(s, '', 'stx_blksize'),
+      attributes,
+      ...plain(s, '', 'stx_nlink', 'stx_uid', 'stx_gid'),
+      mode,
+      ...plain(s, '', 'stx_ino'),
+      size,
+      ...plain(s, '', 'stx_blocks'),
+      `stx_attributes_mask=${flagSet(known, STATX_ATTRIBUTES, constants)}`,
+      ...['stx_atime', 'stx_btime', 'stx_ctime', 'stx_mtime'].map(time),
+      ...plain(s, '', 'stx_rdev_major', 'stx_rdev_minor', 'stx_dev_major', 'stx_dev_minor'),
+      `stx_mnt_id=${mount === 0 ? '0' : hex(mount)}`,
+    ];
+    return `{${parts.join(', ')}}`;
   },
-  statfs: (s) => {
+  statfs: (s, ctx) => {
     const f = (k: string): string => `${k}=${num(s, k)}`;
     const id = `f_fsid={val=[${pid0(num(s, 'f_fsid0'))}, ${pid0(num(s, 'f_fsid1'))}]}`;
     const numbers = ['f_bsize', 'f_blocks', 'f_bfree', 'f_bavail', 'f_files', 'f_ffree'].map(f).join(', ');
-    const type = named(num(s, 'f_type'), MAGIC_NAMES, 'FS_MAGIC_???').replace(/ \/\*.*/, '');
-    return `{f_type=${type}, ${numbers}, ${id}, ${f('f_namelen')}, ${f('f_frsize')}, f_flags=${flagSet(num(s, 'f_flags'), MOUNT_STATE)}}`;
+    const type = fsType(num(s, 'f_type'), ctx.options.constants);
+    return `{f_type=${type}, ${numbers}, ${id}, ${f('f_namelen')}, ${f('f_frsize')}, f_flags=${flagSet(num(s, 'f_flags'), MOUNT_STATE, ctx.options.constants)}}`;
   },
   timespec: (s) => timespec(num(s, 'sec'), num(s, 'nsec')),
   timeval: (s) => timeval(num(s, 'sec'), num(s, 'usec')),
@@ -177,9 +245,13 @@ export const STRUCTS: Readonly<Record<string, StructPrinter>> = {
     `{it_interval=${timespec(num(s, 'intervalSec'), num(s, 'intervalNsec'))}, it_value=${timespec(num(s, 'valueSec'), num(s, 'valueNsec'))}}`,
   itimerval: (s) =>
     `{it_interval=${timeval(num(s, 'intervalSec'), num(s, 'intervalUsec'))}, it_value=${timeval(num(s, 'valueSec'), num(s, 'valueUsec'))}}`,
-  timex: (s) => {
+  timex: (s, ctx) => {
     const f = (...names: string[]): string[] => names.map((k) => `${k}=${num(s, k)}`);
-    const status = flagSet(num(s, 'status'), { unknown: 'STA_???', bits: { STA_UNSYNC } });
+    const status = flagSet(
+      num(s, 'status'),
+      { unknown: 'STA_???', bits: { STA_UNSYNC } },
+      ctx.options.constants,
+    );
     const time = `time=${timeval(num(s, 'timeSec'), num(s, 'timeUsec'))}`;
     const before = f('offset', 'freq', 'maxerror', 'esterror');
     const middle = f('constant', 'precision', 'tolerance');
@@ -207,40 +279,59 @@ export const STRUCTS: Readonly<Record<string, StructPrinter>> = {
     return `{${parts.join(', ')}}`;
   },
   tms: (s) => `{${['utime', 'stime', 'cutime', 'cstime'].map((k) => `tms_${k}=${num(s, k)}`).join(', ')}}`,
-  rusage: (s) =>
-    `{ru_utime=${timeval(num(s, 'utimeSec'), num(s, 'utimeUsec'))}, ru_stime=${timeval(num(s, 'stimeSec'), num(s, 'stimeUsec'))}, ...}`,
-  rlimit64: (s) =>
-    `{rlim_cur=${limit(BigInt(s.soft as bigint))}, rlim_max=${limit(BigInt(s.hard as bigint))}}`,
-  utsname: (s) => `{sysname=${text(s, 'sysname')}, nodename=${text(s, 'nodename')}, ...}`,
+  rusage: (s, ctx) => {
+    const user = `ru_utime=${timeval(num(s, 'utimeSec'), num(s, 'utimeUsec'))}`;
+    const system = `ru_stime=${timeval(num(s, 'stimeSec'), num(s, 'stimeUsec'))}`;
+    const counts = ['maxrss', 'ixrss', 'idrss', 'isrss', 'minflt', 'majflt', 'nswap', 'inblock', 'oublock'];
+    const rest = plain(s, 'ru_', ...counts, 'msgsnd', 'msgrcv', 'nsignals', 'nvcsw', 'nivcsw');
+    return `{${[user, system, ...(unabbreviated(ctx) ? rest : ['...'])].join(', ')}}`;
+  },
+  rlimit64: (s, ctx) => {
+    const { constants } = ctx.options;
+    const [soft, hard] = [BigInt(s.soft as bigint), BigInt(s.hard as bigint)];
+    return `{rlim_cur=${limit(soft, constants)}, rlim_max=${limit(hard, constants)}}`;
+  },
+  utsname: (s, ctx) => {
+    const names = [
+      'sysname',
+      'nodename',
+      ...(unabbreviated(ctx) ? ['release', 'version', 'machine', 'domainname'] : []),
+    ];
+    const parts = names.map((k) => `${k}=${text(s, k, ctx.options.hexStrings)}`);
+    return `{${[...parts, ...(unabbreviated(ctx) ? [] : ['...'])].join(', ')}}`;
+  },
   sysinfo: (s) => {
     const f = (k: string): string => `${k}=${num(s, k)}`;
     const loads = `loads=[${num(s, 'load1')}, ${num(s, 'load5')}, ${num(s, 'load15')}]`;
     const memory = ['totalram', 'freeram', 'sharedram', 'bufferram', 'totalswap', 'freeswap', 'procs'].map(f);
     return `{${[f('uptime'), loads, ...memory, f('totalhigh'), f('freehigh'), `mem_unit=${num(s, 'memUnit')}`].join(', ')}}`;
   },
-  sigaction: (s) => {
+  sigaction: (s, ctx) => {
+    const { constants } = ctx.options;
     const flags = num(s, 'flags');
 
-    const mask = signalSet(num(s, 'maskLo'), num(s, 'maskHi'));
+    const mask = signalSet(num(s, 'maskLo'), num(s, 'maskHi'), constants);
     const high = num(s, 'flagsHigh') === 0 ? '' : `|${hex(num(s, 'flagsHigh'))}00000000`;
     const restorer = flags & SA.SA_RESTORER ? `, sa_restorer=${pointer(num(s, 'restorer'))}` : '';
 
-    return `{sa_handler=${handler(num(s, 'handler'))}, sa_mask=${mask}, sa_flags=${flagSet(flags, SIGACTION_FLAGS)}${high}${restorer}}`;
+    return `{sa_handler=${handler(num(s, 'handler'), constants)}, sa_mask=${mask}, sa_flags=${flagSet(flags, SIGACTION_FLAGS, constants)}${high}${restorer}}`;
   },
-  stack_t: (s) =>
-    `{ss_sp=${pointer(num(s, 'sp'))}, ss_flags=${flagSet(num(s, 'flags'), SS_FLAGS)}, ss_size=${num(s, 'size')}}`,
+  stack_t: (s, ctx) =>
+    `{ss_sp=${pointer(num(s, 'sp'))}, ss_flags=${flagSet(num(s, 'flags'), SS_FLAGS, ctx.options.constants)}, ss_size=${num(s, 'size')}}`,
   sigevent,
   flock: (s, ctx) => {
     const pid = rawArg(ctx, 1) === 5 || rawArg(ctx, 1) === 36 ? `, l_pid=${num(s, 'l_pid')}` : '';
-    const type = named(num(s, 'l_type'), LOCK_TYPES, 'F_???');
-    const whence = named(num(s, 'l_whence'), SEEK_WHENCE, 'SEEK_???');
+    const type = named(num(s, 'l_type'), LOCK_TYPES, 'F_???', ctx.options.constants);
+    const whence = named(num(s, 'l_whence'), SEEK_WHENCE, 'SEEK_???', ctx.options.constants);
     return `{l_type=${type}, l_whence=${whence}, l_start=${num(s, 'l_start')}, l_len=${num(s, 'l_len')}${pid}}`;
   },
-  f_owner_ex: (s) => `{type=${named(num(s, 'type'), F_OWNER_TYPES, 'F_OWNER_???')}, pid=${num(s, 'pid')}}`,
-  open_how: (s) => {
+  f_owner_ex: (s, ctx) =>
+    `{type=${named(num(s, 'type'), F_OWNER_TYPES, 'F_OWNER_???', ctx.options.constants)}, pid=${num(s, 'pid')}}`,
+  open_how: (s, ctx) => {
+    const { constants } = ctx.options;
     const flags = num(s, 'flags');
     const mode = flags & 0o100 ? `, mode=${octal(num(s, 'mode'))}` : '';
-    return `{flags=${flagSet(flags, OPEN_FLAGS)}${mode}, resolve=${flagSet(num(s, 'resolve'), RESOLVE_FLAGS)}}`;
+    return `{flags=${flagSet(flags, OPEN_FLAGS, constants)}${mode}, resolve=${flagSet(num(s, 'resolve'), RESOLVE_FLAGS, constants)}}`;
   },
   mq_attr: (s, ctx) => {
     const flags = num(s, 'mq_flags');
@@ -255,24 +346,25 @@ export const STRUCTS: Readonly<Record<string, StructPrinter>> = {
     return `{${[`mq_flags=${shown}`, ...rest].join(', ')}}`;
   },
   sched_param: (s) => `[${num(s, 'priority')}]`,
-  sched_attr: (s) => {
-    const policy = named(num(s, 'policy'), SCHED, 'SCHED_???');
+  sched_attr: (s, ctx) => {
+    const policy = named(num(s, 'policy'), SCHED, 'SCHED_???', ctx.options.constants);
     const head = `size=${num(s, 'size')}, sched_policy=${policy}, sched_flags=${num(s, 'flags')}`;
     const rest = ['nice', 'priority', 'runtime', 'deadline', 'period'].map((k) => `sched_${k}=${num(s, k)}`);
     return `{${[head, ...rest].join(', ')}}`;
   },
-  cap_user_header: (s) => {
+  cap_user_header: (s, ctx) => {
     const versions = {
       _LINUX_CAPABILITY_VERSION_1: 0x19980330,
       _LINUX_CAPABILITY_VERSION_2: 0x20071026,
       _LINUX_CAPABILITY_VERSION_3: 0x20080522,
     };
-    return `{version=${named(num(s, 'version'), versions, '_LINUX_CAPABILITY_VERSION_???')}, pid=${num(s, 'pid')}}`;
+    return `{version=${named(num(s, 'version'), versions, '_LINUX_CAPABILITY_VERSION_???', ctx.options.constants)}, pid=${num(s, 'pid')}}`;
   },
   cap_user_data: (s) =>
     `{${['effective', 'permitted', 'inheritable'].map((k) => `${k}=${capabilities(num(s, k))}`).join(', ')}}`,
-  clone_args: (s) => {
-    const out = [`flags=${flagSet(num(s, 'flags'), CLONE3_FLAGS)}`];
+  clone_args: (s, ctx) => {
+    const { constants } = ctx.options;
+    const out = [`flags=${flagSet(num(s, 'flags'), CLONE3_FLAGS, constants)}`];
     const optional: [string, string][] = [
       ['pidfd', 'pidfd'],
       ['childTid', 'child_tid'],
@@ -283,7 +375,7 @@ export const STRUCTS: Readonly<Record<string, StructPrinter>> = {
       if (num(s, k) === 0 || (k === 'pidfd' && (num(s, 'flags') & PIDFD) === 0)) continue;
       out.push(`${name}=${hex(num(s, k))}`);
     }
-    out.push(`exit_signal=${signal(num(s, 'exitSignal'))}`, `stack=${pointer(num(s, 'stack'))}`);
+    out.push(`exit_signal=${signal(num(s, 'exitSignal'), constants)}`, `stack=${pointer(num(s, 'stack'))}`);
     out.push(`stack_size=${num(s, 'stackSize') === 0 ? '0' : hex(num(s, 'stackSize'))}`);
     if (num(s, 'tls') !== 0) out.push(`tls=${hex(num(s, 'tls'))}`);
     return `{${out.join(', ')}}`;

@@ -8,16 +8,19 @@ import type { Gate } from '../gate/gate.ts';
 import type { Row } from '../gate/row.ts';
 import { realtime } from '../ring0/clock.ts';
 import type { Kernel } from '../ring0/kernel.ts';
+import { settle } from '../ring0/task/runqueue.ts';
 import type { SigInfo, Task } from '../ring0/task/types.ts';
 import type { RestartRule } from '../ring0/wait.ts';
 import { argument, isOutput, overwritten } from './arguments.ts';
 import { SPECIAL } from './commands.ts';
-import { type Context, type FormatOptions, pathName, rawHex } from './context.ts';
+import { type Context, type FormatOptions, pathName, processId, rawArg, rawHex } from './context.ts';
+import { type Dumps, dump } from './dump.ts';
 import type { ExitEvent, ForkEvent, SignalEvent, StopEvent, SyscallEvent, TraceArgument } from './events.ts';
 import { hex, quoteString } from './print.ts';
 import { resultText } from './returns.ts';
 import type { Wants } from './select.ts';
 import { siginfo } from './signals.ts';
+import { touches } from './touch.ts';
 
 export interface TraceOptions extends FormatOptions {
   /** -f: children and threads too. Without it only the first task. */
@@ -25,6 +28,12 @@ export interface TraceOptions extends FormatOptions {
   readonly wants: Wants;
   /** -e signal=: which signals are shown. */
   readonly wantsSignal: (signo: number) => boolean;
+  /** -P: only calls that touch one of these. */
+  readonly touching?: ReadonlySet<string>;
+  /** -e read=, -e write=. */
+  readonly dumps?: Dumps;
+  /** -c: processor time of each call is measured. */
+  readonly cpuTime?: boolean;
 }
 
 /** A call under way: what of it can be written already. */
@@ -32,14 +41,24 @@ export interface OpenCall {
   readonly call: Call;
   readonly tid: number;
   readonly time: number;
+  /** Where the program goes on after the call. */
+  readonly ip: number;
   /** Arguments written at the trap, joined; ends with a comma when more will follow. */
   readonly early: string;
+}
+
+/** What is known of a call that has ended besides its event. */
+export interface Ended {
+  /** Lines of -e read= and -e write=, each with its newline. */
+  readonly dump: string;
+  /** ns of processor time; what it waited is not in it. 0 unless asked for. */
+  readonly cpuNs: number;
 }
 
 export interface TraceListener {
   enter?(open: OpenCall): void;
   /** `late` is what follows `early`, up to the closing parenthesis, which is not in it. */
-  leave?(open: OpenCall, late: string, event: SyscallEvent): void;
+  leave?(open: OpenCall, late: string, event: SyscallEvent, ended: Ended): void;
   signal?(event: SignalEvent): void;
   stop?(event: StopEvent): void;
   exit?(event: ExitEvent): void;
@@ -50,12 +69,13 @@ export interface TraceListener {
 
 export interface Tracer {
   /** Reports the program that the machine started as the execve that it amounts to. */
-  program(task: Task, path: string, argv: readonly string[], envCount: number): void;
+  program(task: Task, path: string, argv: readonly string[], env: readonly string[]): void;
   detach(): void;
 }
 
 /** How many arguments are written before the handler runs. */
 const earlyCount = (ctx: Context): number => {
+  if (ctx.options.raw?.(ctx.call.row)) return Number.POSITIVE_INFINITY;
   const special = SPECIAL[ctx.call.row.name];
   if (special !== undefined) return special.early(ctx);
   const { params } = ctx.call.row;
@@ -64,6 +84,8 @@ const earlyCount = (ctx: Context): number => {
   // The offset that goes in is written early, the one that comes out behind an arrow.
   return isOffset(ctx.call, first) ? first + 1 : first;
 };
+
+const rawShort = (ctx: Context, i: number): string => (rawArg(ctx, i) === 0 ? '0' : rawHex(ctx, i));
 
 const isOffset = (call: Call, i: number): boolean => call.row.params[i]?.type === 'offset';
 
@@ -80,6 +102,7 @@ const texts = (ctx: Context, from: number, to: number): string[] => {
 
 const decoded = (ctx: Context, from: number, to: number): string[] => {
   const { row } = ctx.call;
+  if (ctx.options.raw?.(row)) return row.params.map((_, i) => rawShort(ctx, i)).slice(from, to);
   const special = SPECIAL[row.name];
   if (special !== undefined) return special.write(ctx).slice(from, to);
   // A row without parameters that is absent: the registers are all that is known.
@@ -126,6 +149,7 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
       open: OpenCall;
       early: string[];
       before: readonly (string | null)[];
+      cpuNs: number;
       signals: SignalEvent[];
     }
   >();
@@ -143,9 +167,16 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
     time: seconds(kernel),
   });
 
+  const cpuNs = (task: Task): number => {
+    if (!options.cpuTime) return 0;
+    settle(kernel);
+    return task.userNs + task.systemNs;
+  };
+
   const tap: Tap = {
     enter: (call) => {
       if (!sees(call.task)) return;
+      if (options.touching !== undefined && !touches(call, options.touching)) return;
       const ctx = context(call, null);
       const count = earlyCount(ctx);
       const all = texts(ctx, 0, Number.POSITIVE_INFINITY);
@@ -153,9 +184,11 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
       const more = all.length > early.length;
       const comma = more && early.length > 0 && !isOffset(call, early.length - 1);
       const text = early.join(', ') + (comma ? ', ' : '');
-      const one: OpenCall = { call, tid: call.task.tid, time: seconds(kernel), early: text };
-      under.set(call.task, { call, open: one, early, before: overwritten(ctx), signals: [] });
+      const { tid } = call.task;
+      const one: OpenCall = { call, tid, time: seconds(kernel), ip: kernel.cpu.rip, early: text };
+      const before = overwritten(ctx);
       listener.enter?.(one);
+      under.set(call.task, { call, open: one, early, before, cpuNs: cpuNs(call.task), signals: [] });
     },
     leave: (call, result) => leave(call, result),
   };
@@ -163,6 +196,7 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
     const entry = under.get(call.task);
     if (entry?.call !== call) return;
     under.delete(call.task);
+    const spent = cpuNs(call.task) - entry.cpuNs;
     const ctx = context(call, result, entry.before);
     const late = texts(ctx, entry.early.length, Number.POSITIVE_INFINITY);
     const last = entry.early.length - 1;
@@ -184,7 +218,11 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
     };
     const separator =
       entry.early.length > 0 && !entry.open.early.endsWith(', ') && late.length > 0 ? ', ' : '';
-    listener.leave?.(entry.open, arrow + separator + late.join(', '), event);
+    const ended: Ended = {
+      dump: options.dumps === undefined ? '' : dump(ctx, options.dumps),
+      cpuNs: spent,
+    };
+    listener.leave?.(entry.open, arrow + separator + late.join(', '), event, ended);
     for (const signal of entry.signals) listener.signal?.(signal);
   };
 
@@ -201,7 +239,7 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
       kind: 'signal',
       ...common(task),
       signal: signalName(info.signo),
-      info: siginfo(info),
+      info: siginfo(info, options.constants, (id) => processId({ task, options }, id)),
     };
     const entry = under.get(task);
     if (entry !== undefined) entry.signals.push(event);
@@ -243,36 +281,49 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
   };
 
   return {
-    program: (task, path, argv, envCount) => {
+    program: (task, path, argv, env) => {
       if (!sees(task) || !options.wants(EXECVE)) return;
-      const quoted = (s: string): string => quoteString(utf8(s), options.maxString);
+      const { hexStrings } = options;
+      const quoted = (s: string): string => quoteString(utf8(s), options.maxString, hexStrings);
       const list = argv.map(quoted).join(', ');
-      const vars = `${hex(task.mm.layout.envStart)} /* ${envCount} var${envCount === 1 ? '' : 's'} */`;
+      const count = `${env.length} var${env.length === 1 ? '' : 's'}`;
+      const vars =
+        options.abbreviated?.(EXECVE) === false
+          ? `[${env.map(quoted).join(', ')}]`
+          : `${hex(task.mm.layout.envStart)} /* ${count} */`;
       const { exe } = task.process;
-      const args = [
-        quoteString(exe === null || path.includes('/') ? utf8(path) : pathName(exe)),
-        `[${list}]`,
-        vars,
-      ];
+      const name = exe === null || path.includes('/') ? utf8(path) : pathName(exe);
+      if (options.touching !== undefined && !options.touching.has(name)) return;
+      const { argStart, envStart } = task.mm.layout;
+      const args = options.raw?.(EXECVE)
+        ? [hex(argStart), hex(argStart), hex(envStart)]
+        : [quoteString(name, undefined, hexStrings), `[${list}]`, vars];
       const at = common(task);
       const call = { task, row: EXECVE, number: 59 } as unknown as Call;
-      const one: OpenCall = { call, tid: task.tid, time: at.time, early: args.join(', ') };
+      const one: OpenCall = { call, tid: task.tid, time: at.time, ip: 0, early: args.join(', ') };
       listener.enter?.(one);
-      listener.leave?.(one, '', {
-        kind: 'syscall',
-        ...at,
-        name: 'execve',
-        number: 59,
-        args: args.map((text, i) => ({ name: ['pathname', 'argv', 'envp'][i] as string, text })),
-        result: 0,
-        resultText: '0',
-        errno: null,
-        durationNs: 0,
-      });
+      listener.leave?.(
+        one,
+        '',
+        {
+          kind: 'syscall',
+          ...at,
+          name: 'execve',
+          number: 59,
+          args: args.map((text, i) => ({ name: ['pathname', 'argv', 'envp'][i] as string, text })),
+          result: 0,
+          resultText: '0',
+          errno: null,
+          durationNs: 0,
+        },
+        NOTHING,
+      );
     },
     detach,
   };
 };
+
+const NOTHING: Ended = { dump: '', cpuNs: 0 };
 
 const EXECVE = {
   name: 'execve',

@@ -128,8 +128,8 @@ describe('mistakes on the command line end with one line and 125', () => {
     ['an unknown command', ['nix'], /unknown command 'nix'/],
     ['no program', ['run'], /missing required argument 'program'/],
     ['-v without a target', ['run', '-v', 'x', 'ls'], /SOURCE:TARGET/],
-    ['-v of nothing', ['run', '-v', '/no/such:/x', 'ls'], /-v \/no\/such: No such file or directory/],
-    ['-v of a file over a folder', ['run', '-v', '/etc/passwd:/etc', 'ls'], /-v \/etc: /],
+    ['-v of nothing', ['run', '-v', '/no/such:/x', 'ls'], /--volume \/no\/such: No such file or directory/],
+    ['-v of a file over a folder', ['run', '-v', '/etc/passwd:/etc', 'ls'], /--volume \/etc: /],
     ['--rootfs of nothing', ['run', '--rootfs', '/no/such', 'ls'], /--rootfs \/no\/such: No such file/],
     [
       '--rootfs of a file',

@@ -92,8 +92,9 @@ const ours = async (program: string, cwd: string): Promise<string[][]> => {
     ],
   });
   let text = '';
-  const format = { relative: false, spent: false, status: 'all', column: 40, exits: true } as const;
-  const shown = { pids: 'always', clock: 'none', ...format } as const;
+  const times = { clock: 'none', clockDigits: 0, relative: null, spent: null } as const;
+  const format = { status: null, column: 40, exits: true, numbers: false, addresses: false } as const;
+  const shown = { pids: 'always', ...times, ...format } as const;
   const wanted = { maxString: 32, paths: false, follow: true, wants: () => true, wantsSignal: () => true };
   const listener = straceText(shown, (s) => {
     text += s;
@@ -104,7 +105,7 @@ const ours = async (program: string, cwd: string): Promise<string[][]> => {
   if (typeof started === 'number') throw new Error(`start: ${started}`);
   started.end();
   const task = machine.kernel.tasks.get(started.pid);
-  if (task) tracer.program(task, program, [program], 1);
+  if (task) tracer.program(task, program, [program], ['PATH=/usr/bin:/bin']);
   await started.ended;
   await machine.close();
   return byProcess(text);
