@@ -1,6 +1,5 @@
 // Where a trace goes: standard error, a file, a command (`-o '|cmd'`), or a file for each task (`-ff`).
 
-import { spawn } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { TraceListener } from '../trace/tracer.ts';
 import { UsageError } from './options.ts';
@@ -74,6 +73,8 @@ const toFile = (file: string | null, append: boolean, complain: (message: string
 
 /** The standard input of a shell command. One that ends early ends the trace, not the program. */
 const toCommand = (command: string, complain: (message: string) => void): Output => {
+  // It stands on streams, sockets and 25 more modules, which every run would load before its program.
+  const { spawn } = process.getBuiltinModule('node:child_process');
   const child = spawn('/bin/sh', ['-c', command], { stdio: ['pipe', 'inherit', 'inherit'] });
   const ended = new Promise<void>((resolve) => {
     child.on('close', () => resolve());
