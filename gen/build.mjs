@@ -90,7 +90,7 @@ await build({
   outfile: `${dist}/translation-worker.cjs`,
 });
 
-// The command line is one CommonJS file with what it depends on, so that it starts with few lookups.
+// The command line is CommonJS files with all that they depend on, so that it starts with few lookups.
 const lazyChildProcess = {
   name: 'lazy node:child_process',
   setup({ onResolve, onLoad }) {
@@ -103,23 +103,27 @@ const lazyChildProcess = {
     }));
   },
 };
-await build({
-  ...common,
-  format: 'cjs',
-  plugins: [prebuiltTables, lazyChildProcess],
-  minifySyntax: true,
-  minifyWhitespace: true,
-  define: {
-    'import.meta.dirname': '__dirname',
-    CORE: JSON.stringify(nameOf('core.wasm')),
-    TRANSLATOR: JSON.stringify(nameOf('core.wasm') + nameOf('translation-worker.cjs')),
-  },
-  entryPoints: ['src/cli/main.ts'],
-  outfile: `${dist}/main.cjs`,
-});
+/** All commands, and `run` alone: see cli/start.ts. */
+const BUNDLES = ['main', 'main-run'];
+for (const bundle of BUNDLES) {
+  await build({
+    ...common,
+    format: 'cjs',
+    plugins: [prebuiltTables, lazyChildProcess],
+    minifySyntax: true,
+    minifyWhitespace: true,
+    define: {
+      'import.meta.dirname': '__dirname',
+      CORE: JSON.stringify(nameOf('core.wasm')),
+      TRANSLATOR: JSON.stringify(nameOf('core.wasm') + nameOf('translation-worker.cjs')),
+    },
+    entryPoints: [`src/cli/${bundle}.ts`],
+    outfile: `${dist}/${bundle}.cjs`,
+  });
+}
 const licences = ['commander'].map((name) => {
   const text = readFileSync(`${root}node_modules/${name}/LICENSE`, 'utf8');
-  return `main.cjs contains ${name}:\n\n${text.trim()}\n`;
+  return `${BUNDLES.map((bundle) => `${bundle}.cjs`).join(' and ')} contain ${name}:\n\n${text.trim()}\n`;
 });
 writeFileSync(`${dist}/LICENSES.txt`, licences.join('\n\n'));
 
@@ -127,7 +131,9 @@ await build({
   ...common,
   format: 'cjs',
   sourcemap: false,
-  define: { BUNDLE: JSON.stringify(nameOf('main.cjs')) },
+  define: {
+    BUNDLES: JSON.stringify(Object.fromEntries(BUNDLES.map((bundle) => [bundle, nameOf(`${bundle}.cjs`)]))),
+  },
   entryPoints: ['src/cli/start.ts'],
   banner: { js: '#!/usr/bin/env node' },
   outfile: `${dist}/kanmon.cjs`,
@@ -136,17 +142,17 @@ chmodSync(`${dist}/kanmon.cjs`, 0o755);
 writeFileSync(`${dist}/kanmon.js`, "#!/usr/bin/env node\nimport './kanmon.cjs';\n");
 chmodSync(`${dist}/kanmon.js`, 0o755);
 
-// A first run leaves the compiled code for those that follow. Where it cannot, they start slower.
-const kept = mkdtempSync(join(tmpdir(), 'kanmon-build-'));
+// First runs leave the compiled code for those that follow. Where they cannot, these start slower.
 const COMMON = 'exec 2> /dev/null; ls -l / | sort; readlink /proc/self/exe; cat /proc/self/maps';
-const first = run([`${dist}/kanmon.cjs`, 'run', '--', '/bin/sh', '-c', COMMON], {
-  KANMON_MAKE_CODE: '1',
-  KANMON_CACHE: kept,
-});
-rmSync(kept, { recursive: true, force: true });
-const second = run([`${dist}/kanmon.cjs`, '--version'], { KANMON_MAKE_CODE: 'check' });
-if (first.status !== 0 || second.status !== 0) {
-  console.error('build: the code of the command line could not be kept');
+for (const how of [['run'], ['trace', '-f', '-o', '/dev/null']]) {
+  const kept = mkdtempSync(join(tmpdir(), 'kanmon-build-'));
+  const cli = [`${dist}/kanmon.cjs`, ...how, '--'];
+  const first = run([...cli, '/bin/sh', '-c', COMMON], { KANMON_MAKE_CODE: '1', KANMON_CACHE: kept });
+  rmSync(kept, { recursive: true, force: true });
+  const second = run([...cli, '/bin/true'], { KANMON_MAKE_CODE: 'check' });
+  if (first.status !== 0 || second.status !== 0) {
+    console.error(`build: the code of kanmon ${how[0]} could not be kept`);
+  }
 }
 
 // So it is with the core module: what these programs execute is compiled ahead for all. Any of them may be missing.

@@ -2,8 +2,10 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command } from 'commander';
+import type { Command } from 'commander';
+import { showDoor } from '../trace/door.ts';
 import { colorsFor } from './colors.ts';
+import { kanmon } from './kanmon.ts';
 import { addRun } from './run.ts';
 import { addTable } from './table.ts';
 import { addTrace } from './trace.ts';
@@ -21,26 +23,9 @@ const version = (): string => {
 };
 
 /** The whole command line; `complain` gets messages for the caller, one line each. */
-export const commandLine = (complain: (message: string) => void): Command => {
-  const program = new Command('kanmon')
-    .description(
-      'Runs unmodified Linux programs on a kernel in TypeScript, and hands you its system call table.',
-    )
-    .version(version(), '-V, --version')
-    .enablePositionalOptions()
-    .configureOutput({
-      // The console, unlike its stream, does not mind a reader that has seen enough: kanmon --help | head.
-      writeOut: (text) => console.log(text.trimEnd()),
-      outputError: (text) => {
-        const one = text
-          .trim()
-          .replace(/^error: /, '')
-          .replaceAll('\n', ' ');
-        complain(`${one} (kanmon --help shows the commands, kanmon COMMAND --help their options)`);
-      },
-    })
-    .exitOverride()
-    .addHelpText(
+export const commandLine = (complain: (message: string) => void): Command =>
+  kanmon(complain, (program) => {
+    program.version(version(), '-V, --version').addHelpText(
       'after',
       `
 Examples:
@@ -49,12 +34,10 @@ Examples:
   kanmon trace -e trace=%file ls
   kanmon table write`,
     );
-  addRun(program, complain);
-  addTrace(program, complain);
-  addTable(program, () => colorsFor(process.stdout));
-  for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
-  return program;
-};
+    addRun(program, complain, showDoor);
+    addTrace(program, complain);
+    addTable(program, () => colorsFor(process.stdout));
+  });
 
 /** Per command: long options whose value may be left out, and what they mean then. */
 const DEFAULTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {

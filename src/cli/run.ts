@@ -2,8 +2,9 @@
 
 import type { Command } from 'commander';
 import { ARCHITECTURES } from '../abi/numbers/index.ts';
-import { showDoor } from '../trace/door.ts';
+import type { showDoor } from '../trace/door.ts';
 import { bytes, environment, type SessionOptions, tier, UsageError, volume } from './options.ts';
+import { runProgram } from './session.ts';
 
 interface RunOptions extends SessionOptions {
   /** The name of a call. */
@@ -17,7 +18,12 @@ const doorName = (name: string): string => {
   return name;
 };
 
-export const addRun = (program: Command, complain: (message: string) => void): void => {
+/** Adds `run`; whoever leaves `narrate` out has seen to it that there is no --show-door. */
+export const addRun = (
+  program: Command,
+  complain: (message: string) => void,
+  narrate?: typeof showDoor,
+): void => {
   program
     .command('run')
     .summary('run a Linux program')
@@ -70,7 +76,6 @@ Exit status: the program's own; 128 + number of the signal that killed it; 127 w
     )
     .action(async (name: string, args: readonly string[], options: RunOptions) => {
       const door = options.showDoor === undefined ? null : doorName(options.showDoor);
-      const { runProgram } = await import('./session.ts');
       let told = false;
       const tell = (text: string): void => {
         told = true;
@@ -81,7 +86,7 @@ Exit status: the program's own; 128 + number of the signal that killed it; 127 w
         options,
         {
           attach: (machine) => {
-            if (door !== null) showDoor(machine.kernel, machine.gate, door, tell);
+            if (door !== null) narrate?.(machine.kernel, machine.gate, door, tell);
           },
           ended: () => {
             if (door !== null && !told) complain(`--show-door=${door}: the program made no such call`);

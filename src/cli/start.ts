@@ -1,5 +1,5 @@
-// What `kanmon` runs first. It loads the command line, main.cjs beside it, with the code that V8 made of it when
-// it was built: reading and compiling a megabyte of JavaScript would take longer than many programs run.
+// What `kanmon` runs first. It loads the command line, one of two bundles beside it, with the code that V8 made of it
+// when it was built: reading and compiling a megabyte of JavaScript would take longer than many programs run.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,8 +7,8 @@ import { Script } from 'node:vm';
 import { setEngineFlag } from '../host/engine.ts';
 import { reserveMemory } from '../host/memory.ts';
 
-/** Names the contents of main.cjs; set by gen/build.mjs. */
-declare const BUNDLE: string;
+/** The bundles, and names for their contents; set by gen/build.mjs. */
+declare const BUNDLES: { readonly main: string; readonly 'main-run': string };
 
 const [, , command, ...rest] = process.argv;
 if ((command === 'run' || command === 'trace') && !rest.some((a) => a.startsWith('--memory')))
@@ -16,10 +16,15 @@ if ((command === 'run' || command === 'trace') && !rest.some((a) => a.startsWith
 // What is made at start lives as long as the machine: fewer, larger collections of young objects copy it less often.
 setEngineFlag('--semi-space-growth-factor=8');
 
-const main = join(__dirname, 'main.cjs');
+/** All commands, or `run` alone without what only --show-door needs. */
+const bundle = command === 'run' && !rest.some((a) => a.startsWith('--show-door')) ? 'main-run' : 'main';
+const main = join(__dirname, `${bundle}.cjs`);
 /** Only the V8 that made the code takes it. */
-const codeFile = join(__dirname, `main-${BUNDLE}-${process.versions.v8}.code`);
-/** Set by the build. `1`: run without code, and write what has been compiled by the end; `check`: fail if it is not taken. */
+const codeFile = join(__dirname, `${bundle}-${BUNDLES[bundle]}-${process.versions.v8}.code`);
+/**
+ * Set by the build. `1`: run without code, and write what has been compiled by the end; `check`: fail if the code of
+ * the bundle is not taken.
+ */
 const mode = process.env.KANMON_MAKE_CODE;
 const making = mode === '1';
 
@@ -31,10 +36,13 @@ if (making || existsSync(codeFile)) {
     ...(making ? {} : { cachedData: readFileSync(codeFile) }),
   });
   if (making) {
-    // Functions that have not run for a while would be left out. The flags are part of what must match.
+    // Functions that have not run for a while would be left out, and those that V8's baseline compiler has met would
+    // be compiled by it when they are called first. The flags are part of what must match.
     setEngineFlag('--no-flush-bytecode');
+    setEngineFlag('--no-sparkplug');
     process.on('exit', () => {
       setEngineFlag('--flush-bytecode');
+      setEngineFlag('--sparkplug');
       writeFileSync(codeFile, script.createCachedData());
     });
   }

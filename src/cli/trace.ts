@@ -13,6 +13,7 @@ import { type Digits, type Status, straceText, type TextOptions, toAll } from '.
 import { COLUMNS, columnsNamed, sortNamed, summary } from '../trace/summary.ts';
 import { type TraceListener, type TraceOptions, type Tracer, trace } from '../trace/tracer.ts';
 import { bytes, environment, type SessionOptions, tier, UsageError, volume, whole } from './options.ts';
+import { runProgram } from './session.ts';
 import {
   clockOf,
   duration,
@@ -302,7 +303,6 @@ Examples:
       const out = openOutput(separate ? undefined : o.output, append, complain);
       const text = each?.listener ?? listenerTo(out.write);
       const listener = o.summaryOnly ? counter : o.summary ? toAll([text, counter]) : text;
-      const { runProgram } = await import('./session.ts');
       process.exitCode = await runProgram(
         [name, ...args],
         o,
