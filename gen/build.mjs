@@ -64,7 +64,7 @@ const prebuiltTables = {
   setup({ onLoad }) {
     onLoad({ filter: /\/decode\/prebuilt\.ts$/ }, () => ({
       // A fresh Uint8Array: Buffer's share a pool, and the tables must be aligned.
-      contents: `export const prebuilt = Uint8Array.from(Buffer.from('${tables}', 'base64'));`,
+      contents: `export const prebuilt = new Uint8Array(Buffer.from('${tables}', 'base64'));`,
     }));
   },
 };

@@ -86,11 +86,20 @@ describe('kanmon trace', () => {
     expect(runs[0]?.options).toMatchObject({ followForks: 1, t: 2, stringLimit: 99 });
   });
   test.each([
-    [['-fyyTo', 'x', 'ls', '-f'], ['ls', '-f']],
-    [['--decode-fds', 'ls', '--quiet'], ['ls', '--quiet']],
+    [
+      ['-fyyTo', 'x', 'ls', '-f'],
+      ['ls', '-f'],
+    ],
+    [
+      ['--decode-fds', 'ls', '--quiet'],
+      ['ls', '--quiet'],
+    ],
     [['-vxx', '--quiet', '--trace=read', '--no-abbrev', '--relative-timestamps', 'ls'], ['ls']],
     [['-s', '9', '--strings-in-hex', '--', 'ls'], ['ls']],
-    [['-i', '-n', '-v', '-w', '-C', '-u', '0', '-E', 'A=1', 'ls', '-i'], ['ls', '-i']],
+    [
+      ['-i', '-n', '-v', '-w', '-C', '-u', '0', '-E', 'A=1', 'ls', '-i'],
+      ['ls', '-i'],
+    ],
     [['-P', '/etc', '--seccomp-bpf', '-X', 'raw', '--write=1', 'ls'], ['ls']],
   ])('%j leaves the program its own', async (options, argv) => {
     await parse('trace', ...options);

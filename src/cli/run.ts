@@ -12,7 +12,7 @@ interface RunOptions extends SessionOptions {
 }
 
 const doorName = (name: string): string => {
-  if (!ARCHITECTURES.x86_64.numbers.some(([, n]) => n === name)) {
+  if (!ARCHITECTURES.x86_64.numbers().some(([, n]) => n === name)) {
     throw new UsageError(`--show-door=${name}: there is no such system call (see kanmon table)`);
   }
   return name;

@@ -27,7 +27,7 @@ export interface Expressions {
   programs?: boolean;
 }
 
-const names = new Set<string>(ARCHITECTURES.x86_64.numbers.map(([, name]) => name));
+const names = new Set<string>(ARCHITECTURES.x86_64.numbers().map(([, name]) => name));
 
 const calls = (key: string, value: string): Wants => {
   const parsed = selection(value, names);

@@ -81,7 +81,7 @@ export const sealTable = (arch: ArchName, declared: readonly Row[]): Table => {
     byName.set(row.name, row);
   }
   const rows: (Row | undefined)[] = [];
-  for (const [number, name] of ARCHITECTURES[arch].numbers) {
+  for (const [number, name] of ARCHITECTURES[arch].numbers()) {
     while (rows.length < number) rows.push(undefined);
     rows[number] = freeze(byName.get(name) ?? absentRow(name));
   }

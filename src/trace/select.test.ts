@@ -5,7 +5,7 @@ import { selection } from './select.ts';
 import { summary } from './summary.ts';
 import type { OpenCall } from './tracer.ts';
 
-const names = new Set<string>(ARCHITECTURES.x86_64.numbers.map(([, n]) => n));
+const names = new Set<string>(ARCHITECTURES.x86_64.numbers().map(([, n]) => n));
 const chosen = (expression: string): string[] => {
   const wants = selection(expression, names);
   if (typeof wants === 'string') throw new Error(wants);

@@ -14,7 +14,8 @@ export interface Architecture {
   readonly numberRegister: string;
   readonly argumentRegisters: readonly string[];
   readonly resultRegister: string;
-  readonly numbers: Numbers;
+  /** In their order. */
+  readonly numbers: () => Numbers;
 }
 
 export const ARCHITECTURES = {
@@ -60,4 +61,4 @@ export const ARCH_NAMES = Object.keys(ARCHITECTURES) as readonly ArchName[];
 
 /** Number of a call on an architecture, or undefined where it has none (open on aarch64). */
 export const numberOf = (arch: ArchName, name: string): number | undefined =>
-  ARCHITECTURES[arch].numbers.find(([, n]) => n === name)?.[0];
+  ARCHITECTURES[arch].numbers().find(([, n]) => n === name)?.[0];

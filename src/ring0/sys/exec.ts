@@ -54,3 +54,5 @@ export const execveat = syscall(
   (task, at, name, argv, envp, how) =>
     how & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) ? -EINVAL : run(task, at, name, argv, envp, how),
 );
+
+export const rows = [execve, execveat];

@@ -124,3 +124,5 @@ export const shmctl = syscall(
   { returns: 'int', family: 'ipc' },
   (task, id, cmd, buf) => control(task, id, cmd, buf),
 );
+
+export const rows = [shmget, shmat, shmdt, shmctl];

@@ -522,3 +522,23 @@ export const process_vm_writev = syscall(
   (task, target, local, locals, remote, remotes, how) =>
     processVm(task, target, local, locals, remote, remotes, how, true),
 );
+
+export const rows = [
+  mmap,
+  munmap,
+  mprotect,
+  mremap,
+  brk,
+  madvise,
+  msync,
+  mincore,
+  mlock,
+  mlock2,
+  munlock,
+  mlockall,
+  munlockall,
+  remap_file_pages,
+  membarrier,
+  process_vm_readv,
+  process_vm_writev,
+];
