@@ -79,7 +79,7 @@ for (const row of rows) {
     }
   }
 }
-const { bytes, keys } = buildCoreModule(samples, semantics, (name) => helperNames.indexOf(name));
+const { bytes, keys } = buildCoreModule(samples, semantics(), (name) => helperNames.indexOf(name));
 
 writeFileSync(`${process.argv[2] ?? 'dist'}/core.wasm`, packCore(bytes, keys));
 console.log(`core: ${keys.length} handlers, ${bytes.length} bytes`);

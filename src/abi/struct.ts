@@ -97,31 +97,58 @@ const put = (dv: DataView, at: number, t: FieldType, v: number | bigint | Uint8A
   }
 };
 
-/** Declares a struct; `size` overrides the computed one (trailing reserved space). */
-export const struct = <const F extends Record<string, FieldType>>(
-  name: string,
-  fields: F,
-  size?: number,
-): Struct<F> => {
+interface Layout {
+  readonly offsets: Readonly<Record<string, number>>;
+  readonly total: number;
+  readonly list: readonly { readonly k: string; readonly t: FieldType; readonly at: number }[];
+}
+
+const layoutOf = (fields: Readonly<Record<string, FieldType>>, size: number | undefined): Layout => {
   const offsets: Record<string, number> = {};
-  let at = 0;
+  const list: { k: string; t: FieldType; at: number }[] = [];
+  let end = 0;
   let align = 1;
   for (const [k, t] of Object.entries(fields)) {
     const a = alignOf(t);
-    at = Math.ceil(at / a) * a;
+    const at = Math.ceil(end / a) * a;
     offsets[k] = at;
-    at += sizeOf(t);
+    list.push({ k, t, at });
+    end = at + sizeOf(t);
     align = Math.max(align, a);
   }
-  const total = size ?? Math.ceil(at / align) * align;
-  const list = Object.entries(fields).map(([k, t]) => ({ k, t, at: offsets[k] as number }));
-  const decode = (bytes: Uint8Array, from = 0): StructValue<F> => {
+  return { offsets, total: size ?? Math.ceil(end / align) * align, list };
+};
+
+/** Its layout is found when it is first asked for: most programs use few of all structs. */
+class LazyStruct<F extends Record<string, FieldType>> implements Struct<F> {
+  readonly name: string;
+  readonly fields: F;
+  readonly #given: number | undefined;
+  #found: Layout | undefined;
+  constructor(name: string, fields: F, size: number | undefined) {
+    this.name = name;
+    this.fields = fields;
+    this.#given = size;
+  }
+  get #layout(): Layout {
+    this.#found ??= layoutOf(this.fields, this.#given);
+    return this.#found;
+  }
+  get size(): number {
+    return this.#layout.total;
+  }
+  get offsets(): { readonly [K in keyof F]: number } {
+    return this.#layout.offsets as { readonly [K in keyof F]: number };
+  }
+  decode(bytes: Uint8Array, from = 0): StructValue<F> {
+    const { list, total } = this.#layout;
     const dv = new DataView(bytes.buffer, bytes.byteOffset + from, total);
     const out: Record<string, number | bigint | Uint8Array> = {};
     for (const f of list) out[f.k] = get(dv, f.at, f.t);
     return out as StructValue<F>;
-  };
-  const encode = (value: Partial<StructValue<F>>): Uint8Array => {
+  }
+  encode(value: Partial<StructValue<F>>): Uint8Array {
+    const { list, total } = this.#layout;
     const bytes = new Uint8Array(total);
     const dv = new DataView(bytes.buffer);
     const given = value as Record<string, number | bigint | Uint8Array | undefined>;
@@ -130,18 +157,19 @@ export const struct = <const F extends Record<string, FieldType>>(
       if (v !== undefined) put(dv, f.at, f.t, v);
     }
     return bytes;
-  };
-  return {
-    name,
-    size: total,
-    fields,
-    offsets: offsets as { readonly [K in keyof F]: number },
-    decode,
-    encode,
-    read: (mm, addr) => {
-      const b = mm.read(addr, total);
-      return b && decode(b);
-    },
-    write: (mm, addr, value) => mm.write(addr, encode(value)),
-  };
-};
+  }
+  read(mm: UserMemory, addr: number): StructValue<F> | null {
+    const b = mm.read(addr, this.size);
+    return b && this.decode(b);
+  }
+  write(mm: UserMemory, addr: number, value: Partial<StructValue<F>>): boolean {
+    return mm.write(addr, this.encode(value));
+  }
+}
+
+/** Declares a struct; `size` overrides the computed one (trailing reserved space). */
+export const struct = <const F extends Record<string, FieldType>>(
+  name: string,
+  fields: F,
+  size?: number,
+): Struct<F> => new LazyStruct(name, fields, size);

@@ -27,7 +27,7 @@ export interface CpuOptions {
   readonly memory?: WebAssembly.Memory;
   readonly tier: Tier;
   readonly hooks: CpuHooks;
-  readonly semantics: SemanticsTable;
+  readonly semantics: () => SemanticsTable;
   readonly helpers: HelperTable;
   readonly core?: CoreImage;
   /** Executions of a block before it is translated in mixed mode; 2000 by default. */
@@ -209,7 +209,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
   const image =
     options.core ??
     (() => {
-      const built = buildCoreModule([], options.semantics, helperNumber);
+      const built = buildCoreModule([], options.semantics(), helperNumber);
       return { module: new WebAssembly.Module(built.bytes as BufferSource), keys: built.keys };
     })();
   if (image.keys.length + 64 > table.length) table.grow(image.keys.length + 1024 - table.length + 64);

@@ -17,9 +17,9 @@ export interface Disagreement {
 }
 
 /** Rows that are compared: with semantics, and not excluded. */
-export const compared = rows.filter((r) => exclusion(r) === null && r.semantics in semantics);
+export const compared = rows.filter((r) => exclusion(r) === null && r.semantics in semantics());
 /** Rows that nobody gave a meaning. */
-export const withoutSemantics = rows.filter((r) => !(r.semantics in semantics));
+export const withoutSemantics = rows.filter((r) => !(r.semantics in semantics()));
 
 /** Cases of one instruction: `rounds` times every form of each row. */
 export const rowCases = (chosen: readonly (typeof rows)[number][], rounds: number, seed: number): Case[] => {

@@ -164,7 +164,7 @@ export const createHandlers = (
   mem: PhysicalMemory,
   core: CoreExports,
   prebuilt: ArrayLike<number>,
-  semantics: SemanticsTable,
+  semantics: () => SemanticsTable,
   helperNumber: (name: string) => number,
 ): Handlers => {
   const { u8, u16, memory } = mem;
@@ -206,7 +206,7 @@ export const createHandlers = (
     const tail: Tail = (code, op) => code.returnCall(fns.next, [op]);
     const made: number[] = [];
     for (const insn of insns) {
-      const body = handlerBody(insn, fns, tail, semantics, helperNumber, Emitter);
+      const body = handlerBody(insn, fns, tail, semantics(), helperNumber, Emitter);
       if (!body) {
         enter(insn.form, PSEUDO.undefined);
         continue;

@@ -185,7 +185,7 @@ const far =
     e.jump(target);
   };
 
-export const controlSemantics: SemanticsTable = {
+export const controlSemantics = (): SemanticsTable => ({
   push,
   pop,
   pushsreg: push,
@@ -209,7 +209,7 @@ export const controlSemantics: SemanticsTable = {
   jmpf: far('jmpf'),
   retf: far('retf'),
   iret: far('iret'),
-};
+});
 
 const gprAt = (reg: number): number => (CPU + OFF.gpr) / 8 + reg;
 const RSP = gprAt(GPR.rsp);

@@ -1,5 +1,6 @@
 // All meanings and helpers of ring 3, merged from their families. A name that two families define is an error.
 
+import { once } from '../../once.ts';
 import type { Semantics, SemanticsTable } from '../emit.ts';
 import type { Helper, HelperTable } from '../helpers.ts';
 import { controlHelpers, controlSemantics } from './control.ts';
@@ -26,18 +27,24 @@ const merge = <T>(...tables: readonly Readonly<Record<string, T>>[]): Readonly<R
   return Object.freeze(all);
 };
 
-/** The meaning of every row of the opcode table, by `Row.semantics`. */
-export const semantics: SemanticsTable = merge<Semantics>(
-  integerSemantics,
-  shiftSemantics,
-  productSemantics,
-  bitSemantics,
-  controlSemantics,
-  stringSemantics,
-  systemSemantics,
-  simdSemantics,
-  x87Semantics,
-  saveSemantics,
+/**
+ * The meaning of every row of the opcode table, by `Row.semantics`. Where the core module is there, few programs run
+ * anything that needs it.
+ */
+export const semantics = once(
+  (): SemanticsTable =>
+    merge<Semantics>(
+      integerSemantics(),
+      shiftSemantics(),
+      productSemantics(),
+      bitSemantics(),
+      controlSemantics(),
+      stringSemantics(),
+      systemSemantics(),
+      simdSemantics(),
+      x87Semantics(),
+      saveSemantics(),
+    ),
 );
 
 /** TypeScript parts of instructions, by the name that semantics give to `Emit.helper`. */

@@ -106,7 +106,7 @@ const crc32: Semantics = (e, i: Insn) => {
   e.write(d, widthOf(d) === 64 ? wide(crc) : crc);
 };
 
-export const bitSemantics: SemanticsTable = {
+export const bitSemantics = (): SemanticsTable => ({
   bt: bitTest('none'),
   bts: bitTest('set'),
   btr: bitTest('reset'),
@@ -115,4 +115,4 @@ export const bitSemantics: SemanticsTable = {
   bsr: scan(false),
   popcnt,
   crc32,
-};
+});

@@ -167,13 +167,13 @@ const idiv: Semantics = (e, i) => {
   setQuotient(e, w, q, e.let(i64.sub(a, i64.mul(q, b))));
 };
 
-export const productSemantics: SemanticsTable = {
+export const productSemantics = (): SemanticsTable => ({
   mul: multiplyAccumulator(false),
   imul1: multiplyAccumulator(true),
   imul,
   div,
   idiv,
-};
+});
 
 const slot = (reg: number): number => (CPU + OFF.gpr) / 8 + reg;
 const read = (cpu: CpuState, index: number): bigint => cpu.u64[index] ?? 0n;

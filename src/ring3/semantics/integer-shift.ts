@@ -170,7 +170,7 @@ const doubleShift =
     });
   };
 
-export const shiftSemantics: SemanticsTable = {
+export const shiftSemantics = (): SemanticsTable => ({
   shl: shift('shl'),
   shr: shift('shr'),
   sar: shift('sar'),
@@ -180,4 +180,4 @@ export const shiftSemantics: SemanticsTable = {
   rcr: rotateCarry('rcr'),
   shld: doubleShift(true),
   shrd: doubleShift(false),
-};
+});

@@ -247,7 +247,7 @@ const cwd: Semantics = (e, i) => {
   else e.setGpr(GPR.rdx, 16, clip(16, i32.shrS(i32.extend16S(a), i32.const(15))));
 };
 
-export const integerSemantics: SemanticsTable = {
+export const integerSemantics = (): SemanticsTable => ({
   mov,
   movsreg: mov,
   movzx,
@@ -280,4 +280,4 @@ export const integerSemantics: SemanticsTable = {
   cmpxchg16b,
   cbw,
   cwd,
-};
+});

@@ -104,7 +104,7 @@ const direction =
   (e) =>
     e.setField('df', i32.const(down ? -1 : 1));
 
-export const stringSemantics: SemanticsTable = {
+export const stringSemantics = (): SemanticsTable => ({
   movs,
   stos,
   lods,
@@ -112,4 +112,4 @@ export const stringSemantics: SemanticsTable = {
   scas,
   cld: direction(false),
   std: direction(true),
-};
+});

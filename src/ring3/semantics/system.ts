@@ -138,7 +138,7 @@ const loadFar =
     e.write(d, offset);
   };
 
-export const systemSemantics: SemanticsTable = {
+export const systemSemantics = (): SemanticsTable => ({
   privileged: gp,
   undefined: ud,
   syscall,
@@ -177,7 +177,7 @@ export const systemSemantics: SemanticsTable = {
   clc: (e) => e.setFlags({ cf: i32.const(0) }),
   stc: (e) => e.setFlags({ cf: i32.const(1) }),
   cmc: (e) => e.setFlags({ cf: i32.xor(e.flag('cf'), i32.const(1)) }),
-};
+});
 
 const setLow = (cpu: CpuState, reg: number, v: bigint): void => {
   cpu.u64[(CPU + OFF.gpr) / 8 + reg] = v & 0xffffffffn;

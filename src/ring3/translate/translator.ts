@@ -95,16 +95,17 @@ const makeModule = (batch: Batch, env: EmitEnv): MadeModule => {
 
 /** For the other thread: the module of a packed batch. */
 export const createModuleMaker = (
-  semantics: SemanticsTable,
+  semantics: () => SemanticsTable,
   helperNames: readonly string[],
 ): ((packed: PackedBatch) => MadeModule) => {
   const helperNumber = helperNumbers(helperNames);
-  return (packed) => makeModule(unpackBatch(packed), { semantics, helperNumber, exactFp: packed.exactFp });
+  return (packed) =>
+    makeModule(unpackBatch(packed), { semantics: semantics(), helperNumber, exactFp: packed.exactFp });
 };
 
 export const createTranslator =
   (
-    semantics: SemanticsTable,
+    semantics: () => SemanticsTable,
     helperNames: readonly string[],
     limits?: BatchLimits,
     service?: TranslationService,
@@ -172,7 +173,7 @@ export const createTranslator =
                 done(made && finish(made));
               });
             if (elsewhere) submitted++;
-            else done(finish(makeModule(batch, { semantics, helperNumber, exactFp })));
+            else done(finish(makeModule(batch, { semantics: semantics(), helperNumber, exactFp })));
           },
         };
       },

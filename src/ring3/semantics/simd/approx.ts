@@ -57,9 +57,9 @@ const scalar =
     setLowFloat(e, 'f32', operand(i, 0), v128.extract('f32', F32.extract, f(e, x), 0));
   };
 
-export const approximationSemantics: SemanticsTable = {
+export const approximationSemantics = (): SemanticsTable => ({
   rcpps: packed(reciprocal),
   rcpss: scalar(reciprocal),
   rsqrtps: packed(reciprocalRoot),
   rsqrtss: scalar(reciprocalRoot),
-};
+});

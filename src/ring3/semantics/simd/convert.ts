@@ -202,7 +202,7 @@ const packedToOther =
     );
   };
 
-export const convertSemantics: SemanticsTable = {
+export const convertSemantics = (): SemanticsTable => ({
   cvtsi2ss: fromInteger('f32'),
   cvtsi2sd: fromInteger('f64'),
   cvtss2si: toInteger('f32', false),
@@ -225,4 +225,4 @@ export const convertSemantics: SemanticsTable = {
   cvttpd2pi: packedToIntegers('f64', true),
   cvtpi2ps: mmxToFloats,
   cvtpi2pd: integersToDoubles,
-};
+});

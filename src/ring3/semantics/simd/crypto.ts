@@ -101,7 +101,7 @@ const clmul: Helper = (cpu, imm) => {
   return 0;
 };
 
-export const cryptoSemantics: SemanticsTable = {
+export const cryptoSemantics = (): SemanticsTable => ({
   aesenc: helped('aesenc', false),
   aesenclast: helped('aesenclast', false),
   aesdec: helped('aesdec', false),
@@ -109,7 +109,7 @@ export const cryptoSemantics: SemanticsTable = {
   aesimc: helped('aesimc', false),
   aeskeygenassist: helped('aeskeygenassist', true),
   pclmulqdq: helped('pclmulqdq', true),
-};
+});
 export const cryptoHelpers: HelperTable = {
   aesenc: round(BOX, 1, MIX),
   aesenclast: round(BOX, 1, null),

@@ -211,7 +211,7 @@ const dotProduct =
     e.writeX(operand(i, 0), op(V.and, sum, mask(imm)));
   };
 
-export const floatSemantics: SemanticsTable = {
+export const floatSemantics = (): SemanticsTable => ({
   ...arithmetic('add'),
   ...arithmetic('sub'),
   ...arithmetic('mul'),
@@ -239,4 +239,4 @@ export const floatSemantics: SemanticsTable = {
   addsubpd: addsub('f64'),
   dpps: dotProduct('f32'),
   dppd: dotProduct('f64'),
-};
+});

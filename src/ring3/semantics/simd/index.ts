@@ -15,16 +15,16 @@ import { stringHelpers, stringSemantics } from './string-compare.ts';
 
 export { needsExactFp } from './mxcsr.ts';
 
-export const simdSemantics: SemanticsTable = {
-  ...moveSemantics,
-  ...integerSemantics,
-  ...shiftSemantics,
-  ...shuffleSemantics,
-  ...floatSemantics,
-  ...convertSemantics,
-  ...approximationSemantics,
-  ...stringSemantics,
-  ...cryptoSemantics,
-};
+export const simdSemantics = (): SemanticsTable => ({
+  ...moveSemantics(),
+  ...integerSemantics(),
+  ...shiftSemantics(),
+  ...shuffleSemantics(),
+  ...floatSemantics(),
+  ...convertSemantics(),
+  ...approximationSemantics(),
+  ...stringSemantics(),
+  ...cryptoSemantics(),
+});
 
 export const simdHelpers: HelperTable = { ...stringHelpers, ...cryptoHelpers, ...exactHelpers };

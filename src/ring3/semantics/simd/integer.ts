@@ -165,7 +165,7 @@ const andnot = reversed(V.andnot);
 const or = lanes(V.or);
 const xor = lanes(V.xor);
 
-export const integerSemantics: SemanticsTable = {
+export const integerSemantics = (): SemanticsTable => ({
   pand: and,
   andps: and,
   andpd: and,
@@ -284,4 +284,4 @@ export const integerSemantics: SemanticsTable = {
   blendvpd: blendv(I64.ltS),
   ptest,
   pmovmskb: movemask,
-};
+});

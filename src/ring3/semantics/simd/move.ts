@@ -127,7 +127,7 @@ const ldmxcsr: Semantics = (e, i) => {
 
 const toMemory: Semantics = (e, i) => e.write(operand(i, 0), e.read(operand(i, 1)));
 
-export const moveSemantics: SemanticsTable = {
+export const moveSemantics = (): SemanticsTable => ({
   movaps: aligned,
   movapd: aligned,
   movdqa: aligned,
@@ -167,4 +167,4 @@ export const moveSemantics: SemanticsTable = {
   },
   ldmxcsr,
   stmxcsr: (e, i) => e.write(operand(i, 0), i32.and(e.field('mxcsr'), i32.const(MXCSR_MASK))),
-};
+});

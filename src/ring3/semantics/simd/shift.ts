@@ -73,7 +73,7 @@ const byteShift =
     );
   };
 
-export const shiftSemantics: SemanticsTable = {
+export const shiftSemantics = (): SemanticsTable => ({
   psllw: shift(I16.shl, 16),
   pslld: shift(I32.shl, 32),
   psllq: shift(I64.shl, 64),
@@ -84,4 +84,4 @@ export const shiftSemantics: SemanticsTable = {
   psrad: shift(I32.shrS, 32, true),
   psrldq: byteShift(1),
   pslldq: byteShift(-1),
-};
+});

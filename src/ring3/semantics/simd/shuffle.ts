@@ -162,7 +162,7 @@ const spread =
     e.writeX(operand(i, 0), pick(b, b, size, 16, list));
   };
 
-export const shuffleSemantics: SemanticsTable = {
+export const shuffleSemantics = (): SemanticsTable => ({
   pshufd: one(4, (imm) => range(4, (k) => field(imm, k))),
   pshuflw: one(2, (imm) => range(8, (k) => (k < 4 ? field(imm, k) : k))),
   pshufhw: one(2, (imm) => range(8, (k) => (k < 4 ? k : 4 + field(imm, k - 4)))),
@@ -200,4 +200,4 @@ export const shuffleSemantics: SemanticsTable = {
   pmovzxwd: extend(I32.extendLowU),
   pmovzxwq: extend(I32.extendLowU, I64.extendLowU),
   pmovzxdq: extend(I64.extendLowU),
-};
+});

@@ -121,10 +121,10 @@ const sseStrings: Helper = (cpu, arg) => {
   return 0;
 };
 
-export const stringSemantics: SemanticsTable = {
+export const stringSemantics = (): SemanticsTable => ({
   pcmpistri: compareStrings(0),
   pcmpistrm: compareStrings(MASK),
   pcmpestri: compareStrings(EXPLICIT),
   pcmpestrm: compareStrings(EXPLICIT | MASK),
-};
+});
 export const stringHelpers: HelperTable = { sseStrings };

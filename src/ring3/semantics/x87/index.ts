@@ -85,56 +85,57 @@ const conditional =
     );
   };
 
-const table: Record<string, Semantics> = {
-  fnop: alone('fnop'),
-  fwait: alone('x87wait'),
-  wait: alone('x87wait'),
-  fcompp: compareBoth('fcom'),
-  fucompp: compareBoth('fucom'),
-  fnstcw: word('fcw'),
-  fnstsw: word('fsw'),
-  fldcw: fromMemory('fldcw'),
-  fbld: fromMemory('fbld'),
-  fbstp: fromMemory('fbstp', POP),
-  fnstenv: fromMemory('fnstenv'),
-  fldenv: fromMemory('fldenv'),
-  fnsave: fromMemory('fnsave'),
-  frstor: fromMemory('frstor'),
-  fcmovb: conditional(2),
-  fcmovnb: conditional(3),
-  fcmove: conditional(4),
-  fcmovne: conditional(5),
-  fcmovbe: conditional(6),
-  fcmovnbe: conditional(7),
-  fcmovu: conditional(10),
-  fcmovnu: conditional(11),
-  ffree: operation('ffree', 'float'),
-  ffreep: operation('ffreep', 'float'),
-  fxch: operation('fxch', 'float'),
-  fld: operation('fld', 'float'),
-  fild: operation('fld', 'integer'),
-  fst: operation('fst', 'float'),
-  fstp: (e, i) => operation(i.row.mnemonic === 'fstpnce' ? 'fstpnce' : 'fst', 'float', POP)(e, i),
-  fist: operation('fst', 'integer'),
-  fistp: operation('fst', 'integer', POP),
-  fisttp: operation('fisttp', 'integer', POP),
+export const x87Semantics = (): SemanticsTable => {
+  const table: Record<string, Semantics> = {
+    fnop: alone('fnop'),
+    fwait: alone('x87wait'),
+    wait: alone('x87wait'),
+    fcompp: compareBoth('fcom'),
+    fucompp: compareBoth('fucom'),
+    fnstcw: word('fcw'),
+    fnstsw: word('fsw'),
+    fldcw: fromMemory('fldcw'),
+    fbld: fromMemory('fbld'),
+    fbstp: fromMemory('fbstp', POP),
+    fnstenv: fromMemory('fnstenv'),
+    fldenv: fromMemory('fldenv'),
+    fnsave: fromMemory('fnsave'),
+    frstor: fromMemory('frstor'),
+    fcmovb: conditional(2),
+    fcmovnb: conditional(3),
+    fcmove: conditional(4),
+    fcmovne: conditional(5),
+    fcmovbe: conditional(6),
+    fcmovnbe: conditional(7),
+    fcmovu: conditional(10),
+    fcmovnu: conditional(11),
+    ffree: operation('ffree', 'float'),
+    ffreep: operation('ffreep', 'float'),
+    fxch: operation('fxch', 'float'),
+    fld: operation('fld', 'float'),
+    fild: operation('fld', 'integer'),
+    fst: operation('fst', 'float'),
+    fstp: (e, i) => operation(i.row.mnemonic === 'fstpnce' ? 'fstpnce' : 'fst', 'float', POP)(e, i),
+    fist: operation('fst', 'integer'),
+    fistp: operation('fst', 'integer', POP),
+    fisttp: operation('fisttp', 'integer', POP),
+  };
+  for (const name of ['add', 'mul', 'sub', 'subr', 'div', 'divr', 'com', 'ucom']) {
+    table[`f${name}`] = operation(`f${name}`, 'float');
+    table[`f${name}p`] = operation(`f${name}`, 'float', POP);
+    table[`fi${name}`] = operation(`f${name}`, 'integer');
+    table[`fi${name}p`] = operation(`f${name}`, 'integer', POP);
+  }
+  for (const name of ['com', 'ucom']) {
+    table[`f${name}i`] = operation(`f${name}i`, 'float');
+    table[`f${name}ip`] = operation(`f${name}i`, 'float', POP);
+  }
+  for (const name of [
+    ...['fchs', 'fabs', 'ftst', 'fxam', 'fld1', 'fldl2t', 'fldl2e', 'fldpi', 'fldlg2', 'fldln2', 'fldz'],
+    ...['f2xm1', 'fyl2x', 'fptan', 'fpatan', 'fxtract', 'fprem1', 'fdecstp', 'fincstp', 'fprem', 'fyl2xp1'],
+    ...['fsqrt', 'fsincos', 'frndint', 'fscale', 'fsin', 'fcos', 'fnclex', 'fninit'],
+  ]) {
+    table[name] = alone(name);
+  }
+  return table;
 };
-for (const name of ['add', 'mul', 'sub', 'subr', 'div', 'divr', 'com', 'ucom']) {
-  table[`f${name}`] = operation(`f${name}`, 'float');
-  table[`f${name}p`] = operation(`f${name}`, 'float', POP);
-  table[`fi${name}`] = operation(`f${name}`, 'integer');
-  table[`fi${name}p`] = operation(`f${name}`, 'integer', POP);
-}
-for (const name of ['com', 'ucom']) {
-  table[`f${name}i`] = operation(`f${name}i`, 'float');
-  table[`f${name}ip`] = operation(`f${name}i`, 'float', POP);
-}
-for (const name of [
-  ...['fchs', 'fabs', 'ftst', 'fxam', 'fld1', 'fldl2t', 'fldl2e', 'fldpi', 'fldlg2', 'fldln2', 'fldz'],
-  ...['f2xm1', 'fyl2x', 'fptan', 'fpatan', 'fxtract', 'fprem1', 'fdecstp', 'fincstp', 'fprem', 'fyl2xp1'],
-  ...['fsqrt', 'fsincos', 'frndint', 'fscale', 'fsin', 'fcos', 'fnclex', 'fninit'],
-]) {
-  table[name] = alone(name);
-}
-
-export const x87Semantics: SemanticsTable = table;

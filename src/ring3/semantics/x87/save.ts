@@ -131,13 +131,15 @@ const at =
     if (o?.kind === 'mem') e.helper(helper, i.width === 64 ? WIDE : 0, e.address(o));
   };
 
-const table: Record<string, Semantics> = {};
-for (const name of Object.keys(saveHelpers)) table[name] = at(name);
-/** Restoring MXCSR may change how code has to be made. */
-for (const name of ['fxrstor', 'xrstor']) {
-  table[name] = (e, i) => {
-    at(name)(e, i);
-    e.resync();
-  };
-}
-export const saveSemantics: SemanticsTable = table;
+export const saveSemantics = (): SemanticsTable => {
+  const table: Record<string, Semantics> = {};
+  for (const name of Object.keys(saveHelpers)) table[name] = at(name);
+  /** Restoring MXCSR may change how code has to be made. */
+  for (const name of ['fxrstor', 'xrstor']) {
+    table[name] = (e, i) => {
+      at(name)(e, i);
+      e.resync();
+    };
+  }
+  return table;
+};
