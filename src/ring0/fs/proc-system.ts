@@ -315,7 +315,6 @@ const SYSCTLS: readonly (readonly [string, string | number])[] = [
   ['kernel/tainted', 0],
   ['kernel/unprivileged_bpf_disabled', 2],
   ['kernel/version', UTS_VERSION],
-  ['kernel/yama/ptrace_scope', 1],
   ['net/core/optmem_max', OPTMEM_MAX],
   ['net/core/rmem_default', DEFAULT_BUFFER],
   ['net/core/rmem_max', DEFAULT_BUFFER],
