@@ -203,8 +203,11 @@ interface WriteState {
   readonly done: number;
 }
 
-/** Operations of a pipe's ends; which end a description is follows from its access mode. */
-export const pipeOps = (p: Pipe): FileOps => ({
+/**
+ * Operations of a pipe's ends; which end a description is follows from its access mode. Writers that had come and gone
+ * by `before` opens do not count as hung up.
+ */
+export const pipeOps = (p: Pipe, before = 0): FileOps => ({
   read(_task, file, buf, at, n) {
     if (n === 0) return 0;
     if (p.pieces !== null) return takePiece(p, p.pieces, buf, at, n);
@@ -239,7 +242,7 @@ export const pipeOps = (p: Pipe): FileOps => ({
     let events = 0;
     if (reads(file.flags)) {
       if (p.used > 0) events |= POLLIN | POLLRDNORM;
-      if (p.writers === 0 && p.writerOpens > 0) events |= POLLHUP;
+      if (p.writers === 0 && p.writerOpens !== before) events |= POLLHUP;
     }
     if (writes(file.flags)) {
       if (roomOf(p) >= PIPE_BUF) events |= POLLOUT | POLLWRNORM;
@@ -281,8 +284,8 @@ export const setCapacity = (p: Pipe, bytes: number): number => {
   return size;
 };
 
-const opsFor = (p: Pipe): FileOps => {
-  const ops = pipeOps(p);
+const opsFor = (p: Pipe, before = 0): FileOps => {
+  const ops = pipeOps(p, before);
   pipes.set(ops, p);
   return ops;
 };
@@ -359,7 +362,8 @@ const openFifo = (task: Task, inode: Inode, flags: number): FileOps | number | B
   if (r) {
     // The end counts from the start of the wait, so that both sides meet.
     if (!waited) addReader(p);
-    if (p.writers > 0 || flags & O_NONBLOCK) return ops;
+    if (p.writers > 0) return ops;
+    if (flags & O_NONBLOCK) return opsFor(p, p.writerOpens);
     if (waited && p.writerOpens > waited.seen) return ops;
     const state: OpenState = { seen: waited?.seen ?? p.writerOpens };
     return { ...block([p.toRead], 'restart', null, state), undo: () => dropReader(p) };

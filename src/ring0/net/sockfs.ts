@@ -1,6 +1,6 @@
 // Sockets as files: the inode and the open file description of a socket, and what read, write, poll and ioctl on it mean.
 
-import { EFAULT, EINVAL } from '../../abi/errno.ts';
+import { EFAULT } from '../../abi/errno.ts';
 import { O_NONBLOCK, O_RDWR } from '../../abi/fcntl.ts';
 import { FIOGETOWN, FIOSETOWN, SIOCGPGRP, SIOCSPGRP } from '../../abi/ioctl.ts';
 import { MSG } from '../../abi/socket.ts';
@@ -8,6 +8,7 @@ import { S_IFSOCK } from '../../abi/stat.ts';
 import type { Task } from '../task/types.ts';
 import { freshAttr } from '../vfs/attr.ts';
 import { newFile } from '../vfs/file.ts';
+import { ownerNumber, setOwnerByNumber } from '../vfs/owner.ts';
 import { now } from '../vfs/state.ts';
 import type { Inode, OpenFile } from '../vfs/types.ts';
 import type { Result } from '../wait.ts';
@@ -36,14 +37,11 @@ const ioctl = (task: Task, file: OpenFile, socket: Socket, request: number, arg:
     case FIOSETOWN:
     case SIOCSPGRP: {
       const owner = task.mm.readI32(arg);
-      if (owner === null) return -EFAULT;
-      if (owner === -(2 ** 31)) return -EINVAL;
-      file.owner = owner;
-      return 0;
+      return owner === null ? -EFAULT : setOwnerByNumber(task, file, owner);
     }
     case FIOGETOWN:
     case SIOCGPGRP:
-      return task.mm.writeU32(arg, file.owner) ? 0 : -EFAULT;
+      return task.mm.writeU32(arg, ownerNumber(file)) ? 0 : -EFAULT;
     default:
       return socket.ops.ioctl(task, request, arg);
   }

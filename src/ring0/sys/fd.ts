@@ -1,6 +1,6 @@
 // Descriptors: close, dup, fcntl, ioctl, and the anonymous memory file.
 
-import { EBADF, EBUSY, EFAULT, EINVAL, ENOTTY, EPERM, ESRCH } from '../../abi/errno.ts';
+import { EBADF, EBUSY, EFAULT, EINVAL, ENOTTY, EPERM } from '../../abi/errno.ts';
 import {
   CLOSE_RANGE_CLOEXEC,
   CLOSE_RANGE_FLAGS,
@@ -91,6 +91,7 @@ import {
 } from '../vfs/fdtable.ts';
 import { canWrite, holdFile, newFile, releaseFile, takesDirect } from '../vfs/file.ts';
 import { newMount } from '../vfs/mount.ts';
+import { ownerNumber, setOwner, setOwnerByNumber } from '../vfs/owner.ts';
 import { owns } from '../vfs/perm.ts';
 import { vfsOf } from '../vfs/state.ts';
 import type { Mount, OpenFile } from '../vfs/types.ts';
@@ -183,19 +184,6 @@ const addSeals = (task: Task, file: OpenFile, add: number): number => {
 
 type Command = (task: Task, d: Descriptor, arg: number) => Result;
 
-/** Process (positive) or group that signals about the file go to; nobody for 0. */
-const setOwner: Command = (task, d, arg) => {
-  const who = arg | 0;
-  const { processes, tasks } = task.kernel;
-  const there =
-    who >= 0
-      ? who === 0 || tasks.has(who) || processes.has(who)
-      : [...processes.values()].some((p) => p.pgid === -who);
-  if (!there) return -ESRCH;
-  d.file.owner = who;
-  return 0;
-};
-
 const dupFd =
   (cloexec: boolean): Command =>
   (task, d, arg) => {
@@ -224,20 +212,14 @@ const COMMANDS: Readonly<Record<number, Command>> = {
   [F_OFD_GETLK]: (task, d, arg) => getLock(task, d.file, arg, true),
   [F_OFD_SETLK]: (task, d, arg) => requestLock(task, d.file, arg, true, false),
   [F_OFD_SETLKW]: (task, d, arg) => requestLock(task, d.file, arg, true, true),
-  [F_SETOWN]: setOwner,
-  [F_GETOWN]: (_task, d) => d.file.owner,
+  [F_SETOWN]: (task, d, arg) => setOwnerByNumber(task, d.file, arg | 0),
+  [F_GETOWN]: (_task, d) => ownerNumber(d.file),
   [F_SETOWN_EX]: (task, d, arg) => {
     const o = F_OWNER_EX.read(task.mm, arg);
     if (o === null) return -EFAULT;
-    if (o.type < 0 || o.type > 2) return -EINVAL;
-    d.file.owner = o.type === 2 ? -o.pid : o.pid;
-    return 0;
+    return setOwner(task, d.file, o.type, o.pid);
   },
-  [F_GETOWN_EX]: (task, d, arg) => {
-    const { owner } = d.file;
-    const value = owner < 0 ? { type: 2, pid: -owner } : { type: 1, pid: owner };
-    return F_OWNER_EX.write(task.mm, arg, value) ? 0 : -EFAULT;
-  },
+  [F_GETOWN_EX]: (task, d, arg) => (F_OWNER_EX.write(task.mm, arg, d.file.owner) ? 0 : -EFAULT),
   [F_GETOWNER_UIDS]: (task, _d, arg) =>
     task.mm.writeU32(arg, task.cred.uid) && task.mm.writeU32(arg + 4, task.cred.euid) ? 0 : -EFAULT,
   [F_SETSIG]: (_task, d, arg) => {

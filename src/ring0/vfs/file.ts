@@ -24,6 +24,7 @@ import type { Task } from '../task/types.ts';
 import type { Block } from '../wait.ts';
 import { dropLocks } from './locks.ts';
 import { notifyFile, notifyGone } from './notify.ts';
+import { NO_OWNER } from './owner.ts';
 import type { Pages } from './pagecache.ts';
 import { CAP, capable } from './perm.ts';
 import { vfsOf } from './state.ts';
@@ -63,7 +64,7 @@ export const newFile = (
     pos: 0,
     refs: 1,
     dirState: null,
-    owner: 0,
+    owner: NO_OWNER,
     signal: 0,
   };
   if (canWrite(file)) inode.writers = (inode.writers ?? 0) + 1;

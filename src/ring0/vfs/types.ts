@@ -237,6 +237,12 @@ export interface FileOps {
   release?(file: OpenFile): void;
 }
 
+/** Whom signals about a description go to (fcntl(2), F_OWNER_*); nobody when the pid is 0. */
+export interface FileOwner {
+  readonly type: number;
+  readonly pid: number;
+}
+
 /** An open file description (POSIX): what descriptors share after dup and fork. */
 export interface OpenFile {
   readonly inode: Inode;
@@ -252,7 +258,7 @@ export interface OpenFile {
   refs: number;
   /** Directory entries between getdents calls. */
   dirState: unknown;
-  /** fcntl(F_SETOWN), F_SETSIG. */
-  owner: number;
+  /** fcntl(F_SETOWN_EX), F_SETSIG. */
+  owner: FileOwner;
   signal?: number;
 }

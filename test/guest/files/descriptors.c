@@ -21,6 +21,19 @@ int main(void) {
   T(fcntl(ap, F_GETOWN));
   T(fcntl(ap, F_SETOWN, getpid()));
   T(fcntl(ap, F_GETOWN) == getpid());
+  struct f_owner_ex owner = {.type = 9};
+  T(fcntl(1, F_GETOWN_EX, &owner));
+  T(owner.type);
+  for (int type = 0; type < 4; type++) {
+    owner = (struct f_owner_ex){.type = type, .pid = getpgrp()};
+    T(fcntl(ap, F_SETOWN_EX, &owner));
+    T(fcntl(ap, F_GETOWN) == (type == F_OWNER_PGRP ? -1 : 1) * getpgrp());
+    T(fcntl(ap, F_GETOWN_EX, &owner));
+    T(owner.type);
+  }
+  T(fcntl(ap, F_SETOWN_EX, &(struct f_owner_ex){.type = F_OWNER_PID, .pid = 0x7ffffff0}));
+  T(fcntl(ap, F_SETOWN_EX, &(struct f_owner_ex){.type = F_OWNER_PID, .pid = -2}));
+  T(fcntl(ap, F_SETOWN, 1 << 31));
   T(fcntl(ap, F_GETSIG));
   T(fcntl(ap, F_GETLEASE));
   T(fcntl(ap, F_GETPIPE_SZ));

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,30 @@ static void nothing(int signo) { (void)signo; }
 static void say(const char *what, int r) {
   printf("%s: %s\n", what, r < 0 ? strerror(errno) : "opened");
   if (r >= 0) close(r);
+}
+
+static void events(const char *what, int fd) {
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  poll(&p, 1, 0);
+  printf("%s: %x\n", what, p.revents);
+}
+
+// Only writers that come after an open without any are missed when they leave.
+static void hangups(void) {
+  int r = open(NAME, O_RDONLY | O_NONBLOCK);
+  events("never a writer", r);
+  int w = open(NAME, O_WRONLY);
+  int met = open(NAME, O_RDONLY | O_NONBLOCK);
+  close(w);
+  events("its writer left", r);
+  events("that was there at the open", met);
+  int late = open(NAME, O_RDONLY | O_NONBLOCK);
+  events("left before", late);
+  close(open(NAME, O_WRONLY));
+  events("another came and left", late);
+  close(r);
+  close(met);
+  close(late);
 }
 
 // A child that waits in open, and how it is made to stop.
@@ -60,6 +85,7 @@ int main(void) {
   waitpid(p, NULL, 0);
   printf(" then %zd\n", read(fd, buf, sizeof buf));
   close(fd);
+  hangups();
   unlink(NAME);
   return 0;
 }
