@@ -85,6 +85,11 @@ describe('kanmon trace', () => {
     expect(runs[0]?.argv).toEqual(['ls', '-f']);
     expect(runs[0]?.options).toMatchObject({ followForks: 1, t: 2, stringLimit: 99 });
   });
+  test('-v is that of strace, but with a volume that of kanmon run', async () => {
+    await parse('trace', '-v', '/a:/b:ro', '-v', 'ls', '-v');
+    expect(runs[0]?.argv).toEqual(['ls', '-v']);
+    expect(runs[0]?.options.volume).toHaveLength(1);
+  });
   test.each([
     [
       ['-fyyTo', 'x', 'ls', '-f'],
@@ -120,7 +125,7 @@ describe('kanmon trace', () => {
     [['trace', '-p', '1', 'ls'], /trace -p: this option of strace is not supported/],
     [['trace', '--daemonize', 'ls'], /trace -D: /],
     [['trace', '-X', 'x', 'ls'], /raw, abbrev, verbose/],
-    [['trace', '-U', 'calls,x', 'ls'], /-U calls,x: there is no column x/],
+    [['trace', '-c', '-U', 'calls,x', 'ls'], /-U calls,x: there is no column x/],
     [['trace', '-U', 'calls', 'ls'], /with -c or -C/],
     [['trace', '--relative-timestamps=x', 'ls'], /s, ms, us, ns/],
     [['trace', '--absolute-timestamps=x', 'ls'], /none, time or unix/],

@@ -56,6 +56,9 @@ const takesNext = (command: Command, token: string): boolean => {
   return false;
 };
 
+/** What follows `-v` of `kanmon run`, and no program's name. */
+const VOLUME = /^[^:]+:\/[^:]*(:r[ow])?$/;
+
 /**
  * Options that may stand without a value must not take the program's name for one, as commander's optional values would:
  * among the options before the program they are given their defaults here.
@@ -69,7 +72,9 @@ export const withDefaults = (program: Command, argv: readonly string[]): string[
     const token = out[i] as string;
     if (!token.startsWith('-') || token === '--') break;
     const value = Object.hasOwn(defaults, token) ? defaults[token] : undefined;
-    if (value !== undefined) out[i] = `${token}=${value}`;
+    // In `kanmon trace` it is strace's -v, but a volume behind it says that ours is meant.
+    if (token === '-v' && out[0] === 'trace' && VOLUME.test(out[i + 1] ?? '')) out[i++] = '--volume';
+    else if (value !== undefined) out[i] = `${token}=${value}`;
     else if (takesNext(command, token)) i++;
   }
   return out;

@@ -1,5 +1,6 @@
 // `kanmon trace`: runs a program and writes its system calls, with the options of strace. Where a letter means
-// another thing to docker (-v, -w, -i) it is strace's here, and the option of `kanmon run` has its long name only.
+// another thing to docker (-v, -w, -i) it is strace's here, and the option of `kanmon run` has its long name only; but for
+// -v SRC:DST, which nobody means otherwise.
 
 import { type Command, Option } from 'commander';
 import { AT_FDCWD } from '../abi/fcntl.ts';
@@ -243,7 +244,7 @@ export const addTrace = (program: Command, complain: (message: string) => void):
     .option('--rootfs <dir>', 'use this folder as the root instead of the system folders')
     .option(
       '--volume <src:dst[:ro]>',
-      'show a host folder or file in the machine; writes go to the host',
+      'show a host folder or file in the machine; writes go to the host (-v)',
       volume,
     )
     .option('--workdir <dir>', 'directory to start in')
