@@ -3,14 +3,12 @@
 // and translated. A write to a frame that holds code throws that code away.
 
 import { createBlockTable } from './block-table.ts';
-import { flowNumber } from './decode/decoder.ts';
 import type { Insn } from './decode/insn.ts';
 import { FLOW } from './decode/tables.ts';
 import { codeMemory } from './guest-code.ts';
-import { type Arena, createArena } from './interp/arena.ts';
+import { createArena } from './interp/arena.ts';
 import type { Handlers } from './interp/handlers.ts';
-import { BEGIN, MAX_INSNS, OP, OP_BYTES, UNNUMBERED, writeOp } from './interp/op.ts';
-import { RESULT } from './interp/predecoder.ts';
+import { BEGIN, OP, OP_BYTES, UNNUMBERED } from './interp/op.ts';
 import {
   CPU,
   FRAME_FLAGS,
@@ -26,6 +24,7 @@ import {
 } from './layout.ts';
 import type { PhysicalMemory } from './mmu/frames.ts';
 import type { MmuTable } from './mmu/page-table.ts';
+import { createOpReader, type Stretch } from './op-reader.ts';
 import { Tiering } from './tiering.ts';
 import type { GuestCode } from './translate/jump-table.ts';
 import type { Translator } from './translate/translator.ts';
@@ -145,7 +144,16 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   const onFrame = new Map<number, Block[]>();
   /** By their number, which their first op holds. */
   const blocks: Block[] = [];
-  const arena: Arena = createArena(mem, ARENA_BYTES);
+  const arena = createArena(mem, ARENA_BYTES);
+  const ops = createOpReader(
+    mem,
+    handlers,
+    arena,
+    code,
+    () => reset(),
+    (insn) => env.missing(insn),
+  );
+  const { addressIn } = ops;
   const stats = {
     read: 0,
     get blocks() {
@@ -287,85 +295,12 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     flushJumps();
   };
 
-  /** What `predecode` found: the ops are in the arena's room, not yet taken. One object for all, used up at once. */
-  const stretch = {
-    /** The pseudo-op that begins a block; those of the instructions follow it. */ op: 0,
-    insns: 0,
-    /** Guest address after the last instruction. */ next: 0,
-    /** FLOW of the last instruction. */ flow: 0,
-    /** Why nothing could be read. */ failed: '',
-  };
-
-  /** Reads the code at ip into ops; false when its page has to be made present first. */
-  const predecode = (ip: number): boolean => {
-    const frame = frameOf(Math.floor(ip / PAGE));
-    if (frame === 0) return false;
-    let op = arena.room(MAX_INSNS + 2);
-    if (op === 0) {
-      reset();
-      op = arena.room(MAX_INSNS + 2);
-      if (op === 0) throw new Error('no physical memory left for predecoded code');
-    }
-    stretch.op = op;
-    op += OP_BYTES;
-    const r = handlers.predecode(frame * PAGE + (ip & (PAGE - 1)), ip, op, MAX_INSNS);
-    let insns = r & RESULT.insns;
-    let next = ip + (r >>> RESULT.bytesShift);
-    let flow = (r >>> RESULT.flowShift) & RESULT.flow;
-    op += insns * OP_BYTES;
-    stretch.failed = '';
-    if (flow === RESULT.stop) {
-      const rest = code.decodeRun(next, MAX_INSNS - insns);
-      if (rest.failed === 'page' && insns + rest.insns.length === 0) return false;
-      stretch.failed = rest.failed;
-      handlers.ensure(rest.insns);
-      writeBody(op, rest.insns);
-      insns += rest.insns.length;
-      const last = rest.insns[rest.insns.length - 1];
-      flow = last ? flowNumber(last) : 0;
-      if (last) next = last.next;
-    }
-    stretch.insns = insns;
-    stretch.next = next;
-    stretch.flow = flow;
-    return true;
-  };
-
-  const writePseudo = (at: number, fn: number, ip: number, target: number): void => {
-    const word = at >>> 2;
-    u32.fill(0, word, word + OP_BYTES / 4);
-    u32[word + OP.fn / 4] = fn;
-    u32[word + OP.ip / 4] = ip;
-    u32[word + OP.ip / 4 + 1] = Math.floor(ip / 4294967296);
-    u32[word + OP.imm / 4] = target;
-    u32[word + OP.imm / 4 + 1] = Math.floor(target / 4294967296);
-  };
-
-  const writeBody = (at: number, insns: readonly Insn[]): void => {
-    let op = at;
-    for (const i of insns) {
-      const fn = handlers.index(i);
-      if (fn === PSEUDO.undefined) env.missing(i);
-      writeOp(u32, op, fn, i);
-      op += OP_BYTES;
-    }
-  };
-
-  /** A 64-bit field of an op that holds an address. */
-  const addressIn = (op: number, field: number): number =>
-    (u32[(op + field + 4) >>> 2] as number) * 4294967296 + (u32[(op + field) >>> 2] as number);
-
-  /** The block of what `predecode` has read at ip. */
-  const build = (ip: number, exact: boolean): Block => {
-    const { op, insns, next, flow, failed } = stretch;
+  /** The block of what has been read at ip. */
+  const build = ({ op, insns, next, flow }: Readonly<Stretch>, ip: number, exact: boolean): Block => {
     arena.take(insns + 2);
-    writePseudo(op, PSEUDO.begin, ip, 0);
     const patience = tiering.countdown(insns);
     dv.setInt32(op + OP.count, patience, true);
     const last = op + insns * OP_BYTES;
-    const end = last + OP_BYTES;
-    if (insns === 0) writePseudo(end, failed === 'too-long' ? PSEUDO.tooLong : PSEUDO.undefined, ip, 0);
-    else if (flow === 0) writePseudo(end, PSEUDO.goto, addressIn(last, OP.ip), next);
     const firstPage = Math.floor(ip / PAGE);
     const lastPage = insns === 0 ? firstPage : Math.floor((next - 1) / PAGE);
     const frame = frameOf(firstPage);
@@ -452,7 +387,8 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   const blockFor = (ip: number, exact: boolean): Block | null => {
     const found = find(ip, exact);
     if (found) return found;
-    return predecode(ip) ? build(ip, exact) : null;
+    const read = ops.read(ip);
+    return read && build(read, ip, exact);
   };
   const translate = (asked: readonly Block[]): void => {
     const [first] = asked;
@@ -528,10 +464,12 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       const exact = env.exactFp();
       let block = find(ip, exact);
       if (!block) {
-        while (!predecode(ip)) {
+        let read = ops.read(ip);
+        while (!read) {
           if (!env.fetchable(code.missing(ip))) return i32[(CPU + OFF.status) >>> 2] as number;
+          read = ops.read(ip);
         }
-        block = build(ip, exact);
+        block = build(read, ip, exact);
         if (env.threshold === 0 && block.insns > 0) translate([block]);
         // Everything may have been forgotten on the way: then it is found missing once more.
         if (!block.valid) return 0;
@@ -598,9 +536,9 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
         return 0;
       }
       handlers.ensure([i]);
-      writeBody(stepOp, [i]);
+      ops.write(stepOp, [i]);
       if (careful) u32[stepOp >>> 2] = handlers.careful(i);
-      writePseudo(stepOp + OP_BYTES, PSEUDO.leave, ip, i.next);
+      ops.writePseudo(stepOp + OP_BYTES, PSEUDO.leave, ip, i.next);
       return stepOp;
     },
   };
