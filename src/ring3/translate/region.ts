@@ -210,6 +210,9 @@ const smallBody = (entry: number, code: GuestCode): Body | null => {
   return flows.has('return') && !flows.has('indirect-jump') ? body : null;
 };
 
+/** Small bodies by their address, for the regions of a batch; null of what is no such function. */
+export type SmallBodies = Map<number, Body | null>;
+
 /** Whether a block ends in a call whose callee's code follows in its place. */
 export const isInlined = (b: BasicBlock, blocks: readonly BasicBlock[]): boolean => {
   const last = b.insns[b.insns.length - 1];
@@ -222,10 +225,10 @@ export const discover = (
   entry: number,
   code: GuestCode,
   limits: RegionLimits = REGION_LIMITS,
+  small: SmallBodies = new Map(),
 ): Region | null => {
   const whole = explore(entry, code, limits);
   if (!whole) return null;
-  const small = new Map<number, Body | null>();
   const bodyOf = (callee: number): Body | null => {
     let body = small.get(callee);
     if (body === undefined) {

@@ -9,7 +9,14 @@ import type { SemanticsTable } from '../emit.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import type { GuestCode } from './jump-table.ts';
 import type { CodeRange } from './kept.ts';
-import { type BasicBlock, discover, REGION_LIMITS, type Region, type RegionLimits } from './region.ts';
+import {
+  type BasicBlock,
+  discover,
+  REGION_LIMITS,
+  type Region,
+  type RegionLimits,
+  type SmallBodies,
+} from './region.ts';
 import { emitRegion } from './region-emit.ts';
 
 export interface BatchLimits extends RegionLimits {
@@ -33,12 +40,13 @@ export const planBatch = (
   limits: BatchLimits = BATCH_LIMITS,
 ): Batch => {
   const regions = new Map<number, Region>();
+  const small: SmallBodies = new Map();
   let insns = 0;
   const queue = entries.map((ip) => ({ ip, depth: 0 }));
   for (const { ip, depth } of queue) {
     if (regions.has(ip) || regions.size >= limits.regions || insns >= limits.batchInsns) continue;
     if (depth > 0 && (!code.ran(ip) || code.translated(ip))) continue;
-    const region = discover(ip, code, limits);
+    const region = discover(ip, code, limits, small);
     if (!region) continue;
     regions.set(ip, region);
     insns += region.insns;
