@@ -82,7 +82,12 @@ export const STATX_AT_FLAGS = {
   unknown: 'AT_???',
   field: {
     mask: AT_STATX_SYNC_TYPE,
-    values: { AT_STATX_SYNC_AS_STAT: 0, AT_STATX_FORCE_SYNC, AT_STATX_DONT_SYNC },
+    values: {
+      AT_STATX_SYNC_AS_STAT: 0,
+      AT_STATX_FORCE_SYNC,
+      AT_STATX_DONT_SYNC,
+      'AT_STATX_FORCE_SYNC|AT_STATX_DONT_SYNC': AT_STATX_SYNC_TYPE,
+    },
   },
   bits: {
     AT_SYMLINK_NOFOLLOW,
@@ -199,9 +204,10 @@ export const LOCK_SH = 1;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 export const LOCK_UN = 8;
+export const LOCK_MAND = 32;
 export const FLOCK_OPERATIONS = {
   unknown: 'LOCK_???',
-  bits: { LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN },
+  bits: { LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN, LOCK_MAND },
 } as const;
 
 /** lseek(2). */

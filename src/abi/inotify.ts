@@ -34,7 +34,7 @@ export const IN_TABLE: FlagTable = { unknown: 'IN_???', bits: IN };
 
 export const IN_CLOEXEC = 0o2000000;
 export const IN_NONBLOCK = 0o4000;
-export const IN_INIT_TABLE: FlagTable = { unknown: 'IN_???', bits: { IN_CLOEXEC, IN_NONBLOCK } };
+export const IN_INIT_TABLE: FlagTable = { unknown: 'IN_???', bits: { IN_NONBLOCK, IN_CLOEXEC } };
 
 /** struct inotify_event without its name. */
 export const INOTIFY_EVENT_BYTES = 16;

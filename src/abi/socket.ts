@@ -92,6 +92,7 @@ export const MSG = {
   MSG_ZEROCOPY: 0x4000000,
   MSG_FASTOPEN: 0x20000000,
   MSG_CMSG_CLOEXEC: 0x40000000,
+  MSG_CMSG_COMPAT: 0x80000000,
 } as const;
 export const MESSAGE_FLAGS: FlagTable = { unknown: 'MSG_???', bits: MSG };
 

@@ -77,7 +77,7 @@ export const TFD_TIMER_ABSTIME = 1;
 export const TFD_TIMER_CANCEL_ON_SET = 2;
 export const TFD_SETTIME_FLAGS: FlagTable = {
   unknown: 'TFD_???',
-  bits: { TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET },
+  bits: { TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET, ...TFD },
 };
 
 export const SIGEV = { SIGEV_SIGNAL: 0, SIGEV_NONE: 1, SIGEV_THREAD: 2, SIGEV_THREAD_ID: 4 } as const;

@@ -16,6 +16,7 @@ import {
   processId,
   rawArg,
   rawHex,
+  signed64At,
   unabbreviated,
   unfollowed,
 } from './context.ts';
@@ -97,16 +98,21 @@ const countOf = (ctx: Context, param: Codec<unknown>): number => {
   return shape?.count === undefined ? (ctx.result ?? 0) : argNamed(ctx, shape.count);
 };
 
+/** So many that their bytes are more than the address space. */
+const MOST_VECTORS = 2 ** 60;
 const iovec: Printer = (ctx, addr, param) => {
   if (addr === 0) return 'NULL';
+  const count = countOf(ctx, param);
+  if (count > MOST_VECTORS || (count > 0 && ctx.mm.readU64(addr) === null)) return hex(addr);
+  const unread = param.direction !== 'in' && failed(ctx);
   let left = param.direction === 'in' ? Number.POSITIVE_INFINITY : (ctx.result ?? 0);
-  return list(ctx, countOf(ctx, param), (i) => {
+  return list(ctx, count, (i) => {
     const base = ctx.mm.readU64(addr + 16 * i);
     const length = ctx.mm.readU64(addr + 16 * i + 8);
     if (base === null || length === null) return null;
     const shown = Math.min(length, left);
     left -= shown;
-    return `{iov_base=${bytesAt(ctx, base, shown)}, iov_len=${length}}`;
+    return `{iov_base=${unread ? pointer(base) : bytesAt(ctx, base, shown)}, iov_len=${length}}`;
   });
 };
 
@@ -114,6 +120,7 @@ const iovec: Printer = (ctx, addr, param) => {
 const strings: Printer = (ctx, addr, param) => {
   if (addr === 0) return 'NULL';
   const at: number[] = [];
+  const { maxString, hexStrings } = ctx.options;
   for (let i = 0; ; i++) {
     const p = ctx.mm.readU64(addr + 8 * i);
     if (p === null) return hex(addr);
@@ -123,10 +130,12 @@ const strings: Printer = (ctx, addr, param) => {
   if (param.name.startsWith('env') && !unabbreviated(ctx))
     return `${hex(addr)} /* ${at.length} var${at.length === 1 ? '' : 's'} */`;
   return list(ctx, at.length, (i) => {
-    const s = ctx.mm.readString(at[i] as number, 131072);
-    return typeof s === 'number'
-      ? hex(at[i] as number)
-      : quoteString(s, ctx.options.maxString, ctx.options.hexStrings);
+    const from = at[i] as number;
+    const s = ctx.mm.readString(from, 131072);
+    if (typeof s === 'string') return quoteString(s, maxString, hexStrings);
+    // Too long for the kernel, or its end cannot be read: the beginning may be.
+    const start = ctx.mm.read(from, maxString + 1);
+    return start === null ? hex(from) : quote(start, maxString, hexStrings);
   });
 };
 
@@ -182,7 +191,9 @@ const epollEvents: Printer = (ctx, addr) =>
   list(ctx, ctx.result ?? 0, (i) => {
     const at = addr + 12 * i;
     const [events, low, high] = [ctx.mm.readU32(at), ctx.mm.readU32(at + 4), ctx.mm.readU32(at + 8)];
-    return events === null || low === null || high === null ? null : epollEvent(events, low, high);
+    return events === null || low === null || high === null
+      ? null
+      : epollEvent(events, low, high, ctx.options.constants);
   });
 
 const cpuset: Printer = (ctx, addr, param) => {
@@ -199,8 +210,9 @@ const cpuset: Printer = (ctx, addr, param) => {
 const timeout: Printer = (ctx, addr, param) => {
   if (addr === 0) return 'NULL';
   if (param.shape === 'timespec') {
-    const t = TIMESPEC.read(ctx.mm, addr);
-    return t ? `{tv_sec=${t.sec}, tv_nsec=${t.nsec}}` : hex(addr);
+    const sec = signed64At(ctx, addr);
+    const nsec = signed64At(ctx, addr + 8);
+    return sec === null || nsec === null ? hex(addr) : `{tv_sec=${sec}, tv_nsec=${nsec}}`;
   }
   const t = TIMEVAL.read(ctx.mm, addr);
   return t ? `{tv_sec=${t.sec}, tv_usec=${t.usec}}` : hex(addr);
@@ -282,7 +294,7 @@ const PRINTERS: Readonly<Record<string, Printer>> = {
   signal: (ctx, v) => signal(v, ctx.options.constants),
   filemode: (ctx, v) => fileMode(v, ctx.options.constants),
   device: (ctx, v) => device(v, ctx.options.constants),
-  arg: (_ctx, v) => hex(v),
+  arg: (_ctx, v) => (v === 0 ? '0' : hex(v)),
   flags: (ctx, v, p) => flagSet(v, p.shape as FlagTable, ctx.options.constants),
   choice: (ctx, v, p) => {
     const { values, unknown } = p.shape as { values: Readonly<Record<string, number>>; unknown: string };
@@ -296,7 +308,7 @@ const PRINTERS: Readonly<Record<string, Printer>> = {
   word,
   offset: (ctx, v) => {
     if (v === 0) return 'NULL';
-    const at = ctx.mm.readI64(v);
+    const at = signed64At(ctx, v);
     return at === null ? hex(v) : `[${at}]`;
   },
   wstatus: (ctx, v) => {
@@ -409,7 +421,12 @@ export const argument = (ctx: Context, i: number): string => {
   if (param.type === 'timeout' && before !== null) return before;
   const changed = CHANGED[param.type];
   if (changed !== undefined) return changed(ctx, value, param, before);
-  if (isOutput(param) && param.type !== 'offset' && (failed(ctx) || ctx.result === null))
+  if (
+    isOutput(param) &&
+    param.type !== 'offset' &&
+    param.type !== 'iovec' &&
+    (failed(ctx) || ctx.result === null)
+  )
     return pointer(value);
   return PRINTERS[param.type]?.(ctx, value, param) ?? hex(value);
 };

@@ -12,7 +12,16 @@ import type { FieldType, Struct } from '../abi/struct.ts';
 import { TIMESPEC } from '../abi/time.ts';
 import { GPR } from '../ring3/layout.ts';
 import { argument } from './arguments.ts';
-import { type Context, failed, rawArg, rawHex, stringAt, unabbreviated, unfollowed } from './context.ts';
+import {
+  type Context,
+  descriptor,
+  failed,
+  rawArg,
+  rawHex,
+  stringAt,
+  unabbreviated,
+  unfollowed,
+} from './context.ts';
 import { type ConstantStyle, fileMode, flagSet, hex, named, octal, pointer, quote, styled } from './print.ts';
 import { signal, signalSet } from './signals.ts';
 import { optionName, optionValue } from './sockets.ts';
@@ -215,12 +224,16 @@ const IOCTL = byNumber<Command>(IOCTL_REQUESTS, {
   FIOASYNC: takes(intAt(false)),
   FIOCLEX: takes(),
   FIONCLEX: takes(),
+  FICLONE: takes((ctx, v) => descriptor(ctx, s32(v))),
 });
 /** strace shows every driver's name for a number that two use. */
 const IOCTL_ALIASES: Readonly<Record<string, string>> = {
   TCSETS: 'SNDCTL_TMR_START or TCSETS',
   TCSETSW: 'SNDCTL_TMR_STOP or TCSETSW',
   TCSETSF: 'SNDCTL_TMR_CONTINUE or TCSETSF',
+  FICLONE: 'BTRFS_IOC_CLONE or FICLONE',
+  FICLONERANGE: 'BTRFS_IOC_CLONE_RANGE or FICLONERANGE',
+  FIDEDUPERANGE: 'BTRFS_IOC_FILE_EXTENT_SAME or FIDEDUPERANGE',
 };
 const ioctlName = (request: number, style: ConstantStyle = 'abbrev'): string => {
   const name = Object.entries(IOCTL_REQUESTS).find(([, v]) => v === request)?.[0];
@@ -394,6 +407,13 @@ export const SPECIAL: Readonly<Record<string, Special>> = {
     const count = low32(ctx, 3) & MREMAP_FIXED_OR_DONTUNMAP ? 5 : 4;
     return ctx.call.row.params.slice(0, count).map((_, i) => argument(ctx, i));
   }),
+  // strace does not look at these offsets again after the call.
+  splice: whole((ctx) => ctx.call.row.params.map((_, i) => argument(ctx, i))),
+  copy_file_range: whole((ctx) => ctx.call.row.params.map((_, i) => argument(ctx, i))),
+  preadv: vectorAtOffset('preadv'),
+  pwritev: vectorAtOffset('pwritev'),
+  preadv2: vectorAtOffset('preadv2'),
+  pwritev2: vectorAtOffset('pwritev2'),
   nanosleep: remaining(1),
   clock_nanosleep: remaining(3),
   personality: whole((ctx) => [low32(ctx, 0) === 0xffffffff ? '0xffffffff' : argument(ctx, 0)]),
@@ -403,7 +423,8 @@ export const SPECIAL: Readonly<Record<string, Special>> = {
   fchmodat: whole((ctx) => [0, 1, 2].map((i) => argument(ctx, i))),
   faccessat: whole((ctx) => [0, 1, 2].map((i) => argument(ctx, i))),
   openat2: whole((ctx) => {
-    const how = struct(generic(OPEN_HOW), false)(ctx, rawArg(ctx, 2));
+    const fits = rawArg(ctx, 3) >= OPEN_HOW.size;
+    const how = fits ? struct(generic(OPEN_HOW), false)(ctx, rawArg(ctx, 2)) : pointer(rawArg(ctx, 2));
     return [argument(ctx, 0), argument(ctx, 1), how, argument(ctx, 3)];
   }),
   capset: whole((ctx) =>
@@ -465,6 +486,15 @@ function remaining(i: number): Special {
       return [...before, wrote ? timespec({ ...ctx, result: 0 }, at) : pointer(at)];
     },
     early: () => i,
+  };
+}
+
+/** The upper half of the offset is not written: the lower one has all of it. */
+function vectorAtOffset(name: string): Special {
+  const reads = name.startsWith('pread');
+  return {
+    write: (ctx) => ctx.call.row.params.flatMap((_, i) => (i === 4 ? [] : [argument(ctx, i)])),
+    early: () => (reads ? 1 : Number.POSITIVE_INFINITY),
   };
 }
 

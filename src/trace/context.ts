@@ -53,8 +53,9 @@ export const failed = (ctx: Context): boolean => ctx.result !== null && ctx.resu
 export const rawArg = (ctx: Context, i: number): number =>
   (ctx.call.words[2 * i + 1] as number) * 4294967296 + (ctx.call.words[2 * i] as number);
 
-/** The same as exact hex digits. */
+/** The same as exact hex digits; zero as 0. */
 export const rawHex = (ctx: Context, i: number): string => {
+  if (rawArg(ctx, i) === 0) return '0';
   const high = ctx.call.words[2 * i + 1] as number;
   const low = (ctx.call.words[2 * i] as number).toString(16);
   return high === 0 ? `0x${low}` : `0x${high.toString(16)}${low.padStart(8, '0')}`;
@@ -139,6 +140,12 @@ export const unabbreviated = (ctx: Context): boolean => ctx.options.abbreviated?
 
 /** Whether pointers are shown as addresses only: -e verbose=. */
 export const unfollowed = (ctx: Context): boolean => ctx.options.followed?.(ctx.call.row) === false;
+
+/** A signed 64-bit number in the program's memory, exact. */
+export const signed64At = (ctx: Context, addr: number): string | null => {
+  const b = ctx.mm.read(addr, 8);
+  return b === null ? null : String(new DataView(b.buffer, b.byteOffset, 8).getBigInt64(0, true));
+};
 
 /** A string in the program's memory that is shown whole, or its address when it cannot be read. */
 export const stringAt = (ctx: Context, addr: number, max = 4096): string => {

@@ -45,6 +45,8 @@ export interface StopEvent extends Common {
 
 export interface ExitEvent extends Common {
   readonly kind: 'exit';
+  /** It was the first thread of its process, and this other one goes on with its id after an execve. */
+  readonly supersededBy?: number;
   /** Exit code, or null when a signal killed it. */
   readonly code: number | null;
   readonly signal: string | null;

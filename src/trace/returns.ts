@@ -2,7 +2,7 @@
 // whose result explains itself (poll's ready descriptors, F_GETFL's flags).
 
 import { errnoName } from '../abi/errno.ts';
-import { FD_FLAGS, OPEN_FLAGS, SEALS } from '../abi/fcntl.ts';
+import { FD_FLAGS, LOCK_TYPES, OPEN_FLAGS, SEALS } from '../abi/fcntl.ts';
 import { SCHED } from '../abi/sched.ts';
 import { strerror } from '../abi/strerror.ts';
 import { TIME_ERROR } from '../abi/time.ts';
@@ -18,15 +18,17 @@ export const POLL_EVENTS: FlagTable = {
     POLLIN: 0x1,
     POLLPRI: 0x2,
     POLLOUT: 0x4,
-    POLLRDNORM: 0x40,
-    POLLWRNORM: 0x100,
-    POLLRDBAND: 0x80,
-    POLLWRBAND: 0x200,
     POLLERR: 0x8,
     POLLHUP: 0x10,
     POLLNVAL: 0x20,
+    POLLRDNORM: 0x40,
+    POLLRDBAND: 0x80,
+    POLLWRNORM: 0x100,
+    POLLWRBAND: 0x200,
     POLLMSG: 0x400,
+    POLLREMOVE: 0x1000,
     POLLRDHUP: 0x2000,
+    POLL_BUSY_LOOP: 0x8000,
   },
 };
 
@@ -107,6 +109,7 @@ const NOTES: Readonly<Record<string, (ctx: Context, r: number) => string>> = {
     const cmd = argNamed(ctx, ctx.call.row.params[1]?.name ?? '');
     if (cmd === 1) return r === 0 ? '' : ` (flags ${flagSet(r, FD_FLAGS)})`;
     if (cmd === 3) return ` (flags ${flagSet(r, OPEN_FLAGS)})`;
+    if (cmd === 1025) return ` (${named(r, LOCK_TYPES, 'F_???')})`;
     if (cmd === 11) return r === 0 ? '' : ` (${signal(r)})`;
     if (cmd === 1034) return r === 0 ? '' : ` (seals ${flagSet(r, SEALS)})`;
     return '';
@@ -127,7 +130,7 @@ const BEHIND_POINTERS: ReadonlySet<string> = new Set([
 const inHex = (ctx: Context): boolean => {
   if (ctx.call.row.name !== 'fcntl') return false;
   const cmd = argNamed(ctx, ctx.call.row.params[1]?.name ?? '');
-  return cmd === 1 || cmd === 3 || cmd === 1034;
+  return cmd === 1 || cmd === 3 || cmd === 1025 || cmd === 1034;
 };
 
 /** The result of a call: `3`, `0x7f00`, `-1 ENOENT (No such file or directory)`, `?`. */

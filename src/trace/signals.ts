@@ -66,7 +66,11 @@ export const siginfo = (
   const fault = info.addr !== undefined && code > 0 && code !== SI.SI_KERNEL;
   if (fault) out.push(`si_addr=${pointer(info.addr ?? 0)}`);
   else if (code === SI.SI_TIMER) {
-    out.push(`si_timerid=${hex(info.timerId ?? 0)}`, `si_overrun=${info.overrun ?? 0}`, value(info));
+    out.push(
+      `si_timerid=${info.timerId ? hex(info.timerId) : '0'}`,
+      `si_overrun=${info.overrun ?? 0}`,
+      value(info),
+    );
   } else if (code !== SI.SI_KERNEL) {
     if (info.pid !== undefined) out.push(`si_pid=${processId(info.pid)}`, `si_uid=${info.uid ?? 0}`);
     if (signo === SIG.SIGCHLD && code > 0) {

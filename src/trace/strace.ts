@@ -102,6 +102,14 @@ export const straceText = (options: TextOptions, out: (text: string) => void): T
     end();
   };
 
+  /** A thread has taken the id of its process in execve. */
+  const renamed = (from: number, to: number): void => {
+    const own = byTask.get(from);
+    if (own !== undefined) byTask.set(to, own);
+    byTask.delete(from);
+    alive.delete(from);
+    alive.add(to);
+  };
   const start = (open: OpenCall): void => {
     begin(open.tid, open.time);
     put(`${open.call.row.name}(${open.early}`);
@@ -117,6 +125,7 @@ export const straceText = (options: TextOptions, out: (text: string) => void): T
     leave: (open, late, event, { dump }) => {
       const own = byTask.get(open.tid);
       if (own?.open === open) own.ended = true;
+      if (event.tid !== open.tid) renamed(open.tid, event.tid);
       if (status !== null) {
         const how = event.result === null ? 'unfinished' : event.result < 0 ? 'failed' : 'successful';
         if (!status.has(how)) return;
@@ -144,12 +153,14 @@ export const straceText = (options: TextOptions, out: (text: string) => void): T
           begin(event.tid, event.time);
           put(`<... ${open.call.row.name} resumed>`);
         }
-        put(' <unfinished ...>) ');
+        put(open.complete ? ') ' : ' <unfinished ...>) ');
         result('?');
         end();
         line = null;
       }
-      const how = event.signal === null ? `exited with ${event.code}` : `killed by ${event.signal}`;
+      const ended = event.signal === null ? `exited with ${event.code}` : `killed by ${event.signal}`;
+      const heir = event.supersededBy;
+      const how = heir === undefined ? ended : `superseded by execve in pid ${heir}`;
       if (options.exits) note(event.tid, event.time, `+++ ${how} +++`, true);
       byTask.delete(event.tid);
       alive.delete(event.tid);

@@ -52,7 +52,11 @@ const timeval = (sec: number, usec: number): string => `{tv_sec=${sec}, tv_usec=
 
 /** The date as a comment; the beginning of time is none. */
 const dated = (sec: number, nsec: number): string =>
-  sec === 0 && nsec === 0 ? '' : ` /* ${dateTime(sec, nsec)} */`;
+  (sec === 0 && nsec === 0) || nsec > 999_999_999 || nsec < 0 || Math.abs(sec) > LAST_SECOND
+    ? ''
+    : ` /* ${dateTime(sec, nsec)} */`;
+/** What a Date can be. */
+const LAST_SECOND = 8.64e12;
 
 /** One of utimensat's two times, with its date as a comment. */
 export const fileTime = (sec: number, nsec: number): string => {
@@ -330,7 +334,7 @@ export const STRUCTS: Readonly<Record<string, StructPrinter>> = {
   open_how: (s, ctx) => {
     const { constants } = ctx.options;
     const flags = num(s, 'flags');
-    const mode = flags & 0o100 ? `, mode=${octal(num(s, 'mode'))}` : '';
+    const mode = flags & 0o100 || num(s, 'mode') !== 0 ? `, mode=${octal(num(s, 'mode'))}` : '';
     return `{flags=${flagSet(flags, OPEN_FLAGS, constants)}${mode}, resolve=${flagSet(num(s, 'resolve'), RESOLVE_FLAGS, constants)}}`;
   },
   mq_attr: (s, ctx) => {

@@ -13,7 +13,7 @@ import type { SigInfo, Task } from '../ring0/task/types.ts';
 import type { RestartRule } from '../ring0/wait.ts';
 import { argument, isOutput, overwritten } from './arguments.ts';
 import { SPECIAL } from './commands.ts';
-import { type Context, type FormatOptions, pathName, processId, rawArg, rawHex } from './context.ts';
+import { type Context, type FormatOptions, pathName, processId, rawHex } from './context.ts';
 import { type Dumps, dump } from './dump.ts';
 import type { ExitEvent, ForkEvent, SignalEvent, StopEvent, SyscallEvent, TraceArgument } from './events.ts';
 import { hex, quoteString } from './print.ts';
@@ -43,6 +43,8 @@ export interface OpenCall {
   readonly time: number;
   /** Where the program goes on after the call. */
   readonly ip: number;
+  /** Nothing follows `early`: it is all that will be written of the arguments. */
+  readonly complete: boolean;
   /** Arguments written at the trap, joined; ends with a comma when more will follow. */
   readonly early: string;
 }
@@ -85,8 +87,6 @@ const earlyCount = (ctx: Context): number => {
   return isOffset(ctx.call, first) ? first + 1 : first;
 };
 
-const rawShort = (ctx: Context, i: number): string => (rawArg(ctx, i) === 0 ? '0' : rawHex(ctx, i));
-
 const isOffset = (call: Call, i: number): boolean => call.row.params[i]?.type === 'offset';
 
 /** A mistake in a printer costs the text of one call, not the trace: the registers are shown instead. */
@@ -102,7 +102,7 @@ const texts = (ctx: Context, from: number, to: number): string[] => {
 
 const decoded = (ctx: Context, from: number, to: number): string[] => {
   const { row } = ctx.call;
-  if (ctx.options.raw?.(row)) return row.params.map((_, i) => rawShort(ctx, i)).slice(from, to);
+  if (ctx.options.raw?.(row)) return row.params.map((_, i) => rawHex(ctx, i)).slice(from, to);
   const special = SPECIAL[row.name];
   if (special !== undefined) return special.write(ctx).slice(from, to);
   // A row without parameters that is absent: the registers are all that is known.
@@ -173,6 +173,9 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
     return task.userNs + task.systemNs;
   };
 
+  /** By the thread that executes another program: the end of the first thread, which it takes the place of. */
+  const superseded = new Map<Task, ExitEvent>();
+
   const tap: Tap = {
     enter: (call) => {
       if (!sees(call.task)) return;
@@ -185,7 +188,14 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
       const comma = more && early.length > 0 && !isOffset(call, early.length - 1);
       const text = early.join(', ') + (comma ? ', ' : '');
       const { tid } = call.task;
-      const one: OpenCall = { call, tid, time: seconds(kernel), ip: kernel.cpu.rip, early: text };
+      const one: OpenCall = {
+        call,
+        tid,
+        time: seconds(kernel),
+        ip: kernel.cpu.rip,
+        complete: !more,
+        early: text,
+      };
       const before = overwritten(ctx);
       listener.enter?.(one);
       under.set(call.task, { call, open: one, early, before, cpuNs: cpuNs(call.task), signals: [] });
@@ -203,10 +213,13 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
     const moved = isOffset(call, last) ? argument(ctx, last) : entry.early[last];
     const arrow = moved === entry.early[last] ? '' : ` => ${moved}`;
     const all = [...entry.early, ...late];
+    const told = superseded.get(call.task);
+    superseded.delete(call.task);
+    if (told !== undefined) listener.exit?.(told);
     const event: SyscallEvent = {
       kind: 'syscall',
       pid: call.task.process.pid,
-      tid: entry.open.tid,
+      tid: call.task.tid,
       time: entry.open.time,
       name: call.row.name,
       number: call.number,
@@ -245,6 +258,12 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
     if (entry !== undefined) entry.signals.push(event);
     else listener.signal?.(event);
   };
+  /** The thread whose execve ends the others of its process, this one among them. */
+  const executing = (task: Task): Task | null => {
+    const { current } = kernel;
+    const other = current !== null && current !== task && current.process === task.process;
+    return other && !task.process.exiting && current.call?.row.name.startsWith('execve') ? current : null;
+  };
   const exited = (task: Task, status: number, bySignal: number): void => {
     if (!sees(task)) return;
     const entry = under.get(task);
@@ -256,12 +275,16 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
       }
       under.delete(task);
     }
-    listener.exit?.({
+    const event: ExitEvent = {
       kind: 'exit',
       ...common(task),
       code: bySignal === 0 ? (status >>> 8) & 0xff : null,
       signal: bySignal === 0 ? null : signalName(bySignal),
-    });
+    };
+    const heir = task === task.process.leader ? executing(task) : null;
+    if (heir === null || !under.has(heir)) listener.exit?.(event);
+    // The first thread's id lives on: that is told when the others are gone.
+    else superseded.set(heir, { ...event, supersededBy: heir.tid });
   };
   const unlisten = kernel.events.listen({
     signal: signalled,
@@ -297,10 +320,19 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
       const { argStart, envStart } = task.mm.layout;
       const args = options.raw?.(EXECVE)
         ? [hex(argStart), hex(argStart), hex(envStart)]
-        : [quoteString(name, undefined, hexStrings), `[${list}]`, vars];
+        : options.followed?.(EXECVE) === false
+          ? [quoteString(name, undefined, hexStrings), hex(argStart), hex(envStart)]
+          : [quoteString(name, undefined, hexStrings), `[${list}]`, vars];
       const at = common(task);
       const call = { task, row: EXECVE, number: 59 } as unknown as Call;
-      const one: OpenCall = { call, tid: task.tid, time: at.time, ip: 0, early: args.join(', ') };
+      const one: OpenCall = {
+        call,
+        tid: task.tid,
+        time: at.time,
+        ip: 0,
+        complete: true,
+        early: args.join(', '),
+      };
       listener.enter?.(one);
       listener.leave?.(
         one,

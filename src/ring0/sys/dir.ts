@@ -228,7 +228,7 @@ export const unlink = syscall(
 
 export const unlinkat = syscall(
   'unlinkat',
-  [dirfd('dirfd'), path('pathname'), flags('flags', { unknown: 'AT_???', bits: { AT_REMOVEDIR } })],
+  [dirfd('dirfd'), path('pathname'), flags('flags', AT_FLAGS)],
   {
     returns: 'int',
     family: ['file', 'desc'],

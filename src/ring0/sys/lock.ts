@@ -9,6 +9,7 @@ import {
   FLOCK,
   FLOCK_OPERATIONS,
   LOCK_EX,
+  LOCK_MAND,
   LOCK_NB,
   LOCK_SH,
   LOCK_UN,
@@ -27,8 +28,6 @@ import { conflicting, type RangeLock, setFlock, setLock } from '../vfs/locks.ts'
 import { MAX_FILE } from '../vfs/pagecache.ts';
 import type { OpenFile } from '../vfs/types.ts';
 import type { Result } from '../wait.ts';
-
-const LOCK_MAND = 32;
 
 /** The lock that a struct flock at `addr` describes; -errno. */
 const readLock = (task: Task, file: OpenFile, addr: number, ofd: boolean): RangeLock | number => {

@@ -19,6 +19,7 @@ import {
   orphanedGroup,
   stopProcess,
 } from './signals.ts';
+import { EMPTY } from './sigset.ts';
 import type { SigInfo, Task } from './types.ts';
 
 /** What the gate's taps are told about an interrupted call: the kernel's own codes (linux/errno.h). */
@@ -130,6 +131,6 @@ export const actionsAfterExec = (task: Task): void => {
   const { actions } = task.sighand;
   const fresh = defaultActions();
   for (const [i, a] of actions.entries())
-    if (a.handler === SIG_IGN) fresh[i] = { ...a, flags: 0, restorer: 0 };
+    if (a.handler === SIG_IGN) fresh[i] = { handler: SIG_IGN, flags: 0, restorer: 0, mask: EMPTY };
   task.sighand.actions = fresh;
 };
