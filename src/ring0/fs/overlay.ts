@@ -171,11 +171,6 @@ export class OverlayFile extends MemFile {
     return super.setattr(c);
   }
 
-  override accessed(): void {
-    // Reading does not copy up.
-    if (this.#settled) super.accessed();
-  }
-
   override release(): void {
     super.release();
     if (this.fs instanceof OverlayFs) this.fs.loaded.delete(this);

@@ -11,6 +11,7 @@ import type { Task } from '../task/types.ts';
 import { freshAttr, withoutBlocks } from '../vfs/attr.ts';
 import { newFile } from '../vfs/file.ts';
 import { anonymousDev, now, vfsOf } from '../vfs/state.ts';
+import { noteRead } from '../vfs/times.ts';
 import type { FileOps, FileSystem, Inode, OpenFile } from '../vfs/types.ts';
 import { type Block, block, type WaitQueue, waitQueue, wake } from '../wait.ts';
 
@@ -210,8 +211,10 @@ interface WriteState {
 export const pipeOps = (p: Pipe, before = 0): FileOps => ({
   read(_task, file, buf, at, n) {
     if (n === 0) return 0;
-    if (p.pieces !== null) return takePiece(p, p.pieces, buf, at, n);
-    if (p.used > 0) return takeBytes(p, buf, at, n);
+    if (p.used > 0) {
+      noteRead(file);
+      return p.pieces !== null ? takePiece(p, p.pieces, buf, at, n) : takeBytes(p, buf, at, n);
+    }
     if (p.writers === 0) return 0;
     if (file.flags & O_NONBLOCK) return -EAGAIN;
     return block([p.toRead], 'restart');
@@ -231,8 +234,12 @@ export const pipeOps = (p: Pipe, before = 0): FileOps => ({
     while (roomOf(p) >= least) {
       const k = packet ? Math.min(n - total, PIPE_BUF) : n - total;
       total += putBytes(p, buf, at + total, k, packet);
-      if (total === n) return n;
+      if (total === n) {
+        file.inode.modified?.();
+        return n;
+      }
     }
+    if (total > done) file.inode.modified?.();
     if (file.flags & O_NONBLOCK) return total > 0 ? total : -EAGAIN;
     const state: WriteState = { done: total };
     const wait = block([p.toWrite], 'restart', null, state);

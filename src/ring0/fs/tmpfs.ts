@@ -193,6 +193,24 @@ export class MemNode implements Inode {
     return 0;
   }
 
+  accessed(): void {
+    // Reading does not copy up.
+    if (!this.settled) return;
+    const { a } = this;
+    if (!notAfter(a.atime, a.mtime) && !notAfter(a.atime, a.ctime)) {
+      const t = this.fs.now();
+      if (t.sec - a.atime.sec < DAY) return;
+    }
+    a.atime = this.fs.now();
+  }
+
+  modified(): void {
+    this.change();
+    const t = this.fs.now();
+    this.a.mtime = t;
+    this.a.ctime = t;
+  }
+
   addLink(n: number): void {
     this.change();
     this.a.nlink += n;
@@ -283,22 +301,6 @@ export class MemFile extends MemNode implements PagedInode {
     return super.setattr(c);
   }
 
-  accessed(): void {
-    const { a } = this;
-    if (!notAfter(a.atime, a.mtime) && !notAfter(a.atime, a.ctime)) {
-      const t = this.fs.now();
-      if (t.sec - a.atime.sec < DAY) return;
-    }
-    a.atime = this.fs.now();
-  }
-
-  modified(): void {
-    this.change();
-    const t = this.fs.now();
-    this.a.mtime = t;
-    this.a.ctime = t;
-  }
-
   release(): void {
     this.pages.free();
   }
@@ -352,12 +354,6 @@ export class MemDir extends MemNode {
   /** Takes a name away. */
   protected drop(name: string): void {
     this.entries.delete(name);
-  }
-
-  protected touch(): void {
-    const t = this.fs.now();
-    this.a.mtime = t;
-    this.a.ctime = t;
   }
 
   /** A new, empty directory. */
@@ -435,7 +431,7 @@ export class MemDir extends MemNode {
     this.change();
     this.entries.set(name, node);
     if (node instanceof MemDir) this.a.nlink++;
-    this.touch();
+    this.modified();
   }
 
   /** Takes an entry out without touching its node's links. */
@@ -443,7 +439,7 @@ export class MemDir extends MemNode {
     this.change();
     this.drop(name);
     if (node instanceof MemDir) this.a.nlink--;
-    this.touch();
+    this.modified();
   }
 
   unlink(name: string): number {

@@ -34,6 +34,7 @@ import { isDirectory, listing } from '../vfs/file.ts';
 import { badRename, make, makeLink, makeSymlink, remove, rename as renameFile } from '../vfs/namei.ts';
 import { notifyFile } from '../vfs/notify.ts';
 import { CAP, capable, inodePermission, MAY, owns } from '../vfs/perm.ts';
+import { noteRead } from '../vfs/times.ts';
 import type { DirEntry, Inode, OpenFile, Path } from '../vfs/types.ts';
 import { FOLLOW, isPath, MUST_BE_DIR, walk } from '../vfs/walk.ts';
 import type { Result } from '../wait.ts';
@@ -95,6 +96,7 @@ const getEntries = (task: Task, n: number, buf: number, count: number, wide: boo
   if (at === 0 && i < entries.length + 2) return -EINVAL;
   if (!task.mm.write(buf, out, 0, at)) return -EFAULT;
   file.pos = i;
+  noteRead(file);
   notifyFile(file, IN.IN_ACCESS);
   return at;
 };

@@ -433,12 +433,18 @@ export const fallocate = syscall(
     const pages = pagesOf(file);
     const backed = 'wroteThrough' in inode;
     if (pages === null) return -EOPNOTSUPP;
+    const changed = (): number => {
+      dropSetId(task, inode, attr);
+      inode.modified?.();
+      notifyFile(file, IN.IN_MODIFY);
+      return 0;
+    };
     const seals = inode.seals ?? 0;
     if (how & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) {
       if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) return -EPERM;
       const r = pages.punchBytes(offset, end);
-      if (r === 0) notifyFile(file, IN.IN_MODIFY);
-      if (r < 0 || how & FALLOC_FL_PUNCH_HOLE) return r;
+      if (r < 0) return r;
+      if (how & FALLOC_FL_PUNCH_HOLE) return changed();
     }
     if (!(how & FALLOC_FL_KEEP_SIZE) && end > attr.size) {
       const r = setSize(task, inode, end);
@@ -446,8 +452,7 @@ export const fallocate = syscall(
     }
     if (backed) return 0;
     const r = pages.allocate(offset, end);
-    if (r >= 0) notifyFile(file, IN.IN_MODIFY);
-    return r < 0 ? r : (inode.setattr?.({}) ?? 0);
+    return r < 0 ? r : changed();
   },
 );
 

@@ -41,6 +41,7 @@ import { syscall } from '../../gate/row.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt } from '../vfs/fdtable.ts';
 import { MAY, permission, realCredentials, writableMount } from '../vfs/perm.ts';
+import { noteAccess } from '../vfs/times.ts';
 import type { Inode, InodeAttr, Mount, Path } from '../vfs/types.ts';
 import { EMPTY_PATH, FOLLOW, isPath, startAt, walk, walkFrom } from '../vfs/walk.ts';
 import type { Block, Result } from '../wait.ts';
@@ -342,6 +343,7 @@ const readLink = (task: Task, dir: number, name: string, buf: number, room: numb
   if (name === '' && dir === AT_FDCWD) return -ENOENT;
   const target = t.inode.readlink?.(task) ?? (name === '' ? -ENOENT : -EINVAL);
   if (typeof target === 'number') return target;
+  if (t.path) noteAccess(t.path.mount, t.inode);
   const n = Math.min(target.length, room);
   const bytes = new Uint8Array(n);
   for (let i = 0; i < n; i++) bytes[i] = target.charCodeAt(i);

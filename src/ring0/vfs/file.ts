@@ -8,7 +8,6 @@ import {
   F_SEAL_SHRINK,
   F_SEAL_WRITE,
   O_ACCMODE,
-  O_NOATIME,
   O_PATH,
   O_RDWR,
   O_WRONLY,
@@ -28,6 +27,7 @@ import { NO_OWNER } from './owner.ts';
 import type { Pages } from './pagecache.ts';
 import { CAP, capable } from './perm.ts';
 import { vfsOf } from './state.ts';
+import { noteRead } from './times.ts';
 import type { DirEntry, FileOps, Inode, InodeAttr, OpenFile, Path } from './types.ts';
 
 // Access mode 3 asks for both permissions and gives a description that can do neither: it is for ioctl (open(2)).
@@ -111,9 +111,7 @@ export const allowWrite = (inode: Inode): void => {
 /** A regular file that keeps its contents in Pages. */
 export interface PagedInode extends Inode {
   readonly pages: Pages;
-  /** Sets atime as relatime has it. */
   accessed(): void;
-  /** Sets mtime and ctime. */
   modified(): void;
   attr(): InodeAttr | number;
   /** Writes to where the file lives (host files), instead of to the pages; the count or -errno. */
@@ -166,7 +164,7 @@ export const pagedOps = (inode: PagedInode): FileOps => {
     seekable: true,
     read: (_task, file, buf, at, n, pos) => {
       const r = pages.read(buf, at, n, pos);
-      if (r > 0 && (file.flags & O_NOATIME) === 0) inode.accessed();
+      if (r > 0) noteRead(file);
       return r;
     },
     write: (task, _file, buf, at, n, pos) => {

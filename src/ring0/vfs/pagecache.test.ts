@@ -103,6 +103,17 @@ describe('page cache', () => {
     expect(p.allocated).toBe(4096);
   });
 
+  it('frees what was set aside beyond the end when a hole is punched there', () => {
+    const p = new Pages(createFrames(1024 * 1024));
+    p.truncate(4096);
+    p.allocate(0, 20000);
+    expect(p.allocated).toBe(5 * 4096);
+    p.punchBytes(8192, 16384);
+    expect(p.allocated).toBe(3 * 4096);
+    p.punchBytes(0, 20480);
+    expect(p.allocated).toBe(0);
+  });
+
   it('gives back clean pages of a source when memory is short, and reads them again', () => {
     const frames = createFrames(1024 * 1024);
     const p = new Pages(frames);

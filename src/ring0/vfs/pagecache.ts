@@ -337,9 +337,14 @@ export class Pages implements PageCache {
   /** FALLOC_FL_PUNCH_HOLE: bytes [from, to) read as zero afterwards; whole pages are freed. */
   punchBytes(from: number, to: number): number {
     const end = Math.min(to, this.#size);
-    if (from >= end) return 0;
     const first = Math.ceil(from / PAGE_SIZE);
-    const last = to >= this.#size ? Math.ceil(end / PAGE_SIZE) : Math.floor(end / PAGE_SIZE);
+    // Beyond the end there may be pages that FALLOC_FL_KEEP_SIZE has set aside.
+    const whole = Math.floor(to / PAGE_SIZE);
+    const last = to >= this.#size ? Math.max(whole, Math.ceil(end / PAGE_SIZE)) : whole;
+    if (from >= end) {
+      if (first < last) this.#dropRange(first, last);
+      return 0;
+    }
     if (first > last || (first === last && from < first * PAGE_SIZE && end <= first * PAGE_SIZE))
       return this.#zero(from, end);
     const sourced = Math.min(last, Math.ceil(this.#sourceEnd / PAGE_SIZE));

@@ -84,6 +84,11 @@ export interface Inode {
     change: Partial<Pick<InodeAttr, 'mode' | 'uid' | 'gid' | 'size' | 'atime' | 'mtime' | 'ctime'>>,
   ): Result;
 
+  /** Somebody has read it: sets atime as relatime has it. Absent: nobody keeps that time. Called by vfs/times.ts. */
+  accessed?(): void;
+  /** Somebody has written to it: sets mtime and ctime. */
+  modified?(): void;
+
   // Directories. Absent: ENOTDIR for lookup, EPERM for changes (EROFS where the mount is read-only).
   /** ENOENT as a number when there is no such name. */
   lookup?(name: string): Inode | number | Block;

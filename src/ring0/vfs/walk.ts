@@ -17,6 +17,7 @@ import { type Components, componentsOf, joined, NO_COMPONENTS } from './componen
 import { lookup } from './dentry.ts';
 import { mountedOn } from './mount.ts';
 import { MAY, permission } from './perm.ts';
+import { noteAccess } from './times.ts';
 import type { Dentry, InodeAttr, Mount, Path } from './types.ts';
 
 const MAX_LINKS = 40;
@@ -232,6 +233,7 @@ export class Walk implements Path {
     }
     const target = inode.readlink?.(this.#task) ?? -EACCES;
     if (typeof target === 'number') return target;
+    noteAccess(mount, inode);
     if (target === '') return -ENOENT;
     if (target.charCodeAt(0) === 47) {
       if (this.#flags & RESOLVE_BENEATH) return -EXDEV;
