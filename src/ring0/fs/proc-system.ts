@@ -307,7 +307,6 @@ const SYSCTLS: readonly (readonly [string, string | number])[] = [
   ['kernel/sched_rr_timeslice_ms', 100],
   ['kernel/sched_rt_period_us', 1000000],
   ['kernel/sched_rt_runtime_us', 950000],
-  ['kernel/seccomp/actions_avail', 'kill_process kill_thread trap errno user_notif trace log allow'],
   ['kernel/sem', '32000\t1024000000\t500\t32000'],
   ['kernel/shmall', '18446744073692774399'],
   ['kernel/shmmax', '18446744073692774399'],

@@ -55,6 +55,9 @@ int main(void) {
   SHOW("tsc", prctl(PR_GET_TSC, &v));
   printf("%d\n", v);
   SHOW("unknown", prctl(123456));
+  // What /proc/sys tells of has its prctl.
+  printf("%d\n", (access("/proc/sys/kernel/yama", F_OK) == 0) == (prctl(PR_SET_PTRACER, 0) == 0));
+  printf("%d\n", (access("/proc/sys/kernel/seccomp", F_OK) == 0) == (prctl(PR_GET_SECCOMP) == 0));
   SHOW("ambient", prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, 0, 0, 0));
   SHOW("ambient raise", prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, 0, 0, 0));
   SHOW("timing", prctl(PR_GET_TIMING));
