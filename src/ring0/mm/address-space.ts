@@ -11,9 +11,9 @@ import { type Block, isBlock } from '../wait.ts';
 import { adviseRange, reflag } from './advise.ts';
 import { checkFixed } from './calls.ts';
 import { allowsMore, findMapping, resolveFault } from './fault.ts';
-import { isPageAligned, MAX_MAPPINGS, MMAP_MIN, PAGE, pageDown, pageUp, TASK_SIZE } from './layout.ts';
+import { isPageAligned, MAX_MAPPINGS, PAGE, pageDown, pageUp, TASK_SIZE } from './layout.ts';
 import { indexAfter, slice } from './mappings.ts';
-import { choose, chooseForImage, guardedStart, isFree } from './place.ts';
+import { choose, chooseForImage, chooseNear, guardedStart } from './place.ts';
 import { protectRange } from './protect.ts';
 import { attach, detach, dropRange, insert, type MutableSpace, removeRange } from './ranges.ts';
 import { remapRange } from './remap.ts';
@@ -126,11 +126,6 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
     return total;
   }
 
-  placeHint(hint: number, length: number): number {
-    const at = Math.max(pageUp(hint), MMAP_MIN);
-    return isFree(this.list, at, length) ? at : choose(this.list, length, false);
-  }
-
   isNoExec(file: OpenFile): boolean {
     return this.state.isNoExec(file);
   }
@@ -142,8 +137,8 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
 
   /** Where a mapping without a fixed address goes, or -1. */
   private place(hint: number, length: number, m: Omit<Mapping, 'start' | 'end'>): number {
-    if (hint > 0) return this.placeHint(hint, length);
-    if (m.flags & MAP_32BIT) return choose(this.list, length, true);
+    const low = (m.flags & MAP_32BIT) !== 0;
+    if (hint >= PAGE || low) return chooseNear(this.list, hint, length, low);
     if (m.pages && m.file && !m.shared && m.pageOffset === 0 && this.isImage(m.pages)) {
       const at = chooseForImage(this.state, this.list, m.pages, length);
       if (at >= 0) return at;

@@ -1,8 +1,18 @@
-// Choosing an address for a new mapping, as arch_get_unmapped_area_topdown does: the highest hole that fits.
+// Choosing an address for a new mapping, as arch_get_unmapped_area_topdown does: the highest hole that fits,
+// and for MAP_32BIT the lowest of its range.
 
 import { MAP_GROWSDOWN } from '../../abi/mman.ts';
 import type { PageCache } from '../vfs/types.ts';
-import { IMAGE_BOTTOM, LOW_BOTTOM, LOW_TOP, MMAP_MIN, MMAP_TOP, STACK_GUARD, TASK_SIZE } from './layout.ts';
+import {
+  IMAGE_BOTTOM,
+  LOW_BOTTOM,
+  LOW_TOP,
+  MMAP_MIN,
+  MMAP_TOP,
+  pageDown,
+  STACK_GUARD,
+  TASK_SIZE,
+} from './layout.ts';
 import { indexAfter } from './mappings.ts';
 import type { MemoryState } from './state.ts';
 import type { Mapping } from './types.ts';
@@ -31,11 +41,32 @@ const highestHole = (list: readonly Mapping[], length: number, bottom: number, t
   }
 };
 
-/** An address for `length` bytes, or -1 when there is no room. */
+/** Start of the lowest hole of `length` bytes in [bottom, top), or -1. */
+const lowestHole = (list: readonly Mapping[], length: number, bottom: number, top: number): number => {
+  let floor = bottom;
+  for (let i = indexAfter(list, bottom); floor + length <= top; i++) {
+    const next = list[i];
+    if (!next || guardedStart(next) >= floor + length) return floor;
+    floor = Math.max(floor, next.end);
+  }
+  return -1;
+};
+
+/** An address for `length` bytes, in MAP_32BIT's range or anywhere, or -1 when there is no room. */
 export const choose = (list: readonly Mapping[], length: number, low: boolean): number => {
-  if (low) return highestHole(list, length, LOW_BOTTOM, LOW_TOP);
+  if (low) return lowestHole(list, length, LOW_BOTTOM, LOW_TOP);
   const at = highestHole(list, length, MMAP_MIN, MMAP_TOP);
   return at >= 0 ? at : highestHole(list, length, MMAP_MIN, TASK_SIZE);
+};
+
+/** The address that was asked for, to the page and not below vm.mmap_min_addr, if it is free; another one or -1 otherwise. */
+export const chooseNear = (list: readonly Mapping[], hint: number, length: number, low: boolean): number => {
+  const page = pageDown(hint);
+  if (page === 0) return choose(list, length, low);
+  const at = Math.max(page, MMAP_MIN);
+  // A hint may lie below MAP_32BIT's range, but not above it.
+  const fits = !low || at + length <= LOW_TOP;
+  return fits && isFree(list, at, length) ? at : choose(list, length, low);
 };
 
 /**

@@ -13,8 +13,6 @@ import type { Mapping } from './types.ts';
 export interface MutableSpace extends Space, PageMapper {
   /** Bytes of private writable memory, which RLIMIT_DATA bounds. */
   dataBytes(): number;
-  /** An address for a new mapping: the hint if it is free there. -1 when there is no room. */
-  placeHint(hint: number, length: number): number;
   /** Whether the current task may map below vm.mmap_min_addr. */
   mayMapLow(): boolean;
   /** Whether a file lies on a mount without execution. */

@@ -5,7 +5,7 @@ import { MAP_LOCKED, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, PROT_WRITE 
 import { allowsMore, findMapping } from './fault.ts';
 import { isPageAligned, MAX_MAPPINGS, MMAP_MIN, PAGE, pageUp, TASK_SIZE } from './layout.ts';
 import { indexAfter, slice } from './mappings.ts';
-import { choose, guardedStart } from './place.ts';
+import { choose, chooseNear, guardedStart } from './place.ts';
 import { insert, isolate, type MutableSpace, mergeRange, removeRange } from './ranges.ts';
 import { limitOf, RLIMIT_DATA, RLIMIT_MEMLOCK } from './state.ts';
 import { LOCKS, type Mapping } from './types.ts';
@@ -106,7 +106,7 @@ const remapTo = (
   const denied = extra > 0 ? mayGrow(space, m, extra) : 0;
   if (denied < 0) return denied;
   if (!(flags & MREMAP_FIXED)) {
-    to = newAddr === 0 ? choose(space.list, newLength, false) : space.placeHint(newAddr, newLength);
+    to = chooseNear(space.list, newAddr, newLength, false);
     if (to < 0) return -ENOMEM;
   }
   return length === 0
