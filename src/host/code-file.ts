@@ -58,14 +58,29 @@ interface Index {
   readonly entries: readonly Entry[];
 }
 
-const MAGIC = Buffer.from('KANMON\x02\n', 'latin1');
-/** After it: length of the index, u32, and its checksum, u32. */
+const MAGIC = Buffer.from('KANMON\x03\n', 'latin1');
+/** After it: length of the index, which is JSON, u32, and its checksum, u32. */
 const HEAD = MAGIC.length + 8;
 
-/** CRC-32. */
+/**
+ * Tells what was damaged from what was written: each word changes the sum in a way that can be undone, so that one that
+ * differs is found for certain, and several but for one time in 2^32. Node's CRC, as its serializer, would load streams
+ * and what they stand on, 28 modules.
+ */
 const sumOf = (...parts: readonly Uint8Array[]): number => {
-  const { crc32 } = process.getBuiltinModule('node:zlib');
-  return parts.reduce((sum, part) => crc32(part, sum), 0);
+  let sum = 0;
+  const add = (word: number): void => {
+    sum = Math.imul(sum ^ word, 0x9e3779b1);
+    sum ^= sum >>> 15;
+  };
+  for (const part of parts) {
+    const whole = part.byteOffset % 4 === 0 ? part : part.slice();
+    const words = new Int32Array(whole.buffer, whole.byteOffset, whole.length >>> 2);
+    for (let i = 0; i < words.length; i++) add(words[i] as number);
+    for (let i = 4 * words.length; i < whole.length; i++) add(whole[i] as number);
+    add(whole.length);
+  }
+  return sum >>> 0;
 };
 
 /** One's own, and no one else may write there. */
@@ -94,9 +109,7 @@ const readIndex = (fd: number, size: number): { index: Index; start: number } | 
   const length = head.readUInt32LE(MAGIC.length);
   const bytes = readAt(fd, HEAD, length, size);
   if (sumOf(bytes) !== head.readUInt32LE(MAGIC.length + 4)) return null;
-  // Loaded only where there is something kept: see engine.ts.
-  const { deserialize } = process.getBuiltinModule('node:v8');
-  return { index: deserialize(bytes) as Index, start: HEAD + length };
+  return { index: JSON.parse(Buffer.from(bytes.buffer).toString()) as Index, start: HEAD + length };
 };
 
 /** The modules of a program, oldest first; empty when there are none that can be trusted. `close` when no part is wanted any more. */
@@ -162,8 +175,7 @@ export const writeCodeFile = (dir: string, program: string, modules: readonly Co
       ...{ codeSum: sumOf(code), sum: sumOf(wasm, machine) },
     }),
   );
-  const { serialize } = process.getBuiltinModule('node:v8');
-  const index = serialize({ program, entries } satisfies Index);
+  const index = Buffer.from(JSON.stringify({ program, entries } satisfies Index));
   const head = Buffer.alloc(HEAD);
   MAGIC.copy(head);
   head.writeUInt32LE(index.length, MAGIC.length);
