@@ -17,9 +17,10 @@ import type { AttrChange } from './tmpfs.ts';
 
 /**
  * Which names of a folder are shown: false hides a name, true shows it with everything below, a view shows it
- * and decides below.
+ * and decides below. It is asked first without `stat`, before the host is: false hides the name then, too, and anything
+ * else is not heeded.
  */
-export type HostView = (name: string, stat: HostStat) => boolean | HostView;
+export type HostView = (name: string, stat: HostStat | null) => boolean | HostView;
 
 /** Names of a directory that are remembered not to be there: a program can ask for any number. */
 const MAX_ABSENT = 4096;
@@ -61,6 +62,10 @@ export class HostDir extends HostInode {
   onHost(name: string): HostInode | number {
     const known = this.#children.get(name);
     if (known !== undefined && this.fs.fresh(known.at)) return known.inode ?? -ENOENT;
+    if (this.#view?.(name, null) === false) {
+      this.#missing(name);
+      return -ENOENT;
+    }
     const dir = this.acquire('path');
     if (dir < 0) return dir;
     const st = this.fs.files.lstat(dir, name);

@@ -262,10 +262,23 @@ const entryType = (node: Inode): number =>
   node instanceof PseudoDir ? DT_DIR : node instanceof PseudoLink ? DT_LNK : DT_REG;
 
 export class PseudoDir extends PseudoNode {
-  protected readonly nodes = new Map<string, Inode>();
+  readonly #nodes = new Map<string, Inode>();
+  #fill: (() => void) | null = null;
 
   constructor(fs: PseudoFs, mode = 0o555, owner?: OwnerOf) {
     super(fs, S_IFDIR | mode, owner);
+  }
+
+  /** Puts off what `fill` does until somebody looks for what is not there yet: most programs do not. */
+  fillLater(fill: () => void): void {
+    this.#fill = fill;
+  }
+
+  protected get nodes(): Map<string, Inode> {
+    const fill = this.#fill;
+    this.#fill = null;
+    fill?.();
+    return this.#nodes;
   }
 
   override get nlink(): number {
@@ -275,11 +288,11 @@ export class PseudoDir extends PseudoNode {
   }
 
   put(name: string, node: Inode): void {
-    this.nodes.set(name, node);
+    this.#nodes.set(name, node);
   }
 
   lookup(name: string): Inode | number {
-    return this.nodes.get(name) ?? -ENOENT;
+    return this.#nodes.get(name) ?? this.nodes.get(name) ?? -ENOENT;
   }
 
   readdir(): readonly DirEntry[] | number {

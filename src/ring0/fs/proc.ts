@@ -80,9 +80,9 @@ class ProcRoot extends PseudoDir {
 const newProcFs = (kernel: Kernel): PseudoFs => {
   const fs = new PseudoFs(kernel, 'proc', MAGIC.proc, (f) => new ProcRoot(f));
   (fs.root as ProcRoot).net.put('unix', fs.newFile({ text: () => unixTable(kernel) }));
-  addSystemFiles(fs);
   fs.add('self', new PseudoLink(fs, { readlink: (task) => String(task.process.pid) }));
   fs.add('thread-self', new PseudoLink(fs, { readlink: (task) => `${task.process.pid}/task/${task.tid}` }));
+  fs.root.fillLater(() => addSystemFiles(fs));
   inheritOomScore(kernel);
   return fs;
 };

@@ -96,6 +96,7 @@ const etcView =
   (name, stat) => {
     const path = prefix + name;
     if (SECRETS.some((s) => s.test(path))) return false;
+    if (stat === null) return true;
     const kind = stat.mode & S_IFMT;
     if ((kind === S_IFREG || kind === S_IFDIR) && (stat.mode & 0o004) === 0) return false;
     return kind === S_IFDIR ? etcView(`${path}/`) : true;

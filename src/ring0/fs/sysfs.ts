@@ -18,7 +18,7 @@ const CACHES: readonly (readonly [number, string, string, number, number])[] = [
 ];
 
 /** Everything that does not change: path, contents without the newline. */
-const FILES: readonly (readonly [string, string | number])[] = [
+const files = (): readonly (readonly [string, string | number])[] => [
   [`${CPU}/online`, 0],
   [`${CPU}/possible`, 0],
   [`${CPU}/present`, 0],
@@ -67,8 +67,10 @@ const DIRECTORIES = ['block', 'bus', 'class', 'dev', 'firmware', 'fs/cgroup', 'm
 
 const newSysFs = (kernel: Kernel): PseudoFs => {
   const fs = new PseudoFs(kernel, 'sysfs', MAGIC.sysfs);
-  for (const [path, v] of FILES) fs.file(path, { text: () => `${v}\n` });
-  for (const path of DIRECTORIES) fs.add(path, new PseudoDir(fs));
+  fs.root.fillLater(() => {
+    for (const [path, v] of files()) fs.file(path, { text: () => `${v}\n` });
+    for (const path of DIRECTORIES) fs.add(path, new PseudoDir(fs));
+  });
   return fs;
 };
 
