@@ -1,8 +1,8 @@
 // The one door. Every system call of every program takes this way: trap -> number -> row -> filters ->
 // arguments decoded once -> handler -> result -> taps -> pending work (signals) -> back to ring 3.
 //
-// Each row has an entry function, made for its number of arguments and for who is listening. Attaching or
-// removing a tap makes the entries again, so a call that nobody watches pays nothing for taps.
+// Each row that is called has an entry function, made for its number of arguments and for who is listening. Attaching
+// or removing a tap forgets the entries, so a call that nobody watches pays nothing for taps.
 
 import { ENOSYS } from '../abi/errno.ts';
 import type { Kernel } from '../ring0/kernel.ts';
@@ -46,7 +46,7 @@ export interface Gate {
   attach(tap: Tap, wants?: (row: Row) => boolean): () => void;
   /** Adds a filter before every row; the function returned removes it. */
   filter(filter: Filter): () => void;
-  /** True while the table is as sealed and every entry is one that this gate made for its row. */
+  /** True while the table is as sealed and every entry there is is one that this gate made for its row. */
   attest(): boolean;
 }
 
@@ -327,11 +327,16 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
     };
   };
 
-  const entries: (Entry | undefined)[] = [];
-  const rebuild = (): void => {
-    for (const [number, row] of table.rows.entries()) entries[number] = row && build(row, number);
+  /** By number; made when a call is made for the first time. */
+  const entries: (Entry | undefined)[] = table.rows.map(() => undefined);
+  const forget = (): void => void entries.fill(undefined);
+  const entryOf = (number: number): Entry => {
+    const row = table.rows[number];
+    if (row === undefined) return build(outside(number), number);
+    const entry = build(row, number);
+    entries[number] = entry;
+    return entry;
   };
-  rebuild();
 
   const remover =
     <T>(list: T[], item: T) =>
@@ -339,7 +344,7 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
       const at = list.indexOf(item);
       if (at < 0) return;
       list.splice(at, 1);
-      rebuild();
+      forget();
     };
 
   return {
@@ -348,7 +353,7 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
       const task = kernel.current;
       if (task === null) return false;
       const number = registers[RAX] as number;
-      const entry = entries[number] ?? build(outside(number), number);
+      const entry = entries[number] ?? entryOf(number);
       return entry(task);
     },
     retry: (task) => {
@@ -368,19 +373,19 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
     attach: (tap, wants = () => true) => {
       const item = { tap, wants };
       taps.push(item);
-      rebuild();
+      forget();
       return remover(taps, item);
     },
     filter: (filter) => {
       filters.push(filter);
-      rebuild();
+      forget();
       return remover(filters, filter);
     },
     attest: () =>
       table.attest() &&
       table.rows.every((row, number) => {
         const entry = entries[number];
-        return row === undefined ? entry === undefined : entry !== undefined && madeFor.get(entry) === row;
+        return entry === undefined || (row !== undefined && madeFor.get(entry) === row);
       }),
   };
 };
