@@ -196,6 +196,16 @@ export const FLOCK = struct('flock', {
   l_len: 'i64',
   l_pid: 'i32',
 });
+/** F_NOTIFY's argument. */
+export const DN = {
+  DN_ACCESS: 0x1,
+  DN_MODIFY: 0x2,
+  DN_CREATE: 0x4,
+  DN_DELETE: 0x8,
+  DN_RENAME: 0x10,
+  DN_ATTRIB: 0x20,
+  DN_MULTISHOT: 0x80000000,
+} as const;
 export const F_OWNER_EX = struct('f_owner_ex', { type: 'i32', pid: 'i32' });
 export const F_OWNER_TYPES = { F_OWNER_TID: 0, F_OWNER_PID: 1, F_OWNER_PGRP: 2 } as const;
 

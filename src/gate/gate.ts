@@ -136,7 +136,7 @@ export const openGate = (kernel: Kernel, table: Table, hooks: GateHooks): Gate =
   const broken = (tap: Tap, error: unknown): void => {
     const at = taps.findIndex((t) => t.tap === tap);
     if (at >= 0) taps.splice(at, 1);
-    rebuild();
+    forget();
     kernel.bug('a tap', error);
     tap.failed?.(error);
   };

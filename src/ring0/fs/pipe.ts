@@ -3,6 +3,7 @@
 
 import { EAGAIN, EBUSY, EFAULT, EINVAL, ENOTTY, ENXIO, EPERM, EPIPE } from '../../abi/errno.ts';
 import { O_ACCMODE, O_DIRECT, O_NONBLOCK, O_RDONLY, O_WRONLY } from '../../abi/fcntl.ts';
+import { POLL as BAND } from '../../abi/signal.ts';
 import { S_IFIFO } from '../../abi/stat.ts';
 import { charge, type KernelHeap, uncharge } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
@@ -263,6 +264,21 @@ export const pipeOps = (p: Pipe, before = 0): FileOps => ({
       : reads(file.flags)
         ? [p.toRead]
         : [p.toWrite],
+  asyncQueues(file) {
+    const queues = [];
+    const gone = (n: number, opens: number): boolean => n === 0 && opens > 0;
+    if (reads(file.flags))
+      queues.push({
+        queue: p.toRead,
+        reason: () => (p.used > 0 || gone(p.writers, p.writerOpens) ? BAND.POLL_IN : 0),
+      });
+    if (writes(file.flags))
+      queues.push({
+        queue: p.toWrite,
+        reason: () => (roomOf(p) > 0 || gone(p.readers, p.readerOpens) ? BAND.POLL_OUT : 0),
+      });
+    return queues;
+  },
   ioctl(task, _file, request, arg) {
     if (request !== FIONREAD) return -ENOTTY;
     return task.mm.writeU32(arg, p.used) ? 0 : -EFAULT;

@@ -57,7 +57,7 @@ export const testFile = (state: MemoryState, bytes: Uint8Array, flags = 2): Open
     pos: 0,
     refs: 1,
     dirState: null,
-    owner: { type: 0, pid: 0 },
+    owner: null,
     signal: 0,
   };
   return Object.assign(file, { pages });

@@ -3,12 +3,14 @@
 import { EFAULT } from '../../abi/errno.ts';
 import { O_NONBLOCK, O_RDWR } from '../../abi/fcntl.ts';
 import { FIOGETOWN, FIOSETOWN, SIOCGPGRP, SIOCSPGRP } from '../../abi/ioctl.ts';
+import { POLL } from '../../abi/poll.ts';
+import { POLL as BAND } from '../../abi/signal.ts';
 import { MSG } from '../../abi/socket.ts';
 import { S_IFSOCK } from '../../abi/stat.ts';
 import type { Task } from '../task/types.ts';
+import { ownerNumber, setOwnerNumber } from '../vfs/async.ts';
 import { freshAttr } from '../vfs/attr.ts';
 import { newFile } from '../vfs/file.ts';
-import { ownerNumber, setOwnerByNumber } from '../vfs/owner.ts';
 import { now } from '../vfs/state.ts';
 import type { Inode, OpenFile } from '../vfs/types.ts';
 import type { Result } from '../wait.ts';
@@ -37,14 +39,20 @@ const ioctl = (task: Task, file: OpenFile, socket: Socket, request: number, arg:
     case FIOSETOWN:
     case SIOCSPGRP: {
       const owner = task.mm.readI32(arg);
-      return owner === null ? -EFAULT : setOwnerByNumber(task, file, owner);
+      return owner === null ? -EFAULT : setOwnerNumber(task, file, owner);
     }
     case FIOGETOWN:
     case SIOCGPGRP:
-      return task.mm.writeU32(arg, ownerNumber(file)) ? 0 : -EFAULT;
+      return task.mm.writeU32(arg, ownerNumber(task.kernel, file) >>> 0) ? 0 : -EFAULT;
     default:
       return socket.ops.ioctl(task, request, arg);
   }
+};
+
+/** Why a socket's owner is told that it can be read. */
+const reasonOf = (events: number): number => {
+  if (events & POLL.POLLHUP) return BAND.POLL_HUP;
+  return events & POLL.POLLIN ? BAND.POLL_IN : 0;
 };
 
 const fileOps = (socket: Socket): SocketFileOps => ({
@@ -55,6 +63,7 @@ const fileOps = (socket: Socket): SocketFileOps => ({
   writeVector: (task, file, list) => send(task, file, socket, vectorSource(task.mm, list)),
   poll: () => socket.ops.poll(),
   pollQueues: () => socket.ops.queues,
+  asyncQueues: () => [{ queue: socket.ops.readable, reason: () => reasonOf(socket.ops.poll()) }],
   ioctl: (task, file, request, arg) => ioctl(task, file, socket, request, arg),
   release: () => {
     socket.file = null;

@@ -94,6 +94,8 @@ export interface SocketOps {
   pair?(task: Task, other: Socket): number;
   poll(): number;
   readonly queues: readonly WaitQueue[];
+  /** Woken when there is something to receive or to accept, or no more will come. */
+  readonly readable: WaitQueue;
   ioctl(task: Task, request: number, arg: number): number;
   /** Options that are the family's own; null for those that are not. */
   getOption?(task: Task, level: number, name: number): Uint8Array | number | null;

@@ -22,6 +22,7 @@ import {
   F_GETOWNER_UIDS,
   F_GETPIPE_SZ,
   F_GETSIG,
+  F_NOTIFY,
   F_OFD_GETLK,
   F_OFD_SETLK,
   F_OFD_SETLKW,
@@ -77,6 +78,7 @@ import { pipeOf, setCapacity } from '../fs/pipe.ts';
 import { MemFile, MemFs, newAttr } from '../fs/tmpfs.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Descriptor, Task } from '../task/types.ts';
+import { OWNER, ownerNumber, setAsync, setOwner, setOwnerNumber, watchDirectory } from '../vfs/async.ts';
 import { cloneFile, cloneRange, dedupeRange } from '../vfs/clone-range.ts';
 import { newDentry } from '../vfs/dentry.ts';
 import {
@@ -91,7 +93,6 @@ import {
 } from '../vfs/fdtable.ts';
 import { canWrite, holdFile, newFile, releaseFile, takesDirect } from '../vfs/file.ts';
 import { newMount } from '../vfs/mount.ts';
-import { ownerNumber, setOwner, setOwnerByNumber } from '../vfs/owner.ts';
 import { owns } from '../vfs/perm.ts';
 import { vfsOf } from '../vfs/state.ts';
 import type { Mount, OpenFile } from '../vfs/types.ts';
@@ -152,15 +153,17 @@ export const dup3 = syscall(
   },
 );
 
-const SETTABLE = O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME | O_NONBLOCK;
+const SETTABLE = O_APPEND | O_DIRECT | O_NOATIME | O_NONBLOCK;
 
-const setFlags = (task: Task, file: OpenFile, to: number): number => {
+const setFlags = (task: Task, file: OpenFile, n: number, to: number): number => {
   if (to & O_NOATIME && !(file.flags & O_NOATIME)) {
     const a = file.inode.attr();
     if (typeof a !== 'number' && !owns(task.cred, a)) return -EPERM;
   }
   // For pipes it means packets.
   if (to & O_DIRECT && pipeOf(file) === undefined && !takesDirect(file.inode)) return -EINVAL;
+  // Files that have no such events take no notice of the flag.
+  setAsync(task, file, n, (to & O_ASYNC) !== 0);
   file.flags = (file.flags & ~SETTABLE) | (to & SETTABLE);
   return 0;
 };
@@ -184,6 +187,14 @@ const addSeals = (task: Task, file: OpenFile, add: number): number => {
 
 type Command = (task: Task, d: Descriptor, arg: number) => Result;
 
+type AsyncCommand = (task: Task, d: Descriptor, arg: number, fd: number) => Result;
+
+/** About signals, which tell the number of the descriptor. */
+const ASYNC: Readonly<Record<number, AsyncCommand>> = {
+  [F_SETFL]: (task, d, arg, n) => setFlags(task, d.file, n, arg | 0),
+  [F_NOTIFY]: (task, d, arg, n) => watchDirectory(task, d.file, n, arg | 0),
+};
+
 const dupFd =
   (cloexec: boolean): Command =>
   (task, d, arg) => {
@@ -205,23 +216,29 @@ const ANY: Readonly<Record<number, Command>> = {
 };
 
 const COMMANDS: Readonly<Record<number, Command>> = {
-  [F_SETFL]: (task, d, arg) => setFlags(task, d.file, arg | 0),
   [F_GETLK]: (task, d, arg) => getLock(task, d.file, arg, false),
   [F_SETLK]: (task, d, arg) => requestLock(task, d.file, arg, false, false),
   [F_SETLKW]: (task, d, arg) => requestLock(task, d.file, arg, false, true),
   [F_OFD_GETLK]: (task, d, arg) => getLock(task, d.file, arg, true),
   [F_OFD_SETLK]: (task, d, arg) => requestLock(task, d.file, arg, true, false),
   [F_OFD_SETLKW]: (task, d, arg) => requestLock(task, d.file, arg, true, true),
-  [F_SETOWN]: (task, d, arg) => setOwnerByNumber(task, d.file, arg | 0),
-  [F_GETOWN]: (_task, d) => ownerNumber(d.file),
+  [F_SETOWN]: (task, d, arg) => setOwnerNumber(task, d.file, arg | 0),
+  [F_GETOWN]: (task, d) => ownerNumber(task.kernel, d.file),
   [F_SETOWN_EX]: (task, d, arg) => {
     const o = F_OWNER_EX.read(task.mm, arg);
     if (o === null) return -EFAULT;
+    if (o.type < 0 || o.type > 2) return -EINVAL;
     return setOwner(task, d.file, o.type, o.pid);
   },
-  [F_GETOWN_EX]: (task, d, arg) => (F_OWNER_EX.write(task.mm, arg, d.file.owner) ? 0 : -EFAULT),
-  [F_GETOWNER_UIDS]: (task, _d, arg) =>
-    task.mm.writeU32(arg, task.cred.uid) && task.mm.writeU32(arg + 4, task.cred.euid) ? 0 : -EFAULT,
+  [F_GETOWN_EX]: (task, d, arg) => {
+    const type = d.file.owner?.type ?? OWNER.thread;
+    const pid = Math.abs(ownerNumber(task.kernel, d.file));
+    return F_OWNER_EX.write(task.mm, arg, { type, pid }) ? 0 : -EFAULT;
+  },
+  [F_GETOWNER_UIDS]: (task, d, arg) => {
+    const { uid, euid } = d.file.owner ?? { uid: 0, euid: 0 };
+    return task.mm.writeU32(arg, uid) && task.mm.writeU32(arg + 4, euid) ? 0 : -EFAULT;
+  },
   [F_SETSIG]: (_task, d, arg) => {
     if (arg < 0 || arg > 64) return -EINVAL;
     d.file.signal = arg;
@@ -253,7 +270,7 @@ export const fcntl = syscall(
     returns: 'int',
     family: 'desc',
     support: 'partial',
-    note: 'leases and directory notification answer EINVAL; SIGIO is not sent',
+    note: 'leases answer EINVAL',
   },
   (task, n, command, arg) => {
     const d = task.files.slots[n];
@@ -261,14 +278,16 @@ export const fcntl = syscall(
     const any = ANY[command];
     if (any !== undefined) return any(task, d, arg);
     if (d.file.flags & O_PATH) return -EBADF;
-    return COMMANDS[command]?.(task, d, arg) ?? -EINVAL;
+    return ASYNC[command]?.(task, d, arg, n) ?? COMMANDS[command]?.(task, d, arg) ?? -EINVAL;
   },
 );
 
 const readInt = (task: Task, arg: number): number | null => task.mm.readI32(arg);
 
 /** Requests that every file answers (do_vfs_ioctl of the kernel). */
-const GENERIC: Readonly<Record<number, (task: Task, d: Descriptor, arg: number) => Result | null>> = {
+const GENERIC: Readonly<
+  Record<number, (task: Task, d: Descriptor, arg: number, fd: number) => Result | null>
+> = {
   [FIOCLEX]: (_task, d) => {
     d.cloexec = true;
     return 0;
@@ -283,11 +302,11 @@ const GENERIC: Readonly<Record<number, (task: Task, d: Descriptor, arg: number) 
     d.file.flags = on !== 0 ? d.file.flags | O_NONBLOCK : d.file.flags & ~O_NONBLOCK;
     return 0;
   },
-  [FIOASYNC]: (task, d, arg) => {
+  [FIOASYNC]: (task, d, arg, n) => {
     const on = readInt(task, arg);
     if (on === null) return -EFAULT;
-    d.file.flags = on !== 0 ? d.file.flags | O_ASYNC : d.file.flags & ~O_ASYNC;
-    return 0;
+    const changes = ((d.file.flags & O_ASYNC) !== 0) !== (on !== 0);
+    return !changes || setAsync(task, d.file, n, on !== 0) ? 0 : -ENOTTY;
   },
   [FIOQSIZE]: (task, d, arg) => {
     const a = d.file.inode.attr();
@@ -317,7 +336,7 @@ export const ioctl = syscall(
   (task, n, request, arg) => {
     const d = task.files.slots[n];
     if (d === undefined || d.file.flags & O_PATH) return -EBADF;
-    const generic = GENERIC[request]?.(task, d, arg) ?? null;
+    const generic = GENERIC[request]?.(task, d, arg, n) ?? null;
     return generic ?? d.file.ops.ioctl?.(task, d.file, request, arg) ?? -ENOTTY;
   },
 );

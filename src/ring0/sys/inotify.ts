@@ -12,6 +12,7 @@ import {
   INOTIFY_EVENT_BYTES,
 } from '../../abi/inotify.ts';
 import { POLL } from '../../abi/poll.ts';
+import { POLL as BAND } from '../../abi/signal.ts';
 import { fd, flags, int, path } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { COST, charge, type KernelHeap, uncharge } from '../heap.ts';
@@ -140,6 +141,7 @@ const inotifyOps = (own: Inotify, closed: () => void): InotifyOps => ({
   },
   poll: () => (own.events.length > 0 ? POLL.POLLIN | POLL.POLLRDNORM : 0),
   pollQueues: () => [own.queue],
+  asyncQueues: () => [{ queue: own.queue, reason: () => BAND.POLL_IN }],
   info: () =>
     [...own.watches.values()]
       .reverse()

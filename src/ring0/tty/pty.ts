@@ -6,6 +6,7 @@ import { EAGAIN, EBUSY, EIO, ENOSPC, ENOTTY, ENXIO } from '../../abi/errno.ts';
 import { O_ACCMODE, O_NOCTTY, O_NONBLOCK, O_WRONLY } from '../../abi/fcntl.ts';
 import { TIOCSPGRP } from '../../abi/ioctl.ts';
 import { POLL } from '../../abi/poll.ts';
+import { POLL as BAND } from '../../abi/signal.ts';
 import { makedev, minor } from '../../abi/stat.ts';
 import { CFLAG, DEFAULT_CC, IFLAG, LFLAG, OFLAG, PTY_SLAVE_MAJOR, TTYAUX_MAJOR } from '../../abi/termios.ts';
 import type { Kernel } from '../kernel.ts';
@@ -178,6 +179,7 @@ const masterOps = (kernel: Kernel, tty: Tty, openPeer: OpenPeer): FileOps => {
       (room(tty.incoming) > 0 ? OUT : 0) |
       (slaveGone(tty) ? POLL.POLLHUP : 0),
     pollQueues: () => [tty.masterRead, tty.masterWrite],
+    asyncQueues: () => [{ queue: tty.masterRead, reason: () => (used(tty.output) > 0 ? BAND.POLL_IN : 0) }],
     ioctl: (task, file, request, arg) => ptyIoctl(task, file, end, request, arg),
     release: () => closeMaster(kernel, tty),
   };
@@ -193,6 +195,10 @@ const slaveOps = (kernel: Kernel, tty: Tty): FileOps => {
     write: (task, file, buf, at, n) => (dead() ? -EIO : writeSlave(task, file, tty, buf, at, n)),
     poll: () => (dead() ? HUNG_UP : pollSlave(tty)),
     pollQueues: () => [tty.toRead, tty.toWrite],
+    asyncQueues: () => [
+      { queue: tty.toRead, reason: () => (!dead() && pollSlave(tty) & IN ? BAND.POLL_IN : 0) },
+    ],
+    foreground: () => tty.foreground,
     ioctl: (task, file, request, arg) => {
       if (dead()) return request === TIOCSPGRP ? -ENOTTY : -EIO;
       return ptyIoctl(task, file, end, request, arg);

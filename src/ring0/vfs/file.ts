@@ -23,7 +23,6 @@ import type { Task } from '../task/types.ts';
 import type { Block } from '../wait.ts';
 import { dropLocks } from './locks.ts';
 import { notifyFile, notifyGone } from './notify.ts';
-import { NO_OWNER } from './owner.ts';
 import type { Pages } from './pagecache.ts';
 import { CAP, capable } from './perm.ts';
 import { vfsOf } from './state.ts';
@@ -64,7 +63,7 @@ export const newFile = (
     pos: 0,
     refs: 1,
     dirState: null,
-    owner: NO_OWNER,
+    owner: null,
     signal: 0,
   };
   if (canWrite(file)) inode.writers = (inode.writers ?? 0) + 1;
@@ -84,6 +83,7 @@ export const releaseFile = (file: OpenFile): void => {
   notifyFile(file, canWrite(file) ? IN.IN_CLOSE_WRITE : IN.IN_CLOSE_NOWRITE);
   if (canWrite(file)) inode.writers = (inode.writers ?? 1) - 1;
   if (inode.locks) dropLocks(inode, file);
+  if (file.ends !== undefined) for (const end of [...file.ends]) end();
   file.ops.release?.(file);
   inode.holders = (inode.holders ?? 1) - 1;
   releaseIfGone(inode);

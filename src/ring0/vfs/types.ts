@@ -228,6 +228,10 @@ export interface FileOps {
   poll?(task: Task, file: OpenFile): number;
   /** Queues to wait on for poll events. */
   pollQueues?(file: OpenFile): readonly WaitQueue[];
+  /** Queues whose wakes O_ASYNC tells of, each with the reason of now (POLL_*), 0 for none; absent: none can be told. */
+  asyncQueues?(file: OpenFile): readonly { readonly queue: WaitQueue; readonly reason: () => number }[];
+  /** Terminals: the group that such signals go to if nobody says so; 0: to whoever asked. */
+  foreground?(): number;
   ioctl?(task: Task, file: OpenFile, request: number, arg: number): Result;
   /** Own mmap (devices); absent: the inode's pages. */
   mmapPages?(file: OpenFile): PageCache | number;
@@ -240,12 +244,6 @@ export interface FileOps {
   flush?(file: OpenFile, table: FileTable): void;
   /** The last descriptor is gone. */
   release?(file: OpenFile): void;
-}
-
-/** Whom signals about a description go to (fcntl(2), F_OWNER_*); nobody when the pid is 0. */
-export interface FileOwner {
-  readonly type: number;
-  readonly pid: number;
 }
 
 /** An open file description (POSIX): what descriptors share after dup and fork. */
@@ -263,7 +261,22 @@ export interface OpenFile {
   refs: number;
   /** Directory entries between getdents calls. */
   dirState: unknown;
-  /** fcntl(F_SETOWN_EX), F_SETSIG. */
-  owner: FileOwner;
+  /** fcntl(F_SETOWN), F_SETSIG (vfs/async.ts). */
+  owner: FileOwner | null;
   signal?: number;
+  /** Ends O_ASYNC; null while it is off. */
+  stopAsync?: (() => void) | null;
+  /** fcntl(F_NOTIFY): DN_* bits. */
+  dnotify?: { readonly bits: number; end(): void } | null;
+  /** Called when the description ends. */
+  ends?: Set<() => void>;
+}
+
+/** Who is signalled about a file, and with whose permission. */
+export interface FileOwner {
+  /** F_OWNER_*. */
+  readonly type: number;
+  readonly id: number;
+  readonly uid: number;
+  readonly euid: number;
 }

@@ -99,6 +99,7 @@ const newSocket = (kernel: Kernel, type: number, protocol: number): UnixSocket |
     peekOffset: -1,
     ops: {
       queues: [readable, writes],
+      readable,
       bind: (task, address) => bind(task, u, address),
       connect: (task, address, nonblock) =>
         connect(task, u, address, nonblock, () => newSocket(kernel, type, protocol)),
