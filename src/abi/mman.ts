@@ -76,7 +76,7 @@ export const PROT_TABLE = {
 
 export const MAP_TABLE = {
   unknown: '0x',
-  field: { mask: MAP_TYPE, values: { MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE } },
+  field: { mask: MAP_TYPE, values: { MAP_FILE: 0, MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE } },
   bits: {
     MAP_FIXED,
     MAP_ANONYMOUS,
@@ -100,6 +100,6 @@ export const MREMAP_TABLE = {
   unknown: 'MREMAP_???',
   bits: { MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP },
 } as const;
-export const MSYNC_TABLE = { unknown: 'MS_???', bits: { MS_ASYNC, MS_INVALIDATE, MS_SYNC } } as const;
+export const MSYNC_TABLE = { unknown: 'MS_???', bits: { MS_SYNC, MS_ASYNC, MS_INVALIDATE } } as const;
 export const MLOCK_TABLE = { unknown: 'MLOCK_???', bits: { MLOCK_ONFAULT } } as const;
 export const MCL_TABLE = { unknown: 'MCL_???', bits: { MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT } } as const;

@@ -6,6 +6,9 @@ import { CPU, GPR, OFF } from '../ring3/layout.ts';
 
 const ARGUMENTS = [GPR.rdi, GPR.rsi, GPR.rdx, GPR.r10, GPR.r8, GPR.r9];
 
+/** A queue of signals, as far as the gate and the traces look. */
+const noSignals = (): unknown => Object.assign([], { has: () => false });
+
 /** Physical memory of `bytes`, which is also the program's memory, address for address. */
 export const fakeMachine = (bytes = 0x10000) => {
   const u8 = new Uint8Array(bytes);
@@ -35,14 +38,14 @@ export const fakeMachine = (bytes = 0x10000) => {
       return end - addr >= max ? -36 : String.fromCharCode(...u8.subarray(addr, end));
     },
   };
-  const process = { pid: 7, sharedPending: [], threads: new Set() } as unknown as Process;
+  const process = { pid: 7, sharedPending: noSignals(), threads: new Set() } as unknown as Process;
   const task = {
     kernel: kernel as unknown as Kernel,
     tid: 7,
     process,
     state: 'runnable',
     mm,
-    pending: [],
+    pending: noSignals(),
     savedSigmask: null,
     call: null,
     resume: undefined,

@@ -43,7 +43,7 @@ import {
   socketProtocol,
   socketType,
 } from './sockets.ts';
-import { anyStruct, epollEvent, type Fields, fileTime, STRUCTS } from './structs.ts';
+import { anyStruct, epollEvent, type Fields, fileTime, STRUCTS, timespec, timeval } from './structs.ts';
 
 /** Writes one argument. `v` is its decoded value; that of a pointer is the address. */
 type Printer = (ctx: Context, v: number, param: Codec<unknown>) => string;
@@ -66,9 +66,13 @@ const list = (ctx: Context, count: number, one: (i: number) => string | null): s
   return `[${out.join(', ')}]`;
 };
 
+/** Values of attributes beyond it are not looked at (limits.h). */
+const XATTR_SIZE_MAX = 65536;
+
 /** Bytes at an address, in quotes; the address when they cannot be read. */
 const bytesAt = (ctx: Context, addr: number, n: number, forceHex = false): string => {
   if (addr === 0) return 'NULL';
+  if (n > XATTR_SIZE_MAX && ctx.call.row.name.endsWith('setxattr')) return hex(addr);
   const max = ctx.options.maxString;
   const bytes = ctx.mm.read(addr, Math.min(n, max + 1));
   if (bytes === null) return hex(addr);
@@ -212,10 +216,10 @@ const timeout: Printer = (ctx, addr, param) => {
   if (param.shape === 'timespec') {
     const sec = signed64At(ctx, addr);
     const nsec = signed64At(ctx, addr + 8);
-    return sec === null || nsec === null ? hex(addr) : `{tv_sec=${sec}, tv_nsec=${nsec}}`;
+    return sec === null || nsec === null ? hex(addr) : timespec(sec, nsec);
   }
   const t = TIMEVAL.read(ctx.mm, addr);
-  return t ? `{tv_sec=${t.sec}, tv_usec=${t.usec}}` : hex(addr);
+  return t ? timeval(t.sec, t.usec) : hex(addr);
 };
 
 const times: Printer = (ctx, addr, param) => {
@@ -227,7 +231,7 @@ const times: Printer = (ctx, addr, param) => {
       return t && fileTime(t.sec, t.nsec);
     }
     const t = TIMEVAL.read(ctx.mm, at);
-    return t && `{tv_sec=${t.sec}, tv_usec=${t.usec}}`;
+    return t && timeval(t.sec, t.usec);
   };
   const first = one(addr);
   const second = one(addr + 16);

@@ -6,6 +6,7 @@ import { CLONE_FLAGS } from '../abi/clone.ts';
 import { F_OWNER_EX, FCNTL_COMMANDS, FD_FLAGS, FLOCK, OPEN_FLAGS, OPEN_HOW, SEALS } from '../abi/fcntl.ts';
 import { FUTEX } from '../abi/futex.ts';
 import { IOCTL_REQUESTS } from '../abi/ioctl.ts';
+import { MPOL } from '../abi/mempolicy.ts';
 import { ARCH, PR, PR_CAP_AMBIENT_CMD, SECUREBITS_FLAGS } from '../abi/prctl.ts';
 import { UCONTEXT } from '../abi/signal.ts';
 import type { FieldType, Struct } from '../abi/struct.ts';
@@ -22,6 +23,14 @@ import {
   unabbreviated,
   unfollowed,
 } from './context.ts';
+import {
+  controlArgument,
+  getFlags,
+  type IpcControl,
+  key,
+  messageBuffer,
+  semaphoreOperations,
+} from './ipc.ts';
 import { type ConstantStyle, fileMode, flagSet, hex, named, octal, pointer, quote, styled } from './print.ts';
 import { signal, signalSet } from './signals.ts';
 import { optionName, optionValue } from './sockets.ts';
@@ -212,7 +221,7 @@ const IOCTL = byNumber<Command>(IOCTL_REQUESTS, {
   TIOCGSID: gives(intAt(true)),
   TIOCGPTN: gives(intAt(true)),
   TIOCSPTLCK: takes(intAt(false)),
-  TIOCGPTPEER: takes(flags(OPEN_FLAGS)),
+  TIOCGPTPEER: takes(hexadecimal),
   TIOCSCTTY: takes(unsigned),
   TIOCNOTTY: takes(),
   TIOCOUTQ: gives(intAt(true)),
@@ -382,7 +391,7 @@ export const SPECIAL: Readonly<Record<string, Special>> = {
     const op = low32(ctx, 1);
     const row = op & ~(127 | 128 | 256) ? undefined : FUTEX_ROWS.get(op & 127);
     if (row === undefined) {
-      const rest = [3, 4, 5].map((i) => rawHex(ctx, i));
+      const rest = [pointer(rawArg(ctx, 3)), pointer(rawArg(ctx, 4)), rawHex(ctx, 5)];
       return [pointer(rawArg(ctx, 0)), futexOp(op, ctx.options.constants), String(low32(ctx, 2)), ...rest];
     }
     return multiplexed(ctx, [pointer(rawArg(ctx, 0))], futexOp(op, ctx.options.constants), row, 2, 0);
@@ -403,8 +412,9 @@ export const SPECIAL: Readonly<Record<string, Special>> = {
     },
   },
   mremap: whole((ctx) => {
-    const MREMAP_FIXED_OR_DONTUNMAP = 6;
-    const count = low32(ctx, 3) & MREMAP_FIXED_OR_DONTUNMAP ? 5 : 4;
+    const [MOVABLE, DONTUNMAP] = [3, 4];
+    const flags = low32(ctx, 3);
+    const count = (flags & MOVABLE) === MOVABLE || flags & DONTUNMAP ? 5 : 4;
     return ctx.call.row.params.slice(0, count).map((_, i) => argument(ctx, i));
   }),
   // strace does not look at these offsets again after the call.
@@ -414,6 +424,78 @@ export const SPECIAL: Readonly<Record<string, Special>> = {
   pwritev: vectorAtOffset('pwritev'),
   preadv2: vectorAtOffset('preadv2'),
   pwritev2: vectorAtOffset('pwritev2'),
+  msgget: ipcGet(1),
+  semget: ipcGet(2),
+  shmget: ipcGet(2),
+  msgctl: ipcControl('msgctl', 1),
+  semctl: ipcControl('semctl', 2),
+  shmctl: ipcControl('shmctl', 1),
+  msgsnd: whole((ctx) => [
+    argument(ctx, 0),
+    messageBuffer(ctx, rawArg(ctx, 1), rawArg(ctx, 2)),
+    argument(ctx, 2),
+    argument(ctx, 3),
+  ]),
+  msgrcv: {
+    write: (ctx) => {
+      const came = !failed(ctx) && ctx.result !== null;
+      const to = rawArg(ctx, 1);
+      const message = came ? messageBuffer(ctx, to, rawArg(ctx, 2)) : pointer(to);
+      return [argument(ctx, 0), message, ...[2, 3, 4].map((i) => argument(ctx, i))];
+    },
+    early: () => 1,
+  },
+  semop: whole((ctx) => [
+    argument(ctx, 0),
+    semaphoreOperations(ctx, rawArg(ctx, 1), low32(ctx, 2)),
+    argument(ctx, 2),
+  ]),
+  semtimedop: whole((ctx) => [
+    argument(ctx, 0),
+    semaphoreOperations(ctx, rawArg(ctx, 1), low32(ctx, 2)),
+    argument(ctx, 2),
+    argument(ctx, 3),
+  ]),
+  set_mempolicy: whole((ctx) => [argument(ctx, 0), nodes(ctx, 1, 2), argument(ctx, 2)]),
+  mbind: whole((ctx) => {
+    const all = ctx.call.row.params.map((_, i) => argument(ctx, i));
+    all[3] = nodes(ctx, 3, 4);
+    return all;
+  }),
+  get_mempolicy: {
+    write: (ctx) => {
+      const [, , ...rest] = ctx.call.row.params.map((_, i) => argument(ctx, i));
+      const [mode, mask] = [rawArg(ctx, 0), rawArg(ctx, 1)];
+      const policy = opaque(ctx, mode, true) ? null : ctx.mm.readU32(mode);
+      const name =
+        policy === null ? pointer(mode) : `[${named(policy, MPOL, 'MPOL_???', ctx.options.constants)}]`;
+      return [name, opaque(ctx, mask, true) ? pointer(mask) : nodes(ctx, 1, 2), ...rest];
+    },
+    early: () => 0,
+  },
+  membarrier: whole((ctx) => [0, 1].map((i) => argument(ctx, i))),
+  mincore: {
+    // One bit of each byte tells of a page; the others mean nothing.
+    write: (ctx) => {
+      const at = rawArg(ctx, 2);
+      const pages = Math.ceil(rawArg(ctx, 1) / 4096);
+      const n = Math.min(pages, ctx.options.maxString);
+      const bytes = failed(ctx) || opaque(ctx, at, true) ? null : ctx.mm.read(at, n);
+      const more = pages > n ? ', ...' : '';
+      const text = bytes === null ? pointer(at) : `[${Array.from(bytes, (b) => b & 1).join(', ')}${more}]`;
+      return [argument(ctx, 0), argument(ctx, 1), text];
+    },
+    early: () => 2,
+  },
+  epoll_pwait2: {
+    write: (ctx) => {
+      const all = ctx.call.row.params.map((_, i) => argument(ctx, i));
+      // The timeout is looked at after the call only.
+      if (failed(ctx)) all[3] = pointer(rawArg(ctx, 3));
+      return all;
+    },
+    early: () => 1,
+  },
   nanosleep: remaining(1),
   clock_nanosleep: remaining(3),
   personality: whole((ctx) => [low32(ctx, 0) === 0xffffffff ? '0xffffffff' : argument(ctx, 0)]),
@@ -468,6 +550,40 @@ export const SPECIAL: Readonly<Record<string, Special>> = {
   flistxattr: listed(1),
 };
 
+/** A set of NUMA nodes in words; the highest node counts as one more than there are. */
+function nodes(ctx: Context, maskIndex: number, countIndex: number): string {
+  const at = rawArg(ctx, maskIndex);
+  const bits = rawArg(ctx, countIndex) - 1;
+  if (bits === 0 || opaque(ctx, at, false)) return pointer(at);
+  const words = Math.max(0, Math.ceil(bits / 64));
+  const b = words > 1024 ? null : ctx.mm.read(at, 8 * words);
+  if (b === null) return pointer(at);
+  const dv = new DataView(b.buffer, b.byteOffset, b.length);
+  const word = (i: number): string => {
+    const v = dv.getBigUint64(8 * i, true);
+    return v === 0n ? '0'.repeat(16) : `0x${v.toString(16).padStart(14, '0')}`;
+  };
+  return `[${Array.from({ length: words }, (_, i) => word(i)).join(', ')}]`;
+}
+
+function ipcGet(flagsIndex: number): Special {
+  return whole((ctx) => {
+    const flags = getFlags(ctx, low32(ctx, flagsIndex), ctx.call.row.name === 'shmget');
+    return [key(ctx, low32(ctx, 0)), ...(flagsIndex === 2 ? [argument(ctx, 1)] : []), flags];
+  });
+}
+
+function ipcControl(call: IpcControl, commandIndex: number): Special {
+  return {
+    write: (ctx) => {
+      const before = ctx.call.row.params.slice(0, commandIndex + 1).map((_, i) => argument(ctx, i));
+      const v = rawArg(ctx, commandIndex + 1);
+      return [...before, controlArgument(ctx, call, low32(ctx, commandIndex), v)];
+    },
+    early: (ctx) => (low32(ctx, commandIndex) === 1 ? commandIndex + 2 : commandIndex + 1),
+  };
+}
+
 function option(ctx: Context): string[] {
   return [
     argument(ctx, 0),
@@ -504,7 +620,9 @@ function listed(i: number): Special {
       const v = rawArg(ctx, i);
       const bytes = failed(ctx) || ctx.result === null ? null : ctx.mm.read(v, ctx.result);
       const text =
-        bytes === null || v === 0 ? pointer(v) : quote(bytes, ctx.options.maxString, ctx.options.hexStrings);
+        bytes === null || v === 0 || rawArg(ctx, i + 1) === 0
+          ? pointer(v)
+          : quote(bytes, ctx.options.maxString, ctx.options.hexStrings);
       return [argument(ctx, 0), text, String(rawArg(ctx, i + 1))];
     },
     early: () => i,

@@ -23,9 +23,11 @@ import { type ConstantStyle, flagSet, type HexStrings, hex, named, pointer, quot
 
 /** The type argument of socket: its flags are a table of their own. */
 export const socketType = (v: number, style?: ConstantStyle): string => {
-  const kind = named(v & SOCK_TYPE_MASK, SOCK, 'SOCK_???', style);
+  const kind = v & SOCK_TYPE_MASK;
+  if (!(Object.values(SOCK) as number[]).includes(kind)) return flagSet(v >>> 0, SOCK_FLAGS, style);
   const rest = (v & ~SOCK_TYPE_MASK) >>> 0;
-  return rest === 0 ? kind : `${kind}|${flagSet(rest, SOCK_FLAGS, style)}`;
+  const name = named(kind, SOCK, 'SOCK_???', style);
+  return rest === 0 ? name : `${name}|${flagSet(rest, SOCK_FLAGS, style)}`;
 };
 
 const IPPROTO = {
@@ -234,8 +236,52 @@ const OTHER: ReadonlySet<number> = new Set([
   SO.SO_BINDTODEVICE,
 ]);
 
-export const optionName = (level: number, name: number, style?: ConstantStyle): string =>
-  level === SOL_SOCKET ? named(name, SO, 'SO_???', style) : String(name | 0);
+const TCP_OPTIONS = {
+  TCP_NODELAY: 1,
+  TCP_MAXSEG: 2,
+  TCP_CORK: 3,
+  TCP_KEEPIDLE: 4,
+  TCP_KEEPINTVL: 5,
+  TCP_KEEPCNT: 6,
+  TCP_SYNCNT: 7,
+  TCP_LINGER2: 8,
+  TCP_DEFER_ACCEPT: 9,
+  TCP_WINDOW_CLAMP: 10,
+  TCP_INFO: 11,
+  TCP_QUICKACK: 12,
+  TCP_CONGESTION: 13,
+  TCP_USER_TIMEOUT: 18,
+  TCP_FASTOPEN: 23,
+} as const;
+const IP_OPTIONS = {
+  IP_TOS: 1,
+  IP_TTL: 2,
+  IP_HDRINCL: 3,
+  IP_OPTIONS: 4,
+  IP_PKTINFO: 8,
+  IP_MTU_DISCOVER: 10,
+  IP_RECVERR: 11,
+  IP_RECVTTL: 12,
+  IP_RECVTOS: 13,
+  IP_MTU: 14,
+  IP_FREEBIND: 15,
+  IP_MULTICAST_IF: 32,
+  IP_MULTICAST_TTL: 33,
+  IP_MULTICAST_LOOP: 34,
+  IP_ADD_MEMBERSHIP: 35,
+  IP_DROP_MEMBERSHIP: 36,
+} as const;
+/** Names of options by level. */
+const OPTIONS: ReadonlyMap<number, readonly [Readonly<Record<string, number>>, string]> = new Map([
+  [SOL_SOCKET, [SO, 'SO_???']],
+  [LEVELS.SOL_IP, [IP_OPTIONS, 'IP_???']],
+  [LEVELS.SOL_TCP, [TCP_OPTIONS, 'TCP_???']],
+]);
+
+export const optionName = (level: number, name: number, style?: ConstantStyle): string => {
+  const table = OPTIONS.get(level);
+  return table === undefined ? String(name | 0) : named(name, ...table, style);
+};
 
 const structured = (level: number, name: number, b: Uint8Array): string | null => {
   if (level !== SOL_SOCKET) return null;
@@ -258,7 +304,8 @@ export const optionValue = (ctx: Context, at: number, length: number, set: boole
   if (at === 0 || b === null) return pointer(at);
   const known = structured(level, name, b);
   if (known !== null) return known;
-  const whole = level === SOL_SOCKET && (name === SO.SO_LINGER || name === SO.SO_PEERCRED);
+  // strace knows no way to set the credentials: a number, then.
+  const whole = level === SOL_SOCKET && (name === SO.SO_LINGER || (name === SO.SO_PEERCRED && !set));
   const number = level === SOL_SOCKET && !OTHER.has(name) && !whole;
   if (whole) return set ? pointer(at) : quote(b, ctx.options.maxString, ctx.options.hexStrings);
   if (length === 4 || (number && length > 4)) {

@@ -47,8 +47,14 @@ const text = (s: Fields, k: string, mode?: HexStrings): string => {
 const plain = (s: Fields, prefix: string, ...names: string[]): string[] =>
   names.map((k) => `${prefix}${k}=${num(s, k)}`);
 
-export const timespec = (sec: number, nsec: number): string => `{tv_sec=${sec}, tv_nsec=${nsec}}`;
-const timeval = (sec: number, usec: number): string => `{tv_sec=${sec}, tv_usec=${usec}}`;
+/** The parts of seconds are unsigned. */
+const part = (v: number | string): string => {
+  const text = String(v);
+  return text.startsWith('-') ? BigInt.asUintN(64, BigInt(text)).toString() : text;
+};
+export const timespec = (sec: number | string, nsec: number | string): string =>
+  `{tv_sec=${sec}, tv_nsec=${part(nsec)}}`;
+export const timeval = (sec: number, usec: number): string => `{tv_sec=${sec}, tv_usec=${part(usec)}}`;
 
 /** The date as a comment; the beginning of time is none. */
 const dated = (sec: number, nsec: number): string =>
@@ -85,7 +91,10 @@ const SIGACTION_FLAGS: FlagTable = {
     SA_NOCLDWAIT: SA.SA_NOCLDWAIT,
   },
 };
+/** -1, as far as a number can hold it. */
+const SIG_ERR = 2 ** 64;
 const handler = (addr: number, style: ConstantStyle = 'abbrev'): string => {
+  if (addr >= SIG_ERR) return styled(style, '0xffffffffffffffff', 'SIG_ERR');
   const name = addr === SIG_DFL ? 'SIG_DFL' : addr === SIG_IGN ? 'SIG_IGN' : null;
   return name === null ? hex(addr) : styled(style, addr === 0 ? '0' : hex(addr), name);
 };
@@ -174,8 +183,11 @@ const sigevent: StructPrinter = (s, ctx) => {
       `sigev_value={sival_int=${Number(BigInt.asIntN(32, value))}, sival_ptr=0x${value.toString(16)}}`,
     );
   }
+  const signo = num(s, 'signo');
+  const none =
+    notify !== SIGEV.SIGEV_SIGNAL && notify !== SIGEV.SIGEV_THREAD && notify !== SIGEV.SIGEV_THREAD_ID;
   out.push(
-    `sigev_signo=${signal(num(s, 'signo'), ctx.options.constants)}`,
+    `sigev_signo=${none ? signo : signal(signo, ctx.options.constants)}`,
     `sigev_notify=${named(notify, SIGEV, 'SIGEV_???', ctx.options.constants)}`,
   );
   if (notify === SIGEV.SIGEV_THREAD_ID) out.push(`sigev_notify_thread_id=${num(s, 'tid')}`);

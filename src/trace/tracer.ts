@@ -9,6 +9,7 @@ import type { Row } from '../gate/row.ts';
 import { realtime } from '../ring0/clock.ts';
 import type { Kernel } from '../ring0/kernel.ts';
 import { settle } from '../ring0/task/runqueue.ts';
+import { dying } from '../ring0/task/signals.ts';
 import type { SigInfo, Task } from '../ring0/task/types.ts';
 import type { RestartRule } from '../ring0/wait.ts';
 import { argument, isOutput, overwritten } from './arguments.ts';
@@ -202,9 +203,11 @@ export const trace = (kernel: Kernel, gate: Gate, options: TraceOptions, listene
     },
     leave: (call, result) => leave(call, result),
   };
-  const leave = (call: Call, result: number | null): void => {
+  const leave = (call: Call, returned: number | null): void => {
     const entry = under.get(call.task);
     if (entry?.call !== call) return;
+    // Nobody sees the end of a call in which its task was killed.
+    const result = dying(call.task) ? null : returned;
     under.delete(call.task);
     const spent = cpuNs(call.task) - entry.cpuNs;
     const ctx = context(call, result, entry.before);

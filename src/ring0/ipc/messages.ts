@@ -105,7 +105,7 @@ export const send = (task: Task, id: number, type: number, bytes: Uint8Array, ho
   if (typeof q === 'number') return q;
   const { kernel } = task;
   if (q.bytes + bytes.length > q.limit || q.messages.length + 1 > q.limit)
-    return how & IPC_NOWAIT ? -EAGAIN : block([q.toSend], 'eintr', null, q);
+    return how & IPC_NOWAIT ? -EAGAIN : block([q.toSend], 'nohand', null, q);
   if (!charge(kernel.heap, MESSAGE_BYTES + bytes.length)) return -ENOMEM;
   q.messages.push({ type, bytes });
   q.bytes += bytes.length;
@@ -141,7 +141,7 @@ export const receive = (
   const { kernel } = task;
   const i = choose(q, type, how);
   const m = q.messages[i];
-  if (m === undefined) return how & IPC_NOWAIT ? -ENOMSG : block([q.toReceive], 'eintr', null, q);
+  if (m === undefined) return how & IPC_NOWAIT ? -ENOMSG : block([q.toReceive], 'nohand', null, q);
   if (m.bytes.length > room && !(how & MSG_NOERROR)) return -E2BIG;
   q.messages.splice(i, 1);
   q.bytes -= m.bytes.length;

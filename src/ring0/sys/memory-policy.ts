@@ -188,13 +188,13 @@ const ONE_NODE = 'there is one node';
 export const rows = [
   syscall(
     'get_mempolicy',
-    [intOut('mode'), addr('nodemask'), ulong('maxnode'), addr('addr'), flags('flags', GET_TABLE)],
+    [intOut('mode'), addr('nodemask'), size('maxnode'), addr('addr'), flags('flags', GET_TABLE)],
     { returns: 'int', family: 'memory', support: 'partial', note: 'policies of address ranges are not kept' },
     getPolicy,
   ),
   syscall(
     'set_mempolicy',
-    [flags('mode', MODE_TABLE), addr('nodemask'), ulong('maxnode')],
+    [flags('mode', MODE_TABLE), addr('nodemask'), size('maxnode')],
     { returns: 'int', family: 'memory' },
     setPolicy,
   ),
@@ -205,7 +205,7 @@ export const rows = [
       size('len'),
       flags('mode', MODE_TABLE),
       addr('nodemask'),
-      ulong('maxnode'),
+      size('maxnode'),
       flags('flags', MF_TABLE),
     ],
     {
@@ -218,7 +218,7 @@ export const rows = [
   ),
   syscall(
     'migrate_pages',
-    [pid('pid'), ulong('maxnode'), addr('old_nodes'), addr('new_nodes')],
+    [pid('pid'), size('maxnode'), addr('old_nodes'), addr('new_nodes')],
     { returns: 'int', family: 'memory', support: 'stub', note: ONE_NODE },
     migrate,
   ),

@@ -200,7 +200,7 @@ export const statx = syscall(
     const dev = t.inode.fs.dev;
 
     return STATX.write(task.mm, buf, {
-      stx_mask: STATX_BASIC_STATS | STATX_BTIME | (t.mount === null ? 0 : STATX_MNT_ID),
+      stx_mask: STATX_BASIC_STATS | (mask & STATX_BTIME) | (t.mount === null ? 0 : STATX_MNT_ID),
       stx_blksize: a.blksize,
       stx_attributes: isMountRoot(t.path) ? STATX_ATTR_MOUNT_ROOT : 0,
       stx_nlink: a.nlink,

@@ -47,12 +47,13 @@ export const deliver = (task: Task, waiting: Block | null = null): boolean => {
     if (info === null) return same;
     const { signo } = info;
     const action = actionOf(task, signo);
+    // A debugger sees those, too, that do nothing.
+    task.kernel.events.signal?.(task, info);
     if (action.handler === SIG_IGN) continue;
     if (action.handler === SIG_DFL) {
       act(task, info);
       continue;
     }
-    task.kernel.events.signal?.(task, info);
     if (interrupts !== null) {
       interrupt(task, interrupts, (action.flags & SA.SA_RESTART) !== 0);
       interrupts = null;
@@ -76,7 +77,6 @@ const act = (task: Task, info: SigInfo): void => {
   const { signo } = info;
   const what = defaultAction(signo);
   if (what === 'ignore' || what === 'cont') return;
-  task.kernel.events.signal?.(task, info);
   if (what === 'stop') {
     // Nobody could continue a group that its shell has left: the terminal's stops do nothing to it.
     if (signo !== SIG.SIGSTOP && orphanedGroup(task.kernel, task.process.pgid, info.code === SI.SI_KERNEL))
