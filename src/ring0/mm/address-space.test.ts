@@ -34,10 +34,10 @@ describe('mmap', () => {
     expect(mm.map(0, 2 * PAGE, anonymous(1), 'hint')).toBe(MMAP_TOP - 3 * PAGE);
   });
 
-  it('takes a free hint, rounded up, and ignores one that is taken', () => {
+  it('takes a free hint, rounded down, and ignores one that is taken', () => {
     const { mm } = fresh();
-    expect(mm.map(AT + 1, PAGE, anonymous(RW), 'hint')).toBe(AT + PAGE);
-    expect(mm.map(AT + PAGE, PAGE, anonymous(1), 'hint')).toBe(MMAP_TOP - PAGE);
+    expect(mm.map(AT + 1, PAGE, anonymous(RW), 'hint')).toBe(AT);
+    expect(mm.map(AT, PAGE, anonymous(1), 'hint')).toBe(MMAP_TOP - PAGE);
   });
 
   it('refuses empty, huge and misplaced mappings as Linux does', () => {
