@@ -1,7 +1,6 @@
 // Host folders on Node, for ring0/fs/host-files.ts. Each call starts from an open descriptor and names one entry in
 // it through /proc/self/fd/N/NAME, which is what openat(2) would do; O_NOFOLLOW keeps links from being followed.
 
-import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { EACCES, EFBIG, EIO, ELOOP, ENOENT } from '../abi/errno.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../abi/stat.ts';
@@ -68,8 +67,9 @@ const stat = (s: fs.BigIntStats): HostStat => ({
   btime: time(s.birthtimeNs),
 });
 
-/** A name that nobody else has, for what must not be seen half done. */
-const hiddenName = (): string => `.kanmon-${randomBytes(8).toString('hex')}`;
+/** A name that nobody else has, for what must not be seen half done. Few programs need one, and node:crypto takes long to load. */
+const hiddenName = (): string =>
+  `.kanmon-${process.getBuiltinModule('node:crypto').randomBytes(8).toString('hex')}`;
 
 const contents = (how: 'read' | 'write'): number =>
   (how === 'read' ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
