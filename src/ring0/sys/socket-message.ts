@@ -64,7 +64,7 @@ export const sendto = syscall(
     sockaddrIn('dest_addr', 'addrlen'),
     int('addrlen'),
   ],
-  { returns: 'size', family: 'network', support: 'partial', note: 'no MSG_OOB' },
+  { returns: 'size', family: 'network' },
   (task, n, at, count, how, addressAt, length) => {
     const open = socketAt(task, n);
     if (typeof open === 'number') return open;
@@ -90,7 +90,7 @@ export const recvfrom = syscall(
     sockaddrOut('src_addr', 'addrlen'),
     socklenInOut('addrlen'),
   ],
-  { returns: 'size', family: 'network', support: 'partial', note: 'no MSG_OOB' },
+  { returns: 'size', family: 'network' },
   (task, n, at, count, how, addressAt, lengthAt) => {
     const open = socketAt(task, n);
     if (typeof open === 'number') return open;
@@ -165,7 +165,7 @@ const receiveOne = (task: Task, socket: Socket, at: number, how: number): Result
 export const sendmsg = syscall(
   'sendmsg',
   [fd('sockfd'), msghdr('msg', 'in'), flags('flags', MESSAGE_FLAGS)],
-  { returns: 'size', family: 'network', support: 'partial', note: 'no MSG_OOB' },
+  { returns: 'size', family: 'network' },
   (task, n, at, how) => {
     if (how & MSG_CMSG_COMPAT) return -EINVAL;
     const open = socketAt(task, n);
@@ -177,7 +177,7 @@ export const sendmsg = syscall(
 export const recvmsg = syscall(
   'recvmsg',
   [fd('sockfd'), msghdr('msg', 'out'), flags('flags', MESSAGE_FLAGS)],
-  { returns: 'size', family: 'network', support: 'partial', note: 'no MSG_OOB' },
+  { returns: 'size', family: 'network' },
   (task, n, at, how) => {
     if (how & MSG_CMSG_COMPAT) return -EINVAL;
     const open = socketAt(task, n);
@@ -209,7 +209,7 @@ const stopped = (r: Result, count: number, end: number | null): Result => {
 export const sendmmsg = syscall(
   'sendmmsg',
   [fd('sockfd'), mmsghdrs('msgvec', 'vlen', false), uint('vlen'), flags('flags', MESSAGE_FLAGS)],
-  { returns: 'int', family: 'network', support: 'partial', note: 'no MSG_OOB' },
+  { returns: 'int', family: 'network' },
   (task, n, at, many, how) => {
     if (how & MSG_CMSG_COMPAT) return -EINVAL;
     const open = socketAt(task, n);
@@ -237,7 +237,7 @@ export const recvmmsg = syscall(
     flags('flags', MESSAGE_FLAGS),
     timeInOut('timeout', 'timespec'),
   ],
-  { returns: 'int', family: 'network', support: 'partial', note: 'no MSG_OOB' },
+  { returns: 'int', family: 'network' },
   (task, n, at, many, how, timeoutAt) => {
     const { clock } = task.kernel;
     const waited = severalOf(task);

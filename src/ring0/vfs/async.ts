@@ -77,14 +77,25 @@ const WITH_CODES: readonly number[] = [
 
 /** Signals the owner of a file; `fd` is the descriptor that the events were asked for with. */
 export const tellOwner = (kernel: Kernel, file: OpenFile, fd: number, reason: number): void => {
-  const { owner } = file;
-  if (owner === null || owner.id === 0) return;
   const signo = file.signal ?? 0;
   const code = WITH_CODES.includes(signo) ? SI.SI_SIGIO : reason;
-  const info: SigInfo =
-    signo === 0
-      ? kernelInfo(SIG.SIGIO)
-      : { signo, errno: 0, code, band: BANDS[reason] ?? 0, fd, pid: 0, uid: 0 };
+  const band = BANDS[reason] ?? 0;
+  sendOwner(
+    kernel,
+    file,
+    signo === 0 ? kernelInfo(SIG.SIGIO) : { signo, errno: 0, code, band, fd, pid: 0, uid: 0 },
+  );
+};
+
+/** A byte out of band has come: SIGURG whether or not O_ASYNC is on, and the signal of choice if it is. */
+export const tellUrgent = (kernel: Kernel, file: OpenFile): void => {
+  sendOwner(kernel, file, kernelInfo(SIG.SIGURG));
+  if (file.asyncFd !== undefined && file.signal) tellOwner(kernel, file, file.asyncFd, BAND.POLL_PRI);
+};
+
+const sendOwner = (kernel: Kernel, file: OpenFile, info: SigInfo): void => {
+  const { owner } = file;
+  if (owner === null || owner.id === 0) return;
   const tell = (send: (i: SigInfo) => number, to: Process): void => {
     // The queue of signals is full: SIGIO has no need to queue.
     if (mayTell(owner, to) && send(info) < 0) send(kernelInfo(SIG.SIGIO));
@@ -133,8 +144,10 @@ export const setAsync = (task: Task, file: OpenFile, fd: number, on: boolean): b
     for (const end of listeners) end();
     file.ends?.delete(stop);
     file.stopAsync = null;
+    delete file.asyncFd;
   };
   file.stopAsync = stop;
+  file.asyncFd = fd;
   endWith(file, stop);
   return true;
 };

@@ -266,6 +266,8 @@ export interface OpenFile {
   signal?: number;
   /** Ends O_ASYNC; null while it is off. */
   stopAsync?: (() => void) | null;
+  /** The descriptor that it was asked for with. */
+  asyncFd?: number;
   /** fcntl(F_NOTIFY): DN_* bits. */
   dnotify?: { readonly bits: number; end(): void } | null;
   /** Called when the description ends. */

@@ -159,7 +159,9 @@ export const shutdown = (u: UnixSocket, how: number): number => {
 export const release = (u: UnixSocket, waiting = false): void => {
   const { unix } = netOf(u.kernel);
   const { peer } = u;
-  const unread = u.queue.length > 0;
+  const [first, second] = u.queue;
+  // The mark of a byte out of band that was taken is nothing unread.
+  const unread = first !== undefined && (first.bytes.length > first.at || second !== undefined);
   unix.sockets.delete(u);
   unbind(u);
   u.dead = true;

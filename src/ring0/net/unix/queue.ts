@@ -94,6 +94,7 @@ export const dequeue = (u: UnixSocket, i: number): void => {
 
 /** Everything that lies there is lost. */
 export const purge = (u: UnixSocket): void => {
+  u.oob = null;
   for (const m of u.queue.splice(0)) {
     if (m.rights !== null) dropRights(u.kernel, m.rights);
     m.rights = null;

@@ -9,7 +9,7 @@ import {
   EPROTONOSUPPORT,
   ESOCKTNOSUPPORT,
 } from '../../../abi/errno.ts';
-import { FIONREAD, TIOCOUTQ } from '../../../abi/ioctl.ts';
+import { FIONREAD, SIOCATMARK, TIOCOUTQ } from '../../../abi/ioctl.ts';
 import { POLL } from '../../../abi/poll.ts';
 import { AF, SOCK } from '../../../abi/socket.ts';
 import { COST, charge } from '../../heap.ts';
@@ -23,6 +23,7 @@ import type { Family, Socket } from '../types.ts';
 import { bind } from './address.ts';
 import { accept, connect, listen, nameOf, pair, release, shutdown } from './connect.ts';
 import { receiveDatagram, sendDatagram } from './datagram.ts';
+import { isAtMark } from './oob.ts';
 import { getOption, setOption } from './options.ts';
 import { queueFull, writable } from './queue.ts';
 import { receiveStream, sendStream } from './stream.ts';
@@ -39,6 +40,8 @@ const ioctl = (task: Task, u: UnixSocket, request: number, arg: number): number 
     case FIONREAD:
       if (u.state === 'listening') return -EINVAL;
       return task.mm.writeU32(arg, readableBytes(u)) ? 0 : -EFAULT;
+    case SIOCATMARK:
+      return task.mm.writeU32(arg, isAtMark(u) ? 1 : 0) ? 0 : -EFAULT;
     case TIOCOUTQ:
       return task.mm.writeU32(arg, u.wmem) ? 0 : -EFAULT;
     default:
@@ -58,6 +61,7 @@ const poll = (u: UnixSocket): number => {
   if (u.shut & RECEIVING) events |= POLL.POLLRDHUP | POLL.POLLIN | POLL.POLLRDNORM;
   if (u.queue.length > 0 || u.pending.length > 0) events |= POLL.POLLIN | POLL.POLLRDNORM;
   if (u.type !== SOCK.SOCK_DGRAM && u.state === 'closed') events |= POLL.POLLHUP;
+  if (u.oob !== null) events |= POLL.POLLPRI;
   if (canSend(u)) events |= POLL.POLLOUT | POLL.POLLWRNORM | POLL.POLLWRBAND;
   return events;
 };
@@ -87,6 +91,7 @@ const newSocket = (kernel: Kernel, type: number, protocol: number): UnixSocket |
     dead: false,
     shut: 0,
     queue: [],
+    oob: null,
     pending: [],
     backlog: MAX_DGRAM_QLEN,
     wmem: 0,

@@ -10,6 +10,7 @@ import type { OpenFile } from '../../vfs/types.ts';
 import { isBlock, type Result } from '../../wait.ts';
 import type { Incoming, Outgoing } from '../types.ts';
 import { type Waiting, waitFor } from '../wait.ts';
+import { passMark, receiveUrgent, sendUrgent } from './oob.ts';
 import { awaitRoom, dequeue, enqueue, STREAM_PIECE, streamSize, takeError } from './queue.ts';
 import { dropRights, sendRights, takeRights } from './rights.ts';
 import { dropScm, NO_SENDER, readScm, received, type Scm, senderOf, wantsCredentials } from './scm.ts';
@@ -39,12 +40,15 @@ const sendPieces = (task: Task, u: UnixSocket, m: Outgoing, scm: Scm, before: nu
   const { peer } = u;
   const { source } = m;
   let sent = before;
-  if (m.flags & MSG.MSG_OOB) return -EOPNOTSUPP;
+  const urgent = (m.flags & MSG.MSG_OOB) !== 0;
+  if (urgent && source.length === 0) return -EOPNOTSUPP;
+  // The last byte goes out of band.
+  const total = urgent ? source.length - 1 : source.length;
   if (m.to !== null) return u.state === 'connected' ? -EISCONN : -EOPNOTSUPP;
   if (peer === null) return -ENOTCONN;
   if (u.shut & SENDING) return broken(task, m, sent);
-  while (sent < source.length) {
-    const n = Math.min(source.length - sent, (u.options.sndbuf >> 1) - 64, STREAM_PIECE);
+  while (sent < total) {
+    const n = Math.min(total - sent, (u.options.sndbuf >> 1) - 64, STREAM_PIECE);
     const room = awaitRoom(task, u, (m.flags & MSG.MSG_DONTWAIT) !== 0, sent);
     if (isBlock(room)) return room;
     if (room < 0) return sent > 0 ? sent : room;
@@ -63,7 +67,9 @@ const sendPieces = (task: Task, u: UnixSocket, m: Outgoing, scm: Scm, before: nu
     }
     sent += n;
   }
-  return sent;
+  if (!urgent) return sent;
+  const r = sendUrgent(task, u, peer, source, scm);
+  return r === 0 ? sent + 1 : sent || r;
 };
 
 /** What a receive has besides bytes when it waits for more of them. */
@@ -78,7 +84,7 @@ const same = (a: Sender | null, b: Sender | null): boolean =>
 
 export const receiveStream = (task: Task, u: UnixSocket, m: Incoming): Result => {
   if (u.state !== 'connected') return -EINVAL;
-  if (m.flags & MSG.MSG_OOB) return -EOPNOTSUPP;
+  if (m.flags & MSG.MSG_OOB) return receiveUrgent(u, m);
   const waited = task.resume as Waiting | undefined;
   const half = (waited?.half ?? null) as Half | null;
   const peek = (m.flags & MSG.MSG_PEEK) !== 0;
@@ -93,6 +99,9 @@ export const receiveStream = (task: Task, u: UnixSocket, m: Incoming): Result =>
   // What is only looked at stays: the next look goes past it.
   let skip = peek ? Math.max(u.peekOffset, 0) + (u.peekOffset < 0 ? copied : 0) : 0;
   for (let i = 0; ; ) {
+    const next = passMark(u, i, copied, peek);
+    if (next === null) break;
+    i = next;
     const message = u.queue[i];
     if (message === undefined) {
       if (copied >= least || (peek && copied > 0 && i > 0 && !(m.flags & MSG.MSG_WAITALL))) break;

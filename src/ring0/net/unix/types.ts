@@ -63,6 +63,8 @@ export interface UnixSocket extends Socket {
   /** RECEIVING | SENDING. */
   shut: number;
   readonly queue: Message[];
+  /** The one in the queue that was sent out of band and not read yet. */
+  oob: Message | null;
   /** Connections that wait to be accepted. */
   readonly pending: UnixSocket[];
   /** One less than how many connections, or datagrams of others, may wait. */
