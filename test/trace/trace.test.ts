@@ -2,7 +2,7 @@
 // addresses, process ids, times, and the environment of the first execve.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -139,7 +139,9 @@ describe('traces are those of strace', { timeout: 120_000 }, () => {
 
 describe("the command line's outputs are those of strace", () => {
   const cli = fileURLToPath(new URL('../../dist/kanmon.cjs', import.meta.url));
+  const SCRIPT = 'read x <file; echo $x >/dev/null';
   const TWO = ['-e', 'trace=write,dup', 'sh', '-c', '/bin/echo hi; /bin/echo ho'];
+  const ONE = ['-e', 'trace=write,openat,read', '-P', '/dev/null', '-P', 'file', 'sh', '-c', SCRIPT];
   const both = (args: readonly string[], cwd: string): string[] =>
     [
       ['strace', ...args],
@@ -147,19 +149,41 @@ describe("the command line's outputs are those of strace", () => {
     ].map(([command = '', ...rest], n) => {
       const dir = join(work, `${cwd}-${n}`);
       mkdirSync(dir);
-      const r = spawnSync(command, rest, { cwd: dir, encoding: 'utf8' });
+      writeFileSync(join(dir, 'file'), 'h\u00e4\t\n');
+      const env = { PATH: process.env.PATH };
+      const r = spawnSync(command, rest, { cwd: dir, encoding: 'utf8', env });
       const files = readdirSync(dir).sort();
       const text = [r.status, r.stdout, r.stderr, ...files.map((f) => readFileSync(join(dir, f), 'utf8'))];
       return text
         .join('\n')
         .replace(/\d+ +(?=write|\+\+\+|---)/g, 'N ')
-        .replace(/--- SIGCHLD.*/g, '--- SIGCHLD');
+        .replace(/--- SIGCHLD.*/g, '--- SIGCHLD')
+        .replaceAll(dir, 'DIR')
+        .replace(/^.*: requested path.*\n/gim, '')
+        .replace(/\b0x[0-9a-f]{8,}\b/g, 'ADDR')
+        .replace(/ +(?== )/g, ' ');
     });
 
   test.each([
     ['a command', ['-o', '|cat >out; echo ended', ...TWO]],
     ['a file for each process', ['-ff', '-o', 'out', ...TWO]],
     ['without exits', ['-f', '-qq', '-o', '|cat >out', ...TWO]],
+    ['numbers of calls', ['-n', '-qq', ...ONE]],
+    ['strings that are not ASCII in hex', ['-x', ...ONE]],
+    ['all strings in hex', ['-xx', ...ONE]],
+    ['constants as numbers', ['-X', 'raw', ...ONE]],
+    ['constants as numbers and names', ['--const-print-style=verbose', ...ONE]],
+    ['arguments as registers', ['-e', 'raw=write,openat', '-q', ...ONE]],
+    ['data dumped', ['-e', 'write=1', '--read=all', ...ONE]],
+    ['paths of descriptors', ['-y', ...ONE]],
+    ['all of descriptors', ['--decode-fds=all', ...ONE]],
+    ['calls that touch a path', ['-e', 'trace=openat,read,close', '-P', 'file', 'cat', 'file']],
+    ['calls that failed', ['-e', 'status=failed', '-e', 'trace=openat', 'cat', 'nothing']],
+    ['calls that do not return', ['--status=unfinished', 'true']],
+    [
+      'counts',
+      ['-c', '-U', 'calls,name,errors', '-S', 'calls', '-e', 'trace=write,dup', 'sh', '-c', 'echo a'],
+    ],
     ['another column', ['-a', '12', '-e', 'quiet=exit', '-A', '-o', 'out', '-e', 'write', 'echo', 'hi']],
   ])('%s', (name, args) => {
     const [want, got] = both(args, name.replaceAll(' ', '-'));
