@@ -92,7 +92,7 @@ describe('kanmon trace', () => {
   });
   test.each([
     [
-      ['-fyyTo', 'x', 'ls', '-f'],
+      ['-fyyTo', '/dev/null', 'ls', '-f'],
       ['ls', '-f'],
     ],
     [
