@@ -53,8 +53,6 @@ export const CORE_SIGNATURES = {
   condition: [['i32', 'i32'], ['i32']],
   /** Tail-continues with the predecoded op at the address given; see interp/loop.ts. */
   next: [['i32'], ['i32']],
-  /** Runs the block that begins with the op at the address given, though that says by now that the block has moved. */
-  begin: [['i32'], ['i32']],
   /** Continues at CPU.rip through the jump cache. The argument is ignored. */
   dispatch: [['i32'], ['i32']],
   /** Continues at the address given. */
@@ -72,7 +70,7 @@ export type CoreName = keyof typeof CORE_SIGNATURES;
 export type CoreFunctions = CoreImports & Record<CoreName, number>;
 
 /** What only handlers of the interpreter call. */
-const FOR_HANDLERS: ReadonlySet<string> = new Set<CoreName>(['next', 'begin', 'dispatch', 'chain', 'hot']);
+const FOR_HANDLERS: ReadonlySet<string> = new Set<CoreName>(['next', 'dispatch', 'chain', 'hot']);
 
 /** Declares the imports of a generated module: memory and the core functions that regions call, or all of them. */
 export const importCore = (mb: ModuleBuilder, whose: 'regions' | 'handlers'): CoreFunctions => {
@@ -422,12 +420,13 @@ export const defineCore = (
   /** Goes on where the jump cache says; falls through when it does not know the address. */
   const probe = (c: Code, rip: Val, entry: Val): void => {
     c.set(entry, jumpEntry(i32.wrap(rip)));
-    c.if(i64.eq(loadAt('i64', WASM.i64Load, entry, JUMP.ip), rip), () => {
-      const arg = loadAt('i32', WASM.i32Load, entry, JUMP.arg);
-      // Another space may have translated the block meanwhile: what its first op is now would come back here.
-      c.if(arg, () => c.returnCall(fn.begin, [arg]));
-      c.returnCallIndirect(table, handlerType, loadAt('i32', WASM.i32Load, entry, JUMP.fn), [i32.const(0)]);
-    });
+    // By its function, not by the op that is its argument: another space may have translated the block meanwhile, and what
+    // its first op says then would come back here.
+    c.if(i64.eq(loadAt('i64', WASM.i64Load, entry, JUMP.ip), rip), () =>
+      c.returnCallIndirect(table, handlerType, loadAt('i32', WASM.i32Load, entry, JUMP.fn), [
+        loadAt('i32', WASM.i32Load, entry, JUMP.arg),
+      ]),
+    );
   };
   /** Whether an entry of the table of blocks is that of the code at a physical and a guest address. */
   const isOf = (known: Val, code: Val, rip: Val): Val =>

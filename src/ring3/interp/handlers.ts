@@ -115,8 +115,7 @@ export const buildCoreModule = (
     const code = new Code(['i32']);
     body(code, code.param(0), tail);
     code.unreachable();
-    if (index === PSEUDO.begin) mb.define(core.begin, code);
-    mb.element(table, index, [index === PSEUDO.begin ? core.begin : mb.func(['i32'], ['i32'], code)]);
+    mb.element(table, index, [mb.func(['i32'], ['i32'], code)]);
   }
   const keys: number[] = [];
   const funcs: number[] = [];

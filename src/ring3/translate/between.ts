@@ -37,6 +37,9 @@ const STACK_ONLY: Readonly<Record<string, number>> = {
 };
 const OTHERS = set(GPR.rax, GPR.rcx, GPR.rdx, GPR.rsi, GPR.rdi, GPR.rsp);
 
+/** Of a call whose callee's code follows in its place. */
+const INLINED_CALL: Effects = { written: STACK, clobbers: false };
+
 const effectsOf = (i: Insn): Effects => {
   const { semantics, flow } = i.row;
   let written = PLAIN.has(semantics) ? 0 : (STACK_ONLY[semantics] ?? OTHERS);
@@ -46,14 +49,11 @@ const effectsOf = (i: Insn): Effects => {
 
 /** What the blocks of a region do, by the look of their instructions: a guess, to be checked when they are emitted. */
 export const guessEffects = (region: Region): Effects[] =>
-  region.blocks.map((b) => {
-    const whole = b.insns.map(effectsOf).reduce(both, NO_EFFECTS);
-    if (!isInlined(b, region.blocks)) return whole;
-    return both(b.insns.slice(0, -1).map(effectsOf).reduce(both, NO_EFFECTS), {
-      written: STACK,
-      clobbers: false,
-    });
-  });
+  region.blocks.map((b) =>
+    b.insns
+      .map((i) => (i.row.flow === 'call' && isInlined(b, region.blocks) ? INLINED_CALL : effectsOf(i)))
+      .reduce(both, NO_EFFECTS),
+  );
 
 /** For each node, the header of the largest loop around it in which nothing clobbers; -1 where there is none. */
 export const quietLoops = (

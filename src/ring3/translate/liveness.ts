@@ -5,7 +5,7 @@
 import type { Insn, Row } from '../decode/insn.ts';
 import { insnFlags } from '../decode/row-flags.ts';
 import { ARITH_FLAGS } from '../layout.ts';
-import { directTarget, isInlined, type Region } from './region.ts';
+import { directTarget, type Region } from './region.ts';
 import type { Structure } from './structure.ts';
 
 /** Integer instructions that cannot fault without a memory operand. */
@@ -50,10 +50,8 @@ export const flagLiveness = (region: Region, s: Structure): readonly Uint16Array
     // A dispatch block leaves for addresses that it does not know.
     if (!last) return ARITH_FLAGS;
     const { flow } = last.row;
-    if (!isInlined(b, blocks)) {
-      if (flow === 'call' && region.flagless.has(directTarget(last) ?? -1)) return 0;
-      if (flow !== 'next' && flow !== 'jump' && flow !== 'branch') return ARITH_FLAGS;
-    }
+    if (flow === 'call' && region.flagless.has(directTarget(last) ?? -1)) return 0;
+    if (flow !== 'next' && flow !== 'jump' && flow !== 'branch') return ARITH_FLAGS;
     const ways = flow === 'branch' ? 2 : 1;
     if (b.succs.length < ways) return ARITH_FLAGS;
     let live = 0;

@@ -261,14 +261,15 @@ class RegionEmit extends RegionState {
     const known = this.#flagsIn.get(to);
     this.#flagsIn.set(to, known ? join(known, this.lazy.now) : this.lazy.now);
   }
+  /** Goes to a block that the current one has an edge to. */
+  #follow(to: number): void {
+    this.#arrive(to);
+    (this.#edges as Edges).go(to);
+  }
   #go(ip: number): void {
     const to = this.#successor(ip);
-    if (to === null || !this.#edges) {
-      this.#leaveTo(i64.const(ip));
-      return;
-    }
-    this.#arrive(to);
-    this.#edges.go(to);
+    if (to === null) this.#leaveTo(i64.const(ip));
+    else this.#follow(to);
   }
   #label(ip: number): Label | null {
     const to = this.#successor(ip);
@@ -283,10 +284,9 @@ class RegionEmit extends RegionState {
     const fixed = constOf(target);
     const to = this.block.succs[0];
     if (fixed !== null) this.#go(Number(fixed));
-    else if (to !== undefined && this.#edges) {
+    else if (to !== undefined) {
       this.code.set(this.rip, target);
-      this.#arrive(to);
-      this.#edges.go(to);
+      this.#follow(to);
     } else this.#leaveTo(target);
   }
   branch(cond: Val, target: Operand): void {
@@ -325,8 +325,7 @@ class RegionEmit extends RegionState {
     }
     // Of a callee in the place of its call: back to behind the call, unless the guest has changed where it returns to.
     this.code.ifUnlikely(i64.ne(target, this.#addressOf(to)), () => this.#returnTo(target, STATUS.next));
-    this.#arrive(to);
-    (this.#edges as Edges).go(to);
+    this.#follow(to);
   }
   resync(target: Val = this.next()): void {
     this.#returnTo(target, STATUS.resync);
@@ -340,21 +339,19 @@ class RegionEmit extends RegionState {
     return to;
   }
   /** Goes on with the callee's code, whose returns lead to the block behind the call. */
-  #enterInlined(target: Operand | Val, stub: Stub | null): void {
-    const [to] = this.block.succs;
-    if (to === undefined || !isOperand(target)) throw new Error('a call has no code in its place');
+  #enterInlined(stub: Stub | null): void {
+    const [to] = this.block.succs as readonly [number];
     if (stub) {
       const found = this.#throughStub(stub);
       this.code.ifUnlikely(i64.ne(found, this.#addressOf(to)), () => this.#leaveTo(found));
     }
-    this.#arrive(to);
-    (this.#edges as Edges).go(to);
+    this.#follow(to);
   }
   call(target: Operand | Val): void {
     const named = isOperand(target) && target.kind === 'rel' ? target.target : null;
     const stub = named === null ? null : (this.region.stubs.get(named) ?? null);
     if (isInlined(this.block, this.region.blocks)) {
-      this.#enterInlined(target, stub);
+      this.#enterInlined(stub);
       return;
     }
     const { code } = this;

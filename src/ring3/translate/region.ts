@@ -124,7 +124,6 @@ const successors = (i: Insn): number[] => {
 
 /** Code found from one address on: of the region itself, or of a callee that stands in the place of its call. */
 interface Body {
-  readonly entry: number;
   readonly insns: ReadonlyMap<number, Insn>;
   /** Where blocks start: the entry first, then ascending. */
   readonly starts: readonly number[];
@@ -191,7 +190,7 @@ const explore = (
   }
   if (!insns.has(entry)) return null;
   const others = [...leaders].filter((ip) => ip !== entry && insns.has(ip));
-  return { entry, insns, starts: [entry, ...others.sort((a, b) => a - b)], tables, frontier };
+  return { insns, starts: [entry, ...others.sort((a, b) => a - b)], tables, frontier };
 };
 
 /** The most instructions of a callee that stands in the place of its call. */
