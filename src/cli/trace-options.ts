@@ -49,30 +49,29 @@ const setOf = <T extends string>(key: string, value: string, known: readonly T[]
   return negated ? new Set(known.filter((k) => !inside.has(k))) : inside;
 };
 
-const signals = (value: string): ((signo: number) => boolean) => {
+/** Such a set of numbers; `numberOf` refuses words that stand for none. */
+const numbersOf = (value: string, numberOf: (word: string) => number): ((n: number) => boolean) => {
   const negated = value.startsWith('!');
-  const numbers = new Set<number>();
-  let all = false;
-  for (const name of value.slice(negated ? 1 : 0).split(',')) {
+  const words = value.slice(negated ? 1 : 0).split(',');
+  const all = words.includes('all');
+  const numbers = new Set(words.filter((w) => w !== 'all' && w !== 'none').map(numberOf));
+  return (n) => (all || numbers.has(n)) !== negated;
+};
+
+const signals = (value: string): ((signo: number) => boolean) =>
+  numbersOf(value, (name) => {
     const number = /^\d+$/.test(name)
       ? Number(name)
       : (SIG as Readonly<Record<string, number>>)[`SIG${name.toUpperCase().replace(/^SIG/, '')}`];
-    if (name === 'all') all = true;
-    else if (number !== undefined) numbers.add(number);
-    else if (name !== 'none') throw new UsageError(`-e signal=${value}: there is no signal ${name}`);
-  }
-  return (signo) => (all || numbers.has(signo)) !== negated;
-};
+    if (number === undefined) throw new UsageError(`-e signal=${value}: there is no signal ${name}`);
+    return number;
+  });
 
-const descriptors = (key: string, value: string): ((fd: number) => boolean) => {
-  const negated = value.startsWith('!');
-  const words = value.slice(negated ? 1 : 0).split(',');
-  for (const word of words)
-    if (!/^(\d+|all|none)$/.test(word)) throw new UsageError(`-e ${key}=${value}: ${word} is no descriptor`);
-  const all = words.includes('all');
-  const numbers = new Set(words.filter((w) => /^\d/.test(w)).map(Number));
-  return (fd) => (all || numbers.has(fd)) !== negated;
-};
+const descriptors = (key: string, value: string): ((fd: number) => boolean) =>
+  numbersOf(value, (word) => {
+    if (!/^\d+$/.test(word)) throw new UsageError(`-e ${key}=${value}: ${word} is no descriptor`);
+    return Number(word);
+  });
 
 /** What -e quiet= knows. Only ends of processes and paths of -P are ever told here. */
 export const QUIET = ['attach', 'exit', 'path-resolution', 'personality', 'thread-execve'] as const;
