@@ -6,6 +6,7 @@ import { direntType } from '../../abi/dirent.ts';
 import { EEXIST, ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY, EPERM, EROFS, EXDEV } from '../../abi/errno.ts';
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../abi/fcntl.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../../abi/stat.ts';
+import type { AttrChange } from '../vfs/attr.ts';
 import { directoryOps } from '../vfs/file.ts';
 import type { DirEntry, FileOps, Inode } from '../vfs/types.ts';
 import type { HostFs } from './host.ts';
@@ -13,7 +14,6 @@ import { HostFile } from './host-file.ts';
 import type { HostHandle, HostStat } from './host-files.ts';
 import { HostInode } from './host-inode.ts';
 import { HostSpecial } from './host-specials.ts';
-import type { AttrChange } from './tmpfs.ts';
 
 /**
  * Which names of a folder are shown: false hides a name, true shows it with everything below, a view shows it

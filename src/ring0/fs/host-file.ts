@@ -4,6 +4,7 @@
 import { EIO, EOPNOTSUPP, EROFS } from '../../abi/errno.ts';
 import { O_ACCMODE, O_RDONLY } from '../../abi/fcntl.ts';
 import type { Task } from '../task/types.ts';
+import type { AttrChange } from '../vfs/attr.ts';
 import { type PagedInode, pagedOps } from '../vfs/file.ts';
 import { PAGE_SIZE, type PageSource, Pages } from '../vfs/pagecache.ts';
 import { vfsOf } from '../vfs/state.ts';
@@ -11,7 +12,6 @@ import type { FileOps } from '../vfs/types.ts';
 import type { HostFs } from './host.ts';
 import type { HostStat } from './host-files.ts';
 import { HostInode } from './host-inode.ts';
-import type { AttrChange } from './tmpfs.ts';
 
 const sameContents = (a: HostStat, b: HostStat): boolean =>
   a.size === b.size &&

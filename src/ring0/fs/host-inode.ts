@@ -4,10 +4,10 @@
 import { EACCES, EIO, EROFS, ESTALE } from '../../abi/errno.ts';
 import { S_IFMT } from '../../abi/stat.ts';
 import type { Task } from '../task/types.ts';
+import type { AttrChange } from '../vfs/attr.ts';
 import type { FileOps, Inode } from '../vfs/types.ts';
 import type { HostFs } from './host.ts';
 import type { HostHandle, HostStat } from './host-files.ts';
-import type { AttrChange } from './tmpfs.ts';
 /** Whether two stats are of one inode, rather than of one that got the number of another. */
 export const sameFile = (a: HostStat, b: HostStat): boolean =>
   a.id === b.id &&

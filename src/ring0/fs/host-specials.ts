@@ -2,14 +2,12 @@
 // guest's alone: they are names beside the host's, kept by the identity of the host's directory for as long as the
 // machine runs, so that every mount of that directory shows the same.
 
-import { S_IFMT } from '../../abi/stat.ts';
 import { COST, charge, uncharge } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
-import { freshAttr } from '../vfs/attr.ts';
+import { type AttrChange, changeAttr, freshAttr } from '../vfs/attr.ts';
 import { anonymousDev, now } from '../vfs/state.ts';
 import type { FileSystem, Inode, InodeAttr, TimeSpec } from '../vfs/types.ts';
 import type { HostStat } from './host-files.ts';
-import type { AttrChange } from './tmpfs.ts';
 
 /** Numbers of inodes that the host does not have: above any that it is likely to give. */
 const FIRST_INO = 2 ** 51;
@@ -34,13 +32,7 @@ export class HostSpecial implements Inode {
   }
 
   setattr(c: AttrChange): number {
-    const a = this.#attr;
-    if (c.mode !== undefined) a.mode = (a.mode & S_IFMT) | (c.mode & 0o7777);
-    if (c.uid !== undefined) a.uid = c.uid;
-    if (c.gid !== undefined) a.gid = c.gid;
-    if (c.atime !== undefined) a.atime = c.atime;
-    if (c.mtime !== undefined) a.mtime = c.mtime;
-    a.ctime = c.ctime ?? now(this.#kernel);
+    changeAttr(this.#attr, c, now(this.#kernel));
     return 0;
   }
 

@@ -7,13 +7,14 @@ import { MAGIC, S_IFDIR } from '../../abi/stat.ts';
 import { COST, type KernelHeap } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/types.ts';
+import type { AttrChange } from '../vfs/attr.ts';
 import { vfsOf } from '../vfs/state.ts';
 import type { FileOps, InodeAttr, StatFs } from '../vfs/types.ts';
 import { HostDir } from './host-dir.ts';
 import { HostFile } from './host-file.ts';
 import type { HostStat } from './host-files.ts';
 import { type HostInode, HostLink } from './host-inode.ts';
-import { type AttrChange, MemDir, MemFile, MemFs, MemLink, MemNode } from './tmpfs.ts';
+import { MemDir, MemFile, MemFs, MemLink, MemNode } from './tmpfs.ts';
 
 /** What a directory of a disk file system takes at least. */
 const NEW_DIR_SIZE = 4096;

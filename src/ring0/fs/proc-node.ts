@@ -8,6 +8,7 @@ import { SEEK_CUR, SEEK_SET } from '../../abi/fcntl.ts';
 import { S_IFDIR, S_IFLNK, S_IFREG } from '../../abi/stat.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/types.ts';
+import type { AttrChange } from '../vfs/attr.ts';
 import { withoutBlocks } from '../vfs/attr.ts';
 import { anonymousDev, now } from '../vfs/state.ts';
 import type {
@@ -21,7 +22,6 @@ import type {
   StatFs,
   TimeSpec,
 } from '../vfs/types.ts';
-import type { AttrChange } from './tmpfs.ts';
 
 export interface Owner {
   readonly uid: number;

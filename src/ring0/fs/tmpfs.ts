@@ -9,13 +9,11 @@ import type { Frames } from '../../ring3/cpu.ts';
 import { realtime } from '../clock.ts';
 import { COST, charge, uncharge } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
-import { freshAttr } from '../vfs/attr.ts';
+import { type AttrChange, changeAttr, freshAttr } from '../vfs/attr.ts';
 import { type PagedInode, pagedOps, releaseIfGone } from '../vfs/file.ts';
 import { type PageQuota, Pages } from '../vfs/pagecache.ts';
 import { anonymousDev, vfsOf } from '../vfs/state.ts';
 import type { DirEntry, FileOps, FileSystem, Inode, InodeAttr, StatFs, TimeSpec } from '../vfs/types.ts';
-
-export type AttrChange = Parameters<NonNullable<Inode['setattr']>>[0];
 
 /** Most bytes of extended attributes of one inode. */
 const MAX_XATTRS = 65536;
@@ -183,13 +181,7 @@ export class MemNode implements Inode {
 
   setattr(c: AttrChange): number {
     this.change();
-    const { a } = this;
-    if (c.mode !== undefined) a.mode = (a.mode & S_IFMT) | (c.mode & 0o7777);
-    if (c.uid !== undefined) a.uid = c.uid;
-    if (c.gid !== undefined) a.gid = c.gid;
-    if (c.atime !== undefined) a.atime = c.atime;
-    if (c.mtime !== undefined) a.mtime = c.mtime;
-    a.ctime = c.ctime ?? this.fs.now();
+    changeAttr(this.a, c, this.fs.now());
     return 0;
   }
 

@@ -27,6 +27,7 @@ import {
   F_OFD_SETLK,
   F_OFD_SETLKW,
   F_OWNER_EX,
+  F_OWNER_TYPES,
   F_SEAL_EXEC,
   F_SEAL_SEAL,
   F_SEAL_WRITE,
@@ -78,7 +79,7 @@ import { pipeOf, setCapacity } from '../fs/pipe.ts';
 import { MemFile, MemFs, newAttr } from '../fs/tmpfs.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Descriptor, Task } from '../task/types.ts';
-import { OWNER, ownerNumber, setAsync, setOwner, setOwnerNumber, watchDirectory } from '../vfs/async.ts';
+import { ownerNumber, setAsync, setOwner, setOwnerNumber, watchDirectory } from '../vfs/async.ts';
 import { cloneFile, cloneRange, dedupeRange } from '../vfs/clone-range.ts';
 import { newDentry } from '../vfs/dentry.ts';
 import {
@@ -231,7 +232,7 @@ const COMMANDS: Readonly<Record<number, Command>> = {
     return setOwner(task, d.file, o.type, o.pid);
   },
   [F_GETOWN_EX]: (task, d, arg) => {
-    const type = d.file.owner?.type ?? OWNER.thread;
+    const type = d.file.owner?.type ?? F_OWNER_TYPES.F_OWNER_TID;
     const pid = Math.abs(ownerNumber(task.kernel, d.file));
     return F_OWNER_EX.write(task.mm, arg, { type, pid }) ? 0 : -EFAULT;
   },

@@ -2,7 +2,7 @@
 // socket or terminal is ready (O_ASYNC), and that something was done in a directory (dnotify).
 
 import { EINVAL, ENOTDIR, ESRCH } from '../../abi/errno.ts';
-import { DN, O_ASYNC } from '../../abi/fcntl.ts';
+import { DN, F_OWNER_TYPES, O_ASYNC } from '../../abi/fcntl.ts';
 import { IN } from '../../abi/inotify.ts';
 import { POLL } from '../../abi/poll.ts';
 import { POLL as BAND, SI, SIG } from '../../abi/signal.ts';
@@ -14,17 +14,16 @@ import { isDirectory } from './file.ts';
 import type { Watch } from './notify.ts';
 import type { FileOwner, OpenFile } from './types.ts';
 
-/** F_OWNER_TID, F_OWNER_PID and F_OWNER_PGRP. */
-export const OWNER = { thread: 0, process: 1, group: 2 } as const;
+const { F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP } = F_OWNER_TYPES;
 
 /** Sets who hears of a file; -ESRCH when there is nobody of that id. */
 export const setOwner = (task: Task, file: OpenFile, type: number, id: number): number => {
   const { tasks, processes } = task.kernel;
   const there =
-    type === OWNER.group ? membersOf(task.kernel, id).length > 0 : tasks.has(id) || processes.has(id);
+    type === F_OWNER_PGRP ? membersOf(task.kernel, id).length > 0 : tasks.has(id) || processes.has(id);
   if (id !== 0 && !there) return -ESRCH;
   // A thread's id will do for its process.
-  const of = type === OWNER.process ? (tasks.get(id)?.process.pid ?? id) : id;
+  const of = type === F_OWNER_PID ? (tasks.get(id)?.process.pid ?? id) : id;
   file.owner = { type, id: of, uid: task.cred.uid, euid: task.cred.euid };
   return 0;
 };
@@ -32,14 +31,14 @@ export const setOwner = (task: Task, file: OpenFile, type: number, id: number): 
 /** F_SETOWN and its kin: the number of a process, or a negative one of a group. */
 export const setOwnerNumber = (task: Task, file: OpenFile, who: number): number => {
   if (who === -(2 ** 31)) return -EINVAL;
-  return who < 0 ? setOwner(task, file, OWNER.group, -who) : setOwner(task, file, OWNER.process, who);
+  return who < 0 ? setOwner(task, file, F_OWNER_PGRP, -who) : setOwner(task, file, F_OWNER_PID, who);
 };
 
 /** What F_GETOWN tells: 0 for nobody, or nobody any more. */
 export const ownerNumber = (kernel: Kernel, file: OpenFile): number => {
   const { owner } = file;
   if (owner === null) return 0;
-  if (owner.type === OWNER.group) return membersOf(kernel, owner.id).length > 0 ? -owner.id : 0;
+  if (owner.type === F_OWNER_PGRP) return membersOf(kernel, owner.id).length > 0 ? -owner.id : 0;
   return kernel.tasks.has(owner.id) ? owner.id : 0;
 };
 
@@ -100,13 +99,13 @@ const sendOwner = (kernel: Kernel, file: OpenFile, info: SigInfo): void => {
     // The queue of signals is full: SIGIO has no need to queue.
     if (mayTell(owner, to) && send(info) < 0) send(kernelInfo(SIG.SIGIO));
   };
-  if (owner.type === OWNER.group) {
+  if (owner.type === F_OWNER_PGRP) {
     for (const p of membersOf(kernel, owner.id)) tell((i) => signalProcess(p, i), p);
     return;
   }
   const task = kernel.tasks.get(owner.id);
   if (task === undefined) return;
-  if (owner.type === OWNER.thread) tell((i) => signalTask(task, i), task.process);
+  if (owner.type === F_OWNER_TID) tell((i) => signalTask(task, i), task.process);
   else tell((i) => signalProcess(task.process, i), task.process);
 };
 
@@ -127,8 +126,8 @@ export const setAsync = (task: Task, file: OpenFile, fd: number, on: boolean): b
   }
   const { kernel } = task;
   const group = file.ops.foreground?.();
-  if (group) ownByDefault(task, file, OWNER.group, group);
-  else if (group === 0) ownByDefault(task, file, OWNER.process, task.process.pid);
+  if (group) ownByDefault(task, file, F_OWNER_PGRP, group);
+  else if (group === 0) ownByDefault(task, file, F_OWNER_PID, task.process.pid);
   const listeners = file.ops.asyncQueues(file).map(({ queue, reason }) => {
     const w: Waiter = {
       wake() {
@@ -197,6 +196,6 @@ export const watchDirectory = (task: Task, file: OpenFile, fd: number, wanted: n
   inode.watches = [...(inode.watches ?? []), watch];
   file.dnotify = { bits, end };
   endWith(file, end);
-  ownByDefault(task, file, OWNER.process, task.process.pid);
+  ownByDefault(task, file, F_OWNER_PID, task.process.pid);
   return 0;
 };

@@ -1,7 +1,7 @@
-// What file systems that live in memory answer about an inode that was just made, and about themselves.
+// What file systems that live in memory answer about an inode that was just made or has changed, and about themselves.
 
 import { S_IFDIR, S_IFMT } from '../../abi/stat.ts';
-import type { InodeAttr, StatFs } from './types.ts';
+import type { Inode, InodeAttr, StatFs } from './types.ts';
 
 /** An empty file or directory, made at a time. */
 export const freshAttr = (
@@ -18,6 +18,19 @@ export const freshAttr = (
   ctime: t,
   btime: t,
 });
+
+/** What `Inode.setattr` is given. */
+export type AttrChange = Parameters<NonNullable<Inode['setattr']>>[0];
+
+/** Makes a change of owner, mode or times at a time. */
+export const changeAttr = (a: InodeAttr, c: AttrChange, t: InodeAttr['ctime']): void => {
+  if (c.mode !== undefined) a.mode = (a.mode & S_IFMT) | (c.mode & 0o7777);
+  if (c.uid !== undefined) a.uid = c.uid;
+  if (c.gid !== undefined) a.gid = c.gid;
+  if (c.atime !== undefined) a.atime = c.atime;
+  if (c.mtime !== undefined) a.mtime = c.mtime;
+  a.ctime = c.ctime ?? t;
+};
 
 /** A file system without blocks, by its magic number. */
 export const withoutBlocks = (type: number): StatFs => ({
