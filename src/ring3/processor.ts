@@ -13,7 +13,7 @@ import { buildCoreModule, createHandlers } from './interp/handlers.ts';
 import { ARITH_FLAGS, CONTEXT_BYTES, CPU, FLAG, GPR, OFF, PAGE, STATUS, VECTOR } from './layout.ts';
 import { createFrames } from './mmu/frames.ts';
 import { Homes } from './mmu/homes.ts';
-import { createPageTable, forgetStack, type MmuTable } from './mmu/page-table.ts';
+import { createPageTable, forgetMemos, type MmuTable } from './mmu/page-table.ts';
 import { SREG } from './semantics/segment.ts';
 import { throughStack } from './stack-segment.ts';
 import { createTranslator, type Translator } from './translate/translator.ts';
@@ -387,6 +387,8 @@ export const createCpu = (options: CpuOptions): Cpu => {
     return left < 0 ? STATUS.budget : STATUS.next;
   };
 
+  u32[at(OFF.memosUsed)] = 1;
+  forgetMemos(mem);
   const homes = new Homes();
   /** The part of the CPU block that belongs to a task. */
   const context = u8.subarray(CPU, CPU + CONTEXT_BYTES);
@@ -423,7 +425,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
       u32[at(OFF.pageRoot)] = m.root;
       u32[at(OFF.tlb)] = m.tlb;
       u32[at(OFF.home)] = m.home;
-      forgetStack(mem);
+      forgetMemos(mem);
       u32[at(OFF.jumpCache)] = m.jump;
       u32[at(OFF.epoch)] = m.epoch;
     },

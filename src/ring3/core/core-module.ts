@@ -7,7 +7,21 @@ import { type CoreImports, cpu, WASM } from '../emit-base.ts';
 import { CC_KINDS, CC_WIDTHS, type CcState, conditionValue, flagsImage } from '../flags.ts';
 import { firstEntry, otherEntry } from '../interp/block-maker.ts';
 import { OP } from '../interp/op.ts';
-import { BLOCKS, FLAG, FRAME_FLAGS, GPR, HOME, JUMP, OFF, PSEUDO, STATUS, TLB } from '../layout.ts';
+import {
+  BLOCKS,
+  FLAG,
+  FRAME_FLAGS,
+  GPR,
+  HOME,
+  JUMP,
+  MEMO,
+  memoAt,
+  OFF,
+  PAGE,
+  PSEUDO,
+  STATUS,
+  TLB,
+} from '../layout.ts';
 import { Code, type Label } from '../wasm/code.ts';
 import { callFn, i32, i64, loadAt, type Val, type WasmType } from '../wasm/ir.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
@@ -47,6 +61,9 @@ export const CORE_SIGNATURES = {
    */
   readRange: [['i64', 'i32'], ['i32']],
   writeRange: [['i64', 'i32'], ['i32']],
+  /** The same on the stack: an entry of the TLB that has it is remembered (MEMO.stackRead, MEMO.stackWrite). */
+  readStack: [['i64', 'i32'], ['i32']],
+  writeStack: [['i64', 'i32'], ['i32']],
   helper: [['i32', 'i32'], ['i32']],
   gate: [['i32', 'i32'], ['i32']],
   flagsImage: [['i32', 'i32'], ['i32']],
@@ -221,6 +238,52 @@ export const defineCore = (
     mb.define(toWrite, c);
   }
 
+  /** What to do when an entry of the TLB has the whole range from `lo` on: given the entry, and what a lookup of the range gives. */
+  const ifInTlb = (
+    c: Code,
+    lo: Val,
+    shape: Val,
+    write: boolean,
+    then: (entry: Val, found: Val) => void,
+  ): void => {
+    const entry = c.let(
+      i32.add(
+        cpu.i32(OFF.tlb),
+        i32.and(
+          i32.shrU(i32.wrap(lo), i32.const(12 - TLB.entryShift)),
+          i32.const((TLB.entries - 1) << TLB.entryShift),
+        ),
+      ),
+    );
+    const offset = c.let(i64.sub(lo, loadAt('i64', WASM.i64Load, entry, write ? TLB.writeTag : TLB.readTag)));
+    const bytes = i64.extendU(i32.and(shape, i32.const(0xffff)));
+    c.if(i64.leU(offset, i64.sub(i64.const(PAGE), bytes)), () => {
+      const frame = loadAt('i32', WASM.i32Load, entry, TLB.frame);
+      then(entry, i32.xor(i32.add(i32.wrap(offset), frame), i32.const(-1)));
+    });
+  };
+
+  // readStack(address, shape), writeStack(address, shape)
+  for (const write of [false, true]) {
+    const c = new Code(['i64', 'i32']);
+    const lo = c.let(i64.sub(c.param(0), i64.extendU(i32.shrU(c.param(1), i32.const(16)))));
+    ifInTlb(c, lo, c.param(1), write, (entry, found) => {
+      const memo = i32.const(memoAt(write ? MEMO.stackWrite : MEMO.stackRead));
+      c.store(
+        WASM.i64Store,
+        memo,
+        loadAt('i64', WASM.i64Load, entry, write ? TLB.writeTag : TLB.readTag),
+        MEMO.tag,
+      );
+      c.store(WASM.i32Store, memo, loadAt('i32', WASM.i32Load, entry, TLB.frame), MEMO.frame);
+      cpu.set32(c, OFF.memosUsed, i32.const(1));
+      c.return(found);
+    });
+    c.return(callFn('i32', write ? fn.writeRange : fn.readRange, [c.param(0), c.param(1)]));
+    c.unreachable();
+    mb.define(write ? fn.writeStack : fn.readStack, c);
+  }
+
   // readRange(address, shape), writeRange(address, shape)
   for (const write of [false, true]) {
     const c = new Code(['i64', 'i32']);
@@ -231,6 +294,7 @@ export const defineCore = (
     const last = c.let(
       i64.add(lo, i64.extendU(i32.sub(i32.and(c.param(1), i32.const(0xffff)), i32.const(1)))),
     );
+    ifInTlb(c, lo, c.param(1), write, (_, found) => c.return(found));
     const pte = c.local('i32');
     const refuse = (status: number): void => {
       cpu.set64(c, OFF.cr2, at);

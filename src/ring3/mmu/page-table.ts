@@ -61,16 +61,21 @@ for (let n = 0; n < 2; n++) {
 repeat(0, TLB.entryShift);
 repeat(HOME.table, HOME.entryShift);
 
-/** Regions remember nothing of the stack's page any more. */
-export const forgetStack = ({ i32 }: Pick<PhysicalMemory, 'i32'>): void => {
-  for (let n: number = MEMO.stackRead; n <= MEMO.stackWrite; n++) {
-    const at = memoAt(n) >>> 2;
-    i32[at + MEMO.tag / 4] = NO_STACK[0] as number;
-    i32[at + MEMO.tag / 4 + 1] = NO_STACK[1] as number;
-    i32[at + MEMO.frame / 4] = MEMO.noFrame;
-  }
+/** Regions remember nothing of the TLB any more. */
+export const forgetMemos = ({ i32 }: Pick<PhysicalMemory, 'i32'>): void => {
+  const used = (CPU + OFF.memosUsed) >>> 2;
+  if (i32[used] === 0) return;
+  i32[used] = 0;
+  i32.set(NO_MEMOS, memoAt(0) >>> 2);
 };
-const NO_STACK = new Int32Array(BigInt64Array.of(MEMO.noTag).buffer);
+const NO_MEMOS = new Int32Array((MEMO.number * MEMO.bytes) / 4);
+{
+  const view = new DataView(NO_MEMOS.buffer);
+  for (let at = 0; at < NO_MEMOS.byteLength; at += MEMO.bytes) {
+    view.setBigInt64(at + MEMO.tag, MEMO.noTag, true);
+    view.setInt32(at + MEMO.frame, MEMO.noFrame, true);
+  }
+}
 
 /** `codeMoved` is called when an executable page appears, goes or changes its frame. */
 export const createPageTable = (
@@ -99,7 +104,7 @@ export const createPageTable = (
     const none = noTag(page);
     forgetEntry((tlb + (n << TLB.entryShift)) >>> 2, none);
     forgetEntry((tlb + HOME.table + (n << HOME.entryShift)) >>> 2, none);
-    forgetStack(mem);
+    forgetMemos(mem);
   };
 
   /** Frames of the tables, to be freed. */
@@ -231,7 +236,7 @@ export const createPageTable = (
     },
     flushTlb() {
       i32.set(EMPTY_TLB, tlb >>> 2);
-      forgetStack(mem);
+      forgetMemos(mem);
     },
     destroy() {
       if (self.destroyed) return;

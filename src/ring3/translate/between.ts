@@ -55,23 +55,18 @@ export const guessEffects = (region: Region): Effects[] =>
       .reduce(both, NO_EFFECTS),
   );
 
-/** For each node, the header of the largest loop around it in which nothing clobbers; -1 where there is none. */
-export const quietLoops = (
+/** For each node, whether it is in a loop in which nothing clobbers: what was looked up there is likely to hold the next time around. */
+export const inQuietLoops = (
   preds: Graph,
   s: Pick<Structure, 'header' | 'isBack'>,
   effects: readonly Effects[],
-): readonly number[] => {
-  const size = effects.map(() => 0);
-  const loop = effects.map(() => -1);
-  for (const [header, body] of loopBodies(s, preds)) {
+): readonly boolean[] => {
+  const quiet = effects.map(() => false);
+  for (const [, body] of loopBodies(s, preds)) {
     if ([...body].some((u) => (effects[u] as Effects).clobbers)) continue;
-    for (const u of body) {
-      if ((size[u] as number) >= body.size) continue;
-      size[u] = body.size;
-      loop[u] = header;
-    }
+    for (const u of body) quiet[u] = true;
   }
-  return loop;
+  return quiet;
 };
 
 /** What happens on the ways from the immediate dominator of a node to it, given what each node does. */

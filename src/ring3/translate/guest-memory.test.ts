@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { WASM } from '../emit-base.ts';
-import { HOME, TLB } from '../layout.ts';
+import { HOME, MEMO, memoAt, TLB } from '../layout.ts';
 import { Code } from '../wasm/code.ts';
 import { i32, i64, local, type Val } from '../wasm/ir.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
@@ -14,7 +14,11 @@ const HOMES = 0x60000;
 const PAGE_5 = 0x5000;
 const SLOW = 0x50000;
 
-type Access = { readonly at: number; readonly store?: true };
+type Access = { readonly at: number; readonly store?: true; readonly loop?: true; readonly stack?: true };
+
+/** The memos of the first pair, and that of the stack. */
+const [READ, WRITE] = [MEMO.firstOfLoops, MEMO.firstOfLoops + 1].map(memoAt) as [number, number];
+const STACK = memoAt(MEMO.stackRead);
 
 /**
  * Does 64-bit accesses at distances from the address given, one behind the other, and says what the core was asked:
@@ -24,13 +28,18 @@ type Access = { readonly at: number; readonly store?: true };
 const run = (
   accesses: readonly Access[],
   address: number,
-  tlb: { read?: number; write?: number; homeRead?: number; homeWrite?: number } = {},
+  tlb: { read?: number; write?: number; homeRead?: number; homeWrite?: number; memo?: number } = {},
   { cautious = false, found = true, status = 0 } = {},
 ): { asked: string[]; values: bigint[]; left: bigint; memory: DataView } => {
   const mb = new ModuleBuilder();
   mb.importMemory('k', 'memory');
   const lookup = (name: string): number => mb.importFunc('k', name, ['i64', 'i32'], ['i32']);
-  const ranges = { readRange: lookup('readRange'), writeRange: lookup('writeRange') };
+  const ranges = {
+    readRange: lookup('readRange'),
+    writeRange: lookup('writeRange'),
+    readStack: lookup('readStack'),
+    writeStack: lookup('writeStack'),
+  };
   const loadSlow = lookup('loadSlow');
   const storeSlow = mb.importFunc('k', 'storeSlow', ['i64'], ['i32']);
   const code = new Code(['i64']);
@@ -40,16 +49,16 @@ const run = (
   const rip = code.local('i64');
   code.set(table, i32.const(TLB_AT));
   code.set(home, i32.const(HOMES));
-  const memory = new GuestMemory(code, table, home, cautious ? null : ranges);
+  const memory = new GuestMemory(code, table, home, cautious ? null : ranges, 0);
   const symbols = new Symbols();
   const faults = code.open(0x02);
   const results: Val[] = [];
-  accesses.forEach(({ at, store }, n) => {
+  accesses.forEach(({ at, store, loop, stack }, n) => {
     const where = i64.add(base, i64.const(at));
     const ctx = {
       conditional: false,
-      loop: -1,
-      stack: false,
+      loop: loop === true,
+      stack: stack === true,
       ip: 100 + n,
       rip,
       faults: () => faults,
@@ -81,6 +90,10 @@ const run = (
   view.setBigInt64(entry + TLB.readTag, BigInt(tlb.read ?? -1), true);
   view.setBigInt64(entry + TLB.writeTag, BigInt(tlb.write ?? -1), true);
   view.setInt32(entry + TLB.frame, FRAME, true);
+  for (const memo of [READ, WRITE, STACK]) {
+    view.setBigInt64(memo + MEMO.tag, BigInt(tlb.memo ?? -1), true);
+    view.setInt32(memo + MEMO.frame, HOMES + PAGE_5, true);
+  }
   const homeEntry = TLB_AT + HOME.table + (5 << HOME.entryShift);
   view.setBigInt64(homeEntry + HOME.readTag, BigInt(tlb.homeRead ?? -1), true);
   view.setBigInt64(homeEntry + HOME.writeTag, BigInt(tlb.homeWrite ?? -1), true);
@@ -99,6 +112,8 @@ const run = (
     memory: shared,
     readRange: range('read'),
     writeRange: range('write'),
+    readStack: range('read stack'),
+    writeStack: range('write stack'),
     loadSlow: (at: bigint, bytes: number) => {
       asked.push(`load ${bytes} at ${at}`);
       return SLOW + 16 * asked.length;
@@ -143,6 +158,39 @@ describe('guest memory in a region', () => {
     const written = run([{ at: 0 }, { at: 8, store: true }], PAGE_5, { read: PAGE_5, write: PAGE_5 });
     expect(written.asked).toEqual([]);
     expect(written.memory.getBigInt64(FRAME + 8, true)).toBe(1n);
+  });
+
+  test('in a loop, what was found last is asked first, and of a page that the TLB has a memo is made', () => {
+    const kept = run([{ at: 8, loop: true }], PAGE_5, { read: PAGE_5, memo: PAGE_5 });
+    expect(kept).toMatchObject({ asked: [], values: [5001n] });
+    const made = run([{ at: 8, loop: true }], PAGE_5, { read: PAGE_5, memo: 0x9000 });
+    expect(made).toMatchObject({ asked: [], values: [1001n] });
+    expect([
+      made.memory.getInt32(READ + MEMO.tag, true),
+      made.memory.getInt32(READ + MEMO.frame, true),
+    ]).toEqual([PAGE_5, FRAME]);
+    expect(run([{ at: 8, loop: true }], PAGE_5, { memo: 0x9000 })).toMatchObject({
+      asked: ['read 0 before 20488, 8 bytes, reads'],
+      values: [0n],
+    });
+  });
+
+  test('a store in a loop has a memo of its own', () => {
+    const accesses: Access[] = [{ at: 0, store: true, loop: true }];
+    const { memory } = run(accesses, PAGE_5, { write: PAGE_5 });
+    expect([memory.getInt32(READ + MEMO.tag, true), memory.getInt32(WRITE + MEMO.tag, true)]).toEqual([
+      -1,
+      PAGE_5,
+    ]);
+    expect(run(accesses, PAGE_5, { read: PAGE_5 }).asked).toEqual(['write 0 before 20480, 8 bytes']);
+  });
+
+  test('all accesses to the stack share a memo, which the core makes', () => {
+    const kept = run([{ at: 8, stack: true }], PAGE_5, { memo: PAGE_5 });
+    expect(kept).toMatchObject({ asked: [], values: [5001n] });
+    expect(run([{ at: 8, stack: true }], PAGE_5, { read: PAGE_5 }).asked).toEqual([
+      'read stack 0 before 20488, 8 bytes',
+    ]);
   });
 
   test('a load before a store does not ask for the right to write', () => {
@@ -200,8 +248,8 @@ describe('guest memory in a region', () => {
     const rip = local('i64', result.op);
     const faults = code.open(0x02);
     const where = i64.const(PAGE_5 + 24);
-    const ctx = { conditional: false, loop: -1, stack: false, ip: 1, rip, faults: () => faults };
-    new GuestMemory(code, table, table, null).load(
+    const ctx = { conditional: false, loop: false, stack: false, ip: 1, rip, faults: () => faults };
+    new GuestMemory(code, table, table, null, 0).load(
       result,
       WASM.i64Load,
       8,

@@ -7,7 +7,7 @@
 // region that this happens to often is made anew: cautious, with a slow path of its own for every access.
 
 import { WASM } from '../emit-base.ts';
-import { HOME, MEMO, memoAt, PAGE, TLB } from '../layout.ts';
+import { CPU, HOME, MEMO, memoAt, OFF, PAGE, TLB } from '../layout.ts';
 import { bytesOf, type Code, type Label } from '../wasm/code.ts';
 import { i32, type Val } from '../wasm/ir.ts';
 import type { Sym } from './symbols.ts';
@@ -29,7 +29,7 @@ export interface Group {
   /** Whether it began with a store. */
   readonly write: boolean;
   members: number;
-  /** Of a group in a loop, the entry of the TLB that it found the last time around. */
+  /** Of a group in a loop: the entry of the TLB that it found last. */
   readonly memo: Memo | null;
   readonly stack: boolean;
 }
@@ -38,8 +38,8 @@ export interface Group {
 export interface AccessContext {
   /** Whether it is in a conditional part of an instruction. */
   readonly conditional: boolean;
-  /** Header of a loop around it in which what was looked up once holds, or -1. */
-  readonly loop: number;
+  /** Whether it is in a loop in which what was looked up once holds. */
+  readonly loop: boolean;
   /** Whether it lies at a known distance from the top of the stack. */
   readonly stack: boolean;
   /** Address of the instruction, and where a fault of it goes with that address in the rip local, known when all is emitted. */
@@ -52,6 +52,8 @@ export interface AccessContext {
 export interface RangeLookups {
   readonly readRange: number;
   readonly writeRange: number;
+  readonly readStack: number;
+  readonly writeStack: number;
 }
 
 const I32_EQZ = 0x45;
@@ -87,11 +89,11 @@ export class GuestMemory {
   #begun: Group[] = [];
 
   readonly #ranges: RangeLookups | null;
-  /** By the header of the loop. */
-  readonly #memos = new Map<number, Memo[]>();
+  #nextPair: number;
 
-  /** Without `ranges` the region is cautious. */
-  constructor(code: Code, tlb: Val, home: Val, ranges: RangeLookups | null) {
+  /** Without `ranges` the region is cautious. `seed` says where it begins to take memos: not where its neighbours do. */
+  constructor(code: Code, tlb: Val, home: Val, ranges: RangeLookups | null, seed: number) {
+    this.#nextPair = seed % MEMO.pairs;
     this.#code = code;
     this.#tlb = tlb;
     this.#home = home;
@@ -124,29 +126,11 @@ export class GuestMemory {
     };
   }
 
-  /** Before a loop begins, nothing is remembered. */
-  enterLoop(header: number): void {
-    this.#code.later((c) => {
-      for (const memo of this.#memos.get(header) ?? []) this.#forget(c, memo);
-    });
-  }
-  #forget(c: Code, memo: Memo): void {
-    c.i32(0);
-    c.i64(MEMO.noTag);
-    c.access(WASM.i64Store, memo + MEMO.tag);
-    c.i32(0);
-    c.i32(MEMO.noFrame);
-    c.access(WASM.i32Store, memo + MEMO.frame);
-  }
-  #memoIn(loop: number): Memo | null {
-    if (loop < 0 || !this.#ranges) return null;
-    const memos = this.#memos.get(loop) ?? [];
-    this.#memos.set(loop, memos);
-    const n = MEMO.firstOfLoop + memos.length;
-    if (n === MEMO.number) return null;
-    const memo = memoAt(n);
-    memos.push(memo);
-    return memo;
+  /** A place for what a group in a loop finds: another one for each, so far as there are others. */
+  #nextMemo(write: boolean): Memo {
+    const n = MEMO.firstOfLoops + 2 * this.#nextPair + (write ? 1 : 0);
+    this.#nextPair = (this.#nextPair + 1) % MEMO.pairs;
+    return memoAt(n);
   }
 
   /** The group for an access, and whether the access begins it. */
@@ -172,7 +156,7 @@ export class GuestMemory {
       hi: offset + bytes,
       write,
       members: 1,
-      memo: ctx.stack ? null : this.#memoIn(ctx.loop),
+      memo: ctx.loop && this.#ranges && !ctx.stack ? this.#nextMemo(write) : null,
       stack: ctx.stack,
     };
     this.#begun.push(group);
@@ -262,14 +246,19 @@ export class GuestMemory {
     this.#ifBeyond(c, g);
     return at;
   }
-  /** The same for a group that remembers an entry: looks there first. */
-  #lookupAgain(c: Code, g: Group, memo: Memo, address: Val, delta: number, miss: (at: Val) => void): void {
+  /** Sets the physical address by a memo, and opens the `if` of what is not there. */
+  #lookupMemo(c: Code, g: Group, memo: Memo, address: Val, delta: number): Val {
     const at = this.#settle(c, address, delta);
-    const toOffset = (): void => this.#toOffset(c, at, delta, i32.const(0), memo + MEMO.tag);
-    const done = c.open(0x02);
-    toOffset();
+    this.#toOffset(c, at, delta, i32.const(0), memo + MEMO.tag);
+    this.#toPhysical(c, g.base, () => {
+      c.i32(0);
+      c.access(WASM.i32Load, memo + MEMO.frame);
+    });
     this.#ifBeyond(c, g);
-    this.#toEntry(c, at, delta, TLB);
+    return at;
+  }
+  /** Makes a memo of the entry of the TLB that a group was found by. */
+  #remember(c: Code, g: Group, memo: Memo): void {
     c.i32(0);
     c.push(this.#entry);
     c.access(WASM.i64Load, g.write ? TLB.writeTag : TLB.readTag);
@@ -278,18 +267,9 @@ export class GuestMemory {
     c.push(this.#entry);
     c.access(WASM.i32Load, TLB.frame);
     c.access(WASM.i32Store, memo + MEMO.frame);
-    toOffset();
-    this.#ifBeyond(c, g);
-    miss(at);
-    this.#forget(c, memo);
-    c.br(done);
-    c.close();
-    c.close();
-    this.#toPhysical(c, g.base, () => {
-      c.i32(0);
-      c.access(WASM.i32Load, memo + MEMO.frame);
-    });
-    c.close();
+    c.i32(0);
+    c.i32(1);
+    c.access(WASM.i32Store, CPU + OFF.memosUsed);
   }
   /** Leaves the region if there is a 0 on the stack, before the instruction. */
   #leaveIfNone(c: Code, ctx: AccessContext, found: Val): void {
@@ -305,25 +285,26 @@ export class GuestMemory {
       c.pop(ctx.rip);
       c.push(at);
       c.i32((delta << 16) | (g.hi - g.lo));
-      c.invoke(g.write ? ranges.writeRange : ranges.readRange);
+      if (g.stack) c.invoke(g.write ? ranges.writeStack : ranges.readStack);
+      else c.invoke(g.write ? ranges.writeRange : ranges.readRange);
       // By the complement V8 knows that the upper half is clear, as it is after a hit.
       c.i32(-1);
       c.op(I32_XOR);
       this.#leaveIfNone(c, ctx, g.base);
     };
-    const memo = g.stack ? memoAt(g.write ? MEMO.stackWrite : MEMO.stackRead) : g.memo;
-    if (memo !== null) {
-      this.#lookupAgain(c, g, memo, address, delta, miss);
-      return;
-    }
-    if (address.k === 'const') {
-      miss(this.#lookup(c, g, address, delta, g.base));
+    if (g.stack)
+      miss(this.#lookupMemo(c, g, memoAt(g.write ? MEMO.stackWrite : MEMO.stackRead), address, delta));
+    else if (g.memo !== null) {
+      const at = this.#lookupMemo(c, g, g.memo, address, delta);
+      miss(this.#lookup(c, g, at, delta, g.base));
+      c.else();
+      this.#remember(c, g, g.memo);
       c.close();
-      return;
+    } else if (address.k === 'const') miss(this.#lookup(c, g, address, delta, g.base));
+    else {
+      miss(this.#lookup(c, g, this.#lookupAtHome(c, g, address, delta), delta, g.base));
+      c.close();
     }
-    const at = this.#lookupAtHome(c, g, address, delta);
-    miss(this.#lookup(c, g, at, delta, g.base));
-    c.close();
     c.close();
   }
 

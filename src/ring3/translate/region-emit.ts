@@ -6,7 +6,7 @@ import { cpu } from '../emit-base.ts';
 import { OFF, STATUS, VECTOR } from '../layout.ts';
 import type { Code, Label } from '../wasm/code.ts';
 import { callFn, constOf, i32, i64, type Val } from '../wasm/ir.ts';
-import { between, type Effects, guessEffects, quietLoops } from './between.ts';
+import { between, type Effects, guessEffects, inQuietLoops } from './between.ts';
 import type { Group } from './guest-memory.ts';
 import { type Cc, DEAD, DYNAMIC, join } from './lazy-flags.ts';
 import { flagLiveness } from './liveness.ts';
@@ -47,7 +47,7 @@ class RegionEmit extends RegionState {
     });
     super(region, options, {
       flow: new RegisterFlow(followed),
-      quietLoops: quietLoops(preds, s, effects),
+      quiet: inQuietLoops(preds, s, effects),
       hasLoops: s.header.includes(1),
     });
     this.#options = options;
@@ -114,7 +114,6 @@ class RegionEmit extends RegionState {
         this.symbols = before.symbols;
         back();
       },
-      enter: (header) => this.memory.enterLoop(header),
       end: () => ends.pop()?.(),
       leave: (_from, to) => this.#leaveTo(this.#addressOf(to)),
       back: (_from, to) => {

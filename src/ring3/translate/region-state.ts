@@ -29,8 +29,8 @@ export interface RegionOptions {
 /** What is known of the paths through a region before anything is emitted. */
 export interface Paths {
   readonly flow: RegisterFlow;
-  /** See `quietLoops`. */
-  readonly quietLoops: readonly number[];
+  /** See `inQuietLoops`. */
+  readonly quiet: readonly boolean[];
   readonly hasLoops: boolean;
 }
 
@@ -64,7 +64,7 @@ export abstract class RegionState extends EmitBase {
   /** Counts the points at which the CPU block may have changed. */
   #epoch = 0;
   #conditional = 0;
-  readonly #quietLoops: readonly number[];
+  readonly #quiet: readonly boolean[];
   /** Blocks behind which nothing that was known of memory before holds. */
   protected readonly clobbering = new Set<number>();
 
@@ -75,7 +75,7 @@ export abstract class RegionState extends EmitBase {
     this.block = region.blocks[0] as BasicBlock;
     this.insn = this.block.insns[0] as Insn;
     this.flow = paths.flow;
-    this.#quietLoops = paths.quietLoops;
+    this.#quiet = paths.quiet;
     this.#scalars = new ScalarLanes(
       code,
       region.blocks.flatMap((b) => b.insns),
@@ -85,7 +85,13 @@ export abstract class RegionState extends EmitBase {
     this.rip = code.local('i64');
     this.tlb = code.local('i32');
     this.home = code.local('i32');
-    this.memory = new GuestMemory(code, this.tlb, this.home, region.cautious ? null : options.core);
+    this.memory = new GuestMemory(
+      code,
+      this.tlb,
+      this.home,
+      region.cautious ? null : options.core,
+      region.entry >>> 0,
+    );
   }
 
   /** Nothing that is known of memory, or of the CPU block, holds any more. */
@@ -285,7 +291,7 @@ export abstract class RegionState extends EmitBase {
     const p = this.flow.point('fault');
     return {
       conditional: this.#conditional > 0,
-      loop: this.#quietLoops[this.block.index] as number,
+      loop: this.#quiet[this.block.index] as boolean,
       stack: sp !== undefined && this.symbols.of(sp, this.#epoch).root === s.root,
       ip: this.insn.ip,
       rip: this.rip,

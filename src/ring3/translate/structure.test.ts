@@ -18,7 +18,6 @@ const run = (graph: Graph, choices: readonly number[]): number[] => {
   const s = structure(graph);
   const put = (node: number): void => code.store(0x36, i32.shl(step, i32.const(2)), i32.const(node), 4096);
   emitStructured(s, code, {
-    enter() {},
     end() {},
     node(node, edges) {
       put(node);

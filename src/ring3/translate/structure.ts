@@ -154,8 +154,6 @@ export interface Edges {
 export interface StructureVisitor {
   /** Emits a node. Every path must end in exactly one `go`, a branch, or a return. */
   node(node: number, edges: Edges): void;
-  /** Emits what happens before a loop begins. */
-  enter(header: number): void;
   /** All that a node dominates has been emitted. */
   end(node: number): void;
   /** Emits what happens on an edge that cannot be followed. Must not fall through. */
@@ -175,10 +173,7 @@ export const emitStructured = (
 
   const tree = (node: number): void => {
     const isHeader = s.header[node] === 1;
-    if (isHeader) {
-      visitor.enter(node);
-      loops.set(node, code.open(0x03));
-    }
+    if (isHeader) loops.set(node, code.open(0x03));
     const merges = s.merges[node] as readonly number[];
     // The last in reverse postorder is outermost, so that each can branch forward to those after it.
     for (let i = merges.length - 1; i >= 0; i--) ends.set(merges[i] as number, code.open(0x02));
