@@ -56,6 +56,7 @@ export const prepare = (dir) => {
   copyFileSync(source('objects.py'), f.python);
   const lines = text(6_000_000);
   writeFileSync(f.text, lines);
+  writeFileSync(f.long, lines.repeat(4));
   writeFileSync(f.bytes, lines.slice(0, 1_200_000));
   run('sh', '-c', `for i in 1 2 3 4 5 6 7 8; do cat '${f.text}'; done | gzip -1 > '${f.compressed}'`);
   return { cc1: run('gcc', '-print-prog-name=cc1') };

@@ -17,7 +17,7 @@ class Account:
 
 accounts = {}
 state = 1
-for i in range(250000):
+for i in range(750000):
     state = (state * 1103515245 + 12345) % 2147483648
     name = f"account-{state % 997}"
     if name not in accounts:
