@@ -22,6 +22,8 @@ export interface CoreImports {
   readonly probeWrite: number;
   /** (helper number, argument) -> i32 status. */
   readonly helper: number;
+  /** The same, for the helper of string comparisons. */
+  readonly compareStrings: number;
   /** (ignored, ignored) -> i32 status: the gate. */
   readonly gate: number;
   /** (ignored, ignored) -> i32: the arithmetic flags of the state in the CPU block as an image. */
@@ -95,6 +97,9 @@ const FLAG_OF: Record<FlagName, number> = {
   sf: FLAG.SF,
   of: FLAG.OF,
 };
+
+/** Helpers whose usual cases the core does by itself. */
+const IN_CORE: Readonly<Record<string, 'compareStrings'>> = { sseStrings: 'compareStrings' };
 
 export abstract class EmitBase implements Emit {
   abstract readonly insn: Insn;
@@ -516,7 +521,9 @@ export abstract class EmitBase implements Emit {
     const at = address ? this.let(address) : null;
     this.spill();
     if (at) cpu.set64(this.code, OFF.helperAddress, at);
-    const status = this.let(callFn('i32', this.core.helper, [i32.const(this.#helperNumber(name)), a]));
+    const status = this.let(
+      callFn('i32', this.core[IN_CORE[name] ?? 'helper'], [i32.const(this.#helperNumber(name)), a]),
+    );
     this.code.if(status, () => this.exitPending());
     this.reload();
   }

@@ -22,6 +22,7 @@ import {
   STATUS,
   TLB,
 } from '../layout.ts';
+import { compareStringsInCore } from '../semantics/simd/string-compare.ts';
 import { Code, type Label } from '../wasm/code.ts';
 import { callFn, i32, i64, loadAt, type Val, type WasmType } from '../wasm/ir.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
@@ -65,6 +66,8 @@ export const CORE_SIGNATURES = {
   readStack: [['i64', 'i32'], ['i32']],
   writeStack: [['i64', 'i32'], ['i32']],
   helper: [['i32', 'i32'], ['i32']],
+  /** The helper of string comparisons, or what the core does in its place. */
+  compareStrings: [['i32', 'i32'], ['i32']],
   gate: [['i32', 'i32'], ['i32']],
   flagsImage: [['i32', 'i32'], ['i32']],
   condition: [['i32', 'i32'], ['i32']],
@@ -466,6 +469,8 @@ export const defineCore = (
     c.unreachable();
     mb.define(fn.condition, c);
   }
+
+  mb.define(fn.compareStrings, compareStringsInCore(js.helper));
 
   // gate(): SYSCALL. rcx and r11 take rip and RFLAGS (Intel SDM volume 2, SYSCALL).
   {

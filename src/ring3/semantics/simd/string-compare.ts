@@ -1,11 +1,16 @@
 // PCMPESTRI, PCMPESTRM, PCMPISTRI, PCMPISTRM (Intel SDM volume 2, section 4.1): the operands are left in the
-// scratch area, a helper walks the comparison as the manual's tables describe it.
+// scratch area, a helper walks the comparison as the manual's tables describe it. The core does by itself what C libraries
+// search strings with: bytes that end with a zero.
 
 import type { Semantics, SemanticsTable } from '../../emit.ts';
+import { cpu, WASM } from '../../emit-base.ts';
+import { ccOp } from '../../flags.ts';
 import type { CpuState, Helper, HelperTable } from '../../helpers.ts';
 import { ARITH_FLAGS, CPU, FLAG, GPR, OFF } from '../../layout.ts';
-import { i32 } from '../../wasm/ir.ts';
+import { Code } from '../../wasm/code.ts';
+import { callFn, i32, i64, loadAt, type Val, v128 } from '../../wasm/ir.ts';
 import { operand } from './common.ts';
+import { I8, V } from './opcodes.ts';
 
 const EXPLICIT = 0x100;
 const MASK = 0x200;
@@ -119,6 +124,120 @@ const sseStrings: Helper = (cpu, arg) => {
     (result & 1 ? FLAG.OF : 0);
   cpu.setRflags(flags, ARITH_FLAGS);
   return 0;
+};
+
+/** The modes of the comparison, in bits 2 and 3 of the immediate. */
+const MODE = { equalAny: 0, ranges: 1, equalEach: 2, equalOrdered: 3 } as const;
+const ALL = i32.const(0xffff);
+
+/** What the core does of it: (number of the helper, its argument) -> status. */
+export const compareStringsInCore = (helper: number): Code => {
+  const c = new Code(['i32', 'i32']);
+  const arg = c.param(1);
+  const has = (bit: number): Val => i32.and(arg, i32.const(bit));
+  const toMask = i32.eq(has(MASK | 0x40), i32.const(MASK | 0x40));
+  c.if(i32.or(has(EXPLICIT | 1), toMask), () => c.return(callFn('i32', helper, [c.param(0), arg])));
+
+  const zero32 = i32.const(0);
+  const none = v128.op(I8.splat, zero32);
+  const bits = (v: Val): Val => v128.test(I8.bitmask, v);
+  const a = c.let(loadAt('v128', WASM.v128Load, zero32, A));
+  const b = c.let(loadAt('v128', WASM.v128Load, zero32, B));
+  const length = (v: Val): Val => c.let(i32.ctz(i32.or(bits(v128.op(I8.eq, v, none)), i32.const(0x10000))));
+  const lengthA = length(a);
+  const lengthB = length(b);
+  const upTo = (n: Val): Val => c.let(i32.sub(i32.shl(i32.const(1), n), i32.const(1)));
+  const validA = upTo(lengthA);
+  const validB = upTo(lengthB);
+  const result = c.local('i32');
+  const k = c.local('i32');
+  /** Element k of a, `ahead` further, everywhere. */
+  const elementOfA = (ahead = 0): Val => v128.op(I8.splat, loadAt('i32', WASM.i32Load8U, k, A + ahead));
+  const each = (step: number, body: () => void): void =>
+    c.loop((again) =>
+      c.if(i32.ltU(i32.add(k, i32.const(step - 1)), lengthA), () => {
+        body();
+        c.set(k, i32.add(k, i32.const(step)));
+        c.br(again);
+      }),
+    );
+  const mode = c.let(i32.and(i32.shrU(arg, i32.const(2)), i32.const(3)));
+  const is = (m: number): Val => i32.eq(mode, i32.const(m));
+  c.if(
+    is(MODE.equalEach),
+    () => {
+      const equal = i32.and(i32.and(bits(v128.op(I8.eq, a, b)), validA), validB);
+      const bothEnded = i32.and(i32.xor(i32.or(validA, validB), i32.const(-1)), ALL);
+      c.set(result, i32.or(equal, bothEnded));
+    },
+    () =>
+      c.if(
+        is(MODE.equalOrdered),
+        () => {
+          c.set(result, ALL);
+          each(1, () => {
+            const equal = i32.and(bits(v128.op(I8.eq, b, elementOfA())), validB);
+            const beyond = i32.xor(i32.shrU(ALL, k), i32.const(-1));
+            c.set(result, i32.and(result, i32.or(i32.shrU(equal, k), beyond)));
+          });
+        },
+        () => {
+          const hits = c.local('v128');
+          c.set(hits, none);
+          c.if(
+            is(MODE.equalAny),
+            () => each(1, () => c.set(hits, v128.op(V.or, hits, v128.op(I8.eq, b, elementOfA())))),
+            () => {
+              // Signed bounds are compared as unsigned ones from the other end of the range.
+              const flip = c.let(v128.op(I8.splat, i32.shl(has(2), i32.const(6))));
+              const from = (v: Val): Val => v128.op(V.xor, v, flip);
+              const where = c.let(from(b));
+              each(2, () => {
+                const lowest = v128.op(I8.geU, where, from(elementOfA()));
+                const highest = v128.op(I8.leU, where, from(elementOfA(1)));
+                c.set(hits, v128.op(V.or, hits, v128.op(V.and, lowest, highest)));
+              });
+            },
+          );
+          c.set(result, i32.and(bits(hits), validB));
+        },
+      ),
+  );
+  c.if(has(0x10), () => {
+    c.if(
+      has(0x20),
+      () => c.set(result, i32.xor(result, validB)),
+      () => c.set(result, i32.xor(result, ALL)),
+    );
+  });
+  c.set(result, i32.and(result, ALL));
+
+  c.if(
+    has(MASK),
+    () => {
+      cpu.set64(c, OFF.xmm, i64.extendU(result));
+      cpu.set64(c, OFF.xmm + 8, i64.const(0));
+    },
+    () => {
+      const last = i32.sub(i32.const(31), i32.clz(result));
+      const first = i32.ctz(i32.or(result, i32.const(0x10000)));
+      const index = c.local('i32');
+      c.set(index, first);
+      c.if(i32.and(i32.shrU(arg, i32.const(6)), i32.ne(result, zero32)), () => c.set(index, last));
+      cpu.set64(c, OFF.gpr + 8 * GPR.rcx, i64.extendU(index));
+    },
+  );
+  const flag = (condition: Val, bit: number): Val => i32.shl(condition, i32.const(31 - Math.clz32(bit)));
+  const ended = (n: Val): Val => i32.ltU(n, i32.const(16));
+  const flags = i32.or(
+    i32.or(flag(i32.ne(result, zero32), FLAG.CF), flag(ended(lengthB), FLAG.ZF)),
+    i32.or(flag(ended(lengthA), FLAG.SF), flag(i32.and(result, i32.const(1)), FLAG.OF)),
+  );
+  cpu.set32(c, OFF.ccOp, i32.const(ccOp('raw', 8)));
+  cpu.set64(c, OFF.ccA, i64.extendU(flags));
+  c.return(zero32);
+  c.unreachable();
+  return c;
 };
 
 export const stringSemantics = (): SemanticsTable => ({
