@@ -22,8 +22,9 @@ export interface CoreImports {
   readonly probeWrite: number;
   /** (helper number, argument) -> i32 status. */
   readonly helper: number;
-  /** The same, for the helper of string comparisons. */
+  /** The same, for the helpers of string comparisons and of 128-bit division. */
   readonly compareStrings: number;
+  readonly divide: number;
   /** (ignored, ignored) -> i32 status: the gate. */
   readonly gate: number;
   /** (ignored, ignored) -> i32: the arithmetic flags of the state in the CPU block as an image. */
@@ -99,7 +100,10 @@ const FLAG_OF: Record<FlagName, number> = {
 };
 
 /** Helpers whose usual cases the core does by itself. */
-const IN_CORE: Readonly<Record<string, 'compareStrings'>> = { sseStrings: 'compareStrings' };
+const IN_CORE: Readonly<Record<string, 'compareStrings' | 'divide'>> = {
+  sseStrings: 'compareStrings',
+  div128: 'divide',
+};
 
 export abstract class EmitBase implements Emit {
   abstract readonly insn: Insn;

@@ -22,6 +22,7 @@ import {
   STATUS,
   TLB,
 } from '../layout.ts';
+import { divideInCore } from '../semantics/integer-product.ts';
 import { compareStringsInCore } from '../semantics/simd/string-compare.ts';
 import { Code, type Label } from '../wasm/code.ts';
 import { callFn, i32, i64, loadAt, type Val, type WasmType } from '../wasm/ir.ts';
@@ -66,8 +67,9 @@ export const CORE_SIGNATURES = {
   readStack: [['i64', 'i32'], ['i32']],
   writeStack: [['i64', 'i32'], ['i32']],
   helper: [['i32', 'i32'], ['i32']],
-  /** The helper of string comparisons, or what the core does in its place. */
+  /** Helpers, or what the core does in their place; see IN_CORE. */
   compareStrings: [['i32', 'i32'], ['i32']],
+  divide: [['i32', 'i32'], ['i32']],
   gate: [['i32', 'i32'], ['i32']],
   flagsImage: [['i32', 'i32'], ['i32']],
   condition: [['i32', 'i32'], ['i32']],
@@ -471,6 +473,7 @@ export const defineCore = (
   }
 
   mb.define(fn.compareStrings, compareStringsInCore(js.helper));
+  mb.define(fn.divide, divideInCore(js.helper));
 
   // gate(): SYSCALL. rcx and r11 take rip and RFLAGS (Intel SDM volume 2, SYSCALL).
   {

@@ -3,9 +3,11 @@
 
 import type { Width } from '../decode/insn.ts';
 import type { Emit, Semantics, SemanticsTable } from '../emit.ts';
+import { cpu } from '../emit-base.ts';
 import type { CpuState, HelperTable } from '../helpers.ts';
 import { CPU, GPR, OFF, VECTOR } from '../layout.ts';
-import { i32, i64, type Val } from '../wasm/ir.ts';
+import { Code } from '../wasm/code.ts';
+import { callFn, i32, i64, type Val } from '../wasm/ir.ts';
 import { clip, low32, mulHighS, mulHighU, operand, signed, widthOf, zero } from './integer-width.ts';
 
 const none = i32.const(0);
@@ -191,6 +193,56 @@ const divide =
     cpu.u64[slot(GPR.rdx)] = BigInt.asUintN(64, a % b);
     return 0;
   };
+
+/**
+ * What the core does of unsigned division in place of the helper, all but overflow: (number of the helper, ignored) -> status.
+ * In two digits of 32 bits by a divisor whose highest bit is set (D. Knuth, TAOCP volume 2, section 4.3.1, algorithm D).
+ */
+export const divideInCore = (helper: number): Code => {
+  const c = new Code(['i32', 'i32']);
+  const at = (reg: number): number => OFF.gpr + 8 * reg;
+  const divisor = c.let(cpu.i64(OFF.helperAddress));
+  const high = c.let(cpu.i64(at(GPR.rdx)));
+  const low = c.let(cpu.i64(at(GPR.rax)));
+  c.if(i64.geU(high, divisor), () => c.return(callFn('i32', helper, [c.param(0), c.param(1)])));
+  const digit = i64.const(32);
+  const lowDigit = (v: Val): Val => i64.and(v, i64.const(0xffff_ffff));
+  const shift = c.let(i64.clz(divisor));
+  const b = c.let(i64.shl(divisor, shift));
+  const b1 = c.let(i64.shrU(b, digit));
+  const b0 = c.let(lowDigit(b));
+  const carried = i64.shrU(i64.shrU(low, i64.const(1)), i64.sub(i64.const(63), shift));
+  const rest = c.local('i64');
+  c.set(rest, i64.or(i64.shl(high, shift), carried));
+  const shifted = c.let(i64.shl(low, shift));
+  /** A digit of the quotient, for the next one of the dividend; `rest` is what is left. */
+  const next = (a: Val): Val => {
+    const q = c.local('i64');
+    const r = c.local('i64');
+    c.set(q, i64.divU(rest, b1));
+    c.set(r, i64.sub(rest, i64.mul(q, b1)));
+    c.loop((again) => {
+      const tooMuch = i32.or(
+        i64.ne(i64.shrU(q, digit), i64.const(0)),
+        i64.gtU(i64.mul(q, b0), i64.or(i64.shl(r, digit), a)),
+      );
+      c.if(tooMuch, () => {
+        c.set(q, i64.sub(q, i64.const(1)));
+        c.set(r, i64.add(r, b1));
+        c.brIf(i64.eqz(i64.shrU(r, digit)), again);
+      });
+    });
+    c.set(rest, i64.sub(i64.or(i64.shl(rest, digit), a), i64.mul(q, b)));
+    return q;
+  };
+  const q1 = next(c.let(i64.shrU(shifted, digit)));
+  const q0 = next(c.let(lowDigit(shifted)));
+  cpu.set64(c, at(GPR.rax), i64.or(i64.shl(q1, digit), q0));
+  cpu.set64(c, at(GPR.rdx), i64.shrU(rest, shift));
+  c.return(i32.const(0));
+  c.unreachable();
+  return c;
+};
 
 /** 128 by 64-bit division; the divisor is the address argument. */
 export const productHelpers: HelperTable = { div128: divide(false), idiv128: divide(true) };
