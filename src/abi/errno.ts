@@ -1,5 +1,7 @@
 // Error numbers, as asm-generic/errno-base.h and errno.h give them. Handlers return them negated.
 
+import { once } from '../once.ts';
+
 export const ERRNO = {
   EPERM: 1,
   ENOENT: 2,
@@ -136,9 +138,9 @@ export const ERRNO = {
 
 export type ErrnoName = keyof typeof ERRNO;
 
-const names = new Map<number, ErrnoName>(Object.entries(ERRNO).map(([k, v]) => [v, k as ErrnoName]));
+const names = once(() => new Map(Object.entries(ERRNO).map(([k, v]) => [v as number, k as ErrnoName])));
 /** Name of an error number, e.g. 2 -> ENOENT. */
-export const errnoName = (n: number): ErrnoName | undefined => names.get(n);
+export const errnoName = (n: number): ErrnoName | undefined => names().get(n);
 
 export const {
   EPERM,

@@ -2,6 +2,7 @@
 // siginfo_t, and the structs of signal(7)'s calls. Sources: asm/signal.h, asm-generic/siginfo.h.
 
 import type { FlagTable } from '../gate/codec.ts';
+import { once } from '../once.ts';
 import { struct } from './struct.ts';
 
 export const SIG = {
@@ -43,24 +44,25 @@ export const SIGRTMIN = 32;
 /** Number of signals: valid numbers are 1..NSIG. */
 export const NSIG = 64;
 
-const names = new Map<number, string>(Object.entries(SIG).map(([k, v]) => [v, k]));
+const names = once(() => new Map<number, string>(Object.entries(SIG).map(([k, v]) => [v, k])));
 /** `SIGINT`, or `SIGRT_3` for real-time signals as strace writes them. */
 export const signalName = (n: number): string =>
-  names.get(n) ?? (n >= SIGRTMIN && n <= NSIG ? `SIGRT_${n - SIGRTMIN}` : String(n));
+  names().get(n) ?? (n >= SIGRTMIN && n <= NSIG ? `SIGRT_${n - SIGRTMIN}` : String(n));
 
 export type DefaultAction = 'term' | 'core' | 'stop' | 'cont' | 'ignore';
 
-const actions = new Map<number, DefaultAction>([
-  ...[SIG.SIGQUIT, SIG.SIGILL, SIG.SIGTRAP, SIG.SIGABRT, SIG.SIGBUS, SIG.SIGFPE].map(
-    (s) => [s, 'core'] as const,
-  ),
-  ...[SIG.SIGSEGV, SIG.SIGXCPU, SIG.SIGXFSZ, SIG.SIGSYS].map((s) => [s, 'core'] as const),
-  ...[SIG.SIGSTOP, SIG.SIGTSTP, SIG.SIGTTIN, SIG.SIGTTOU].map((s) => [s, 'stop'] as const),
-  ...[SIG.SIGCHLD, SIG.SIGURG, SIG.SIGWINCH].map((s) => [s, 'ignore'] as const),
-  [SIG.SIGCONT, 'cont'],
-]);
+const actions = once(() => {
+  const { SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS } = SIG;
+  const table: readonly (readonly [DefaultAction, readonly number[]])[] = [
+    ['core', [SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS]],
+    ['stop', [SIG.SIGSTOP, SIG.SIGTSTP, SIG.SIGTTIN, SIG.SIGTTOU]],
+    ['ignore', [SIG.SIGCHLD, SIG.SIGURG, SIG.SIGWINCH]],
+    ['cont', [SIG.SIGCONT]],
+  ];
+  return new Map(table.flatMap(([action, signals]) => signals.map((s) => [s, action] as const)));
+});
 /** What SIG_DFL means for a signal (signal(7)). */
-export const defaultAction = (n: number): DefaultAction => actions.get(n) ?? 'term';
+export const defaultAction = (n: number): DefaultAction => actions().get(n) ?? 'term';
 
 export const SIG_DFL = 0;
 export const SIG_IGN = 1;

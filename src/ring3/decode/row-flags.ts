@@ -1,6 +1,7 @@
 // Which flags a row reads, writes and leaves undefined (Intel SDM volume 1, appendix A, and the entries of
 // volume 2). `insnFlags` narrows this for one instruction, where a count is known.
 
+import { once } from '../../once.ts';
 import { ARITH_FLAGS, FLAG } from '../layout.ts';
 import type { Insn } from './insn.ts';
 import type { OperandSpec } from './row.ts';
@@ -25,7 +26,7 @@ const use = (written: number, read = 0, undefined_ = 0): FlagUse => ({
 /** Flags that condition codes 0, 2, 4 ... read; odd codes are their negations. */
 const CONDITION_FLAGS: readonly number[] = [OF, CF, ZF, CF | ZF, SF, PF, SF | OF, ZF | SF | OF];
 
-const ENTRIES: readonly (readonly [string, FlagUse])[] = [
+const entries = (): readonly (readonly [string, FlagUse])[] => [
   ['add sub cmp neg xadd cmpxchg', use(ALL)],
   ['adc sbb', use(ALL, CF)],
   ['and or xor test', use(ALL, 0, AF)],
@@ -64,8 +65,9 @@ const ENTRIES: readonly (readonly [string, FlagUse])[] = [
   ['fcmovu fcmovnu', use(0, PF)],
 ];
 
-const BY_SEMANTICS: ReadonlyMap<string, FlagUse> = new Map(
-  ENTRIES.flatMap(([names, flags]) => names.split(' ').map((name) => [name, flags] as const)),
+const bySemantics = once(
+  (): ReadonlyMap<string, FlagUse> =>
+    new Map(entries().flatMap(([names, flags]) => names.split(' ').map((name) => [name, flags] as const))),
 );
 
 const SHIFTS = new Set(['shl', 'shr', 'sar', 'rol', 'ror', 'rcl', 'rcr', 'shld', 'shrd']);
@@ -94,7 +96,7 @@ export const flagsOf = (
   if (SHIFTS.has(semantics) && operands.at(-1)?.text === '1') {
     return shiftFlags(semantics, 64, 1);
   }
-  const flags = BY_SEMANTICS.get(semantics) ?? NONE;
+  const flags = bySemantics().get(semantics) ?? NONE;
   // Repeated zero times, CMPS and SCAS leave the flags.
   return string && flags.written !== 0 ? use(flags.written, flags.read | ALL) : flags;
 };
