@@ -9,7 +9,6 @@ import {
   defineCore,
   importCore,
 } from '../core/core-module.ts';
-import { PLAIN_FORMS } from '../decode/form.ts';
 import type { Insn } from '../decode/insn.ts';
 import type { SemanticsTable } from '../emit.ts';
 import { cpu, WASM } from '../emit-base.ts';
@@ -28,6 +27,7 @@ import {
   HANDLERS_AT,
   PREDECODER_BYTES,
   type Predecode,
+  predecoded,
   writePredecoderTables,
 } from './predecoder.ts';
 
@@ -171,15 +171,17 @@ export const createHandlers = (
   const tables = mem.allocContiguous(Math.ceil(PREDECODER_BYTES / PAGE));
   if (tables === 0) throw new RangeError('memoryBytes is too small for the tables of the predecoder');
   writePredecoderTables(u8, tables);
-  /** Places of forms without an immediate, where the predecoder looks them up; 0 for none. */
-  const plain = (tables + HANDLERS_AT) >>> 1;
+  /** Places of the forms that the predecoder looks up; 0 for none. */
+  const inTable = (tables + HANDLERS_AT) >>> 1;
   /** Those of other forms, and the few beyond 16 bits. */
   const others = new Map<number, number>();
-  const isPlain = (form: number): boolean => form < PLAIN_FORMS;
-  const placeOf = (form: number): number =>
-    (isPlain(form) ? (u16[plain + form] as number) : 0) || (others.get(form) ?? 0);
+  const placeOf = (form: number): number => {
+    const n = predecoded(u8, tables, form);
+    return (n < 0 ? 0 : (u16[inTable + n] as number)) || (others.get(form) ?? 0);
+  };
   const setPlace = (form: number, place: number): void => {
-    if (isPlain(form) && place < 65536) u16[plain + form] = place;
+    const n = predecoded(u8, tables, form);
+    if (n >= 0 && place < 65536) u16[inTable + n] = place;
     else others.set(form, place);
   };
   let used = FIRST_HANDLER;

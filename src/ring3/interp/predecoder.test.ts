@@ -3,7 +3,6 @@
 import { expect, test } from 'vitest';
 import { decode, flowNumber } from '../decode/decoder.ts';
 import { instances } from '../decode/encode.ts';
-import { PLAIN_FORMS } from '../decode/form.ts';
 import type { Insn } from '../decode/insn.ts';
 import { METHOD } from '../decode/row.ts';
 import { rowAt, rows } from '../decode/table.ts';
@@ -12,7 +11,9 @@ import { OP_BYTES, writeOp } from './op.ts';
 import {
   definePredecoder,
   HANDLERS_AT,
+  PREDECODED_FORMS,
   type Predecode,
+  predecoded,
   READ_AHEAD,
   RESULT,
   writePredecoderTables,
@@ -35,8 +36,9 @@ const predecode = ((): Predecode => {
 })();
 writePredecoderTables(u8, TABLES);
 // As if every form had a handler, whose number tells the form.
-const handlers = new Uint16Array(memory.buffer, TABLES + HANDLERS_AT, PLAIN_FORMS);
-for (let form = 0; form < PLAIN_FORMS; form++) handlers[form] = form + FIRST_HANDLER;
+const handlers = new Uint16Array(memory.buffer, TABLES + HANDLERS_AT, PREDECODED_FORMS);
+const handlerOf = (form: number): number => FIRST_HANDLER + (predecoded(u8, TABLES, form) % 65000);
+for (let n = 0; n < PREDECODED_FORMS; n++) handlers[n] = FIRST_HANDLER + (n % 65000);
 
 const wordsAt = (op: number): number[] => [...u32.subarray(op >>> 2, (op + OP_BYTES) >>> 2)];
 
@@ -45,13 +47,13 @@ const expected = (bytes: Uint8Array, ip: number): { words: number[]; insn: Insn 
   const insn = decode(bytes, 0, ip, 15);
   if ('error' in insn) return insn.error;
   u32.fill(0, OPS >>> 2, (OPS + OP_BYTES) >>> 2);
-  writeOp(u32, OPS, insn.form + FIRST_HANDLER, insn);
+  writeOp(u32, OPS, handlerOf(insn.form), insn);
   return { words: wordsAt(OPS), insn };
 };
 /** Control, debug and segment registers by ModRM. */
 const RARE: readonly number[] = [METHOD.C, METHOD.D, METHOD.S];
-const leftToOthers = ({ row }: Insn): boolean =>
-  row.immediateInForm || rowAt(row.id).operands.some((o) => RARE.includes(o.method));
+const leftToOthers = ({ row, form }: Insn): boolean =>
+  predecoded(u8, TABLES, form) < 0 || rowAt(row.id).operands.some((o) => RARE.includes(o.method));
 /** Addresses of MOV moffs beyond 2^53, which the decoder rounds: no program can use them. */
 const rounded = ({ operands }: Insn): boolean =>
   operands.some((o) => o.kind === 'mem' && !Number.isSafeInteger(o.disp));
@@ -121,7 +123,16 @@ test('a stretch ends with the first instruction that may go elsewhere, after `mo
   expect([all & 255, (all >>> 8) & 255, all >>> 16]).toEqual([6, 4, 6]);
   const four = predecode(CODE, 0, OPS, 4, TABLES);
   expect([four & 255, (four >>> 8) & 255, four >>> 16]).toEqual([4, 0, 4]);
-  nops(CODE + 0x1000 - 64);
-  const rest = predecode(CODE + 0x1000 - 64, 0, OPS, 48, TABLES);
-  expect([rest & 255, (rest >>> 8) & 255, rest >>> 16]).toEqual([33, RESULT.stop, 33]);
+  const end = CODE + 0x1000;
+  nops(end - 32);
+  u8.set([0xb8, 1, 0, 0, 0], end - 5);
+  const rest = predecode(end - 32, 0, OPS, 48, TABLES);
+  expect([rest & 255, (rest >>> 8) & 255, rest >>> 16]).toEqual([28, RESULT.stop, 32]);
+  u8.set([0x90, 0xb8, 1, 0, 0, 0], end - 5);
+  const crossing = predecode(end - 32, 0, OPS, 48, TABLES);
+  expect([crossing & 255, (crossing >>> 8) & 255, crossing >>> 16]).toEqual([28, RESULT.stop, 28]);
+  const ofAll = memory.buffer.byteLength;
+  nops(ofAll - 64);
+  const atTheEnd = predecode(ofAll - 64, 0, OPS, 48, TABLES);
+  expect([atTheEnd & 255, atTheEnd >>> 16]).toEqual([33, 33]);
 });

@@ -1,7 +1,7 @@
 // Guest code to ops, in WebAssembly: what decode/ and op.ts do by way of an `Insn`, done straight from the same
 // tables, because most code of a program runs once and is read once, when the engine has not yet optimized the
-// TypeScript that would read it. What is rare is left to that: instructions near the end of a page, those that are
-// undefined, those whose immediate is part of the form, control registers, and forms without a handler.
+// TypeScript that would read it. What is rare is left to that: instructions in two pages, those that are undefined,
+// control registers, and forms without a handler.
 //
 // predecoder.test.ts holds the two against each other.
 
@@ -32,11 +32,18 @@ const PREFIXES = packed.end;
 const SIZES = PREFIXES + prefixClass.length;
 const WIDTHS = SIZES + sizes.length;
 const FORM_WIDTHS = WIDTHS + widths.length;
-const HANDLERS = (FORM_WIDTHS + widths.length + 1) & ~1;
+/** u8 by row: the number of those whose immediate is part of the form. */
+const WITH_IMMEDIATE = FORM_WIDTHS + widths.length;
+const HANDLERS = (WITH_IMMEDIATE + tables.rowFlags.length + 1) & ~1;
+/** Of such a row, by width, memory and immediate. */
+const FORMS_WITH_IMMEDIATE = 4 * 2 * 256;
 
+const withImmediate = tables.rowFlags.reduce((n, flags) => n + (flags & F.imm ? 1 : 0), 0);
+/** Forms that the predecoder knows handlers of. */
+export const PREDECODED_FORMS = PLAIN_FORMS + withImmediate * FORMS_WITH_IMMEDIATE;
 /** Bytes of the predecoder's tables, which start at a multiple of 4. */
-export const PREDECODER_BYTES = HANDLERS + PLAIN_FORMS * 2;
-/** u16 by form: the table index of its handler; below `firstHandler` there is none. */
+export const PREDECODER_BYTES = HANDLERS + PREDECODED_FORMS * 2;
+/** u16 by `predecoded` form: the table index of its handler; below `firstHandler` there is none. */
 export const HANDLERS_AT = HANDLERS;
 
 /** Lays the tables out; the handlers are the caller's to enter. */
@@ -45,12 +52,26 @@ export const writePredecoderTables = (u8: Uint8Array, at: number): void => {
   u8.set(prefixClass, at + PREFIXES);
   u8.set(sizes, at + SIZES);
   u8.set(widths, at + WIDTHS);
+  let n = 0;
+  tables.rowFlags.forEach((flags, row) => {
+    if (flags & F.imm) u8[at + WITH_IMMEDIATE + row] = n++;
+  });
   widths.forEach((w, i) => {
     u8[at + FORM_WIDTHS + i] = formWidth[w >> 3] ?? 0;
   });
 };
 
-/** The most bytes that are looked at to read one instruction: what is closer to the end of its page is not read. */
+/** The place of a form in the predecoder's table of handlers, which is at `at`; -1 when it is in none. */
+export const predecoded = (u8: Uint8Array, at: number, form: number): number => {
+  const row = (form >>> 6) & 0x7ff;
+  if (((tables.rowFlags[row] as number) & F.imm) === 0) return form;
+  // With another size of addresses than the usual one.
+  if (form & 1) return -1;
+  const n = u8[at + WITH_IMMEDIATE + row] as number;
+  return PLAIN_FORMS + n * FORMS_WITH_IMMEDIATE + ((((form >>> 3) & 7) << 8) | (form >>> 17));
+};
+
+/** The most bytes that are looked at to read one instruction: in the last page of the memory, what is closer to its end is not read. */
 export const READ_AHEAD = 32;
 
 /** What `predecode` returns: how many instructions, how many bytes, and why no more. */
@@ -86,6 +107,7 @@ export const definePredecoder = (mb: ModuleBuilder, firstHandler: number): numbe
 
   const first = int();
   const start = int();
+  const end = int();
   const last = int();
   const insns = int();
   const ip = c.param(1);
@@ -258,7 +280,6 @@ export const definePredecoder = (mb: ModuleBuilder, firstHandler: number): numbe
 
   const sizesAndLength = (): void => {
     c.if(i32.and(lock, i32.or(i32.eqz(bit(flags, F.lockable)), i32.eqz(memory))), stop);
-    c.if(bit(flags, F.imm), stop);
     const rule = u8(i32.add(at, id), packed.sizeRule);
     const w = i32.shl(bit(i32.shrU(rex, k(3)), 1), k(1));
     c.set(size, u8(i32.add(at, i32.or(i32.or(i32.shl(rule, k(2)), w), size66)), SIZES));
@@ -270,7 +291,7 @@ export const definePredecoder = (mb: ModuleBuilder, firstHandler: number): numbe
       add(length, select(address32, k(4), k(8)));
       c.set(memory, k(8));
     });
-    c.if(i32.gtU(length, k(MAX_LENGTH)), stop);
+    c.if(i32.or(i32.gtU(length, k(MAX_LENGTH)), i32.gtU(i32.add(start, length), end)), stop);
     c.set(next, i64.add(ip, i64.extendU(length)));
     c.if(ripRelative, () => {
       c.set(disp, i64.add(disp, next));
@@ -427,6 +448,13 @@ export const definePredecoder = (mb: ModuleBuilder, firstHandler: number): numbe
     const width = u8(i32.add(i32.add(at, u8(i32.add(at, id), packed.widthTypes)), size), FORM_WIDTHS);
     c.set(form, i32.or(i32.shl(id, k(6)), i32.shl(width, k(4))));
     c.set(form, i32.or(form, i32.or(memory, i32.or(i32.shl(rep, k(1)), i32.and(addresses, address32)))));
+    c.if(bit(flags, F.imm), () => {
+      c.if(bit(form, 1), stop);
+      const n = i32.mul(u8(i32.add(at, id), WITH_IMMEDIATE), k(FORMS_WITH_IMMEDIATE));
+      const widthAndMemory = i32.shl(bit(i32.shrU(form, k(3)), 7), k(8));
+      const imm = u8(i32.sub(i32.add(start, length), k(1)));
+      c.set(form, i32.add(k(PLAIN_FORMS), i32.add(n, i32.or(widthAndMemory, imm))));
+    });
     const handler = kind;
     c.set(handler, loadAt('i32', WASM.i32Load16U, i32.add(at, i32.shl(form, k(1))), HANDLERS));
     c.if(i32.ltU(handler, k(firstHandler)), stop);
@@ -445,7 +473,9 @@ export const definePredecoder = (mb: ModuleBuilder, firstHandler: number): numbe
 
   c.set(first, code);
   c.set(start, code);
-  c.set(last, i32.sub(i32.or(code, k(PAGE - 1)), k(READ_AHEAD - 1)));
+  c.set(end, i32.add(i32.or(code, k(PAGE - 1)), k(1)));
+  c.memorySize(last);
+  c.set(last, i32.sub(end, select(i32.eq(end, i32.shl(last, k(16))), k(READ_AHEAD), k(1))));
   c.loop((again) => {
     c.if(i32.gtU(code, last), stop);
     prefixes();

@@ -239,6 +239,12 @@ export class Code {
   else(): void {
     this.#out.byte(0x05);
   }
+  /** Sets a local to the size of the memory in pages of 64 KiB. */
+  memorySize(into: Val): void {
+    this.#out.byte(0x3f);
+    this.#out.byte(0x00);
+    this.pop(into);
+  }
   /** Branches if what is on the stack is not 0. */
   popBrIf(label: Label): void {
     this.#out.byteU32(0x0d, this.#depth - label.depth);
