@@ -20,6 +20,7 @@ import { type MemoryState, memoryOf } from '../mm/state.ts';
 import type { AddressSpace } from '../mm/types.ts';
 import type { Credentials, Task } from '../task/types.ts';
 import { newFile, pathOnlyOps, releaseFile } from '../vfs/file.ts';
+import { breakLeases } from '../vfs/leases.ts';
 import { MAY, permission } from '../vfs/perm.ts';
 import type { OpenFile, PageCache, Path } from '../vfs/types.ts';
 import { FOLLOW, isPath, walk } from '../vfs/walk.ts';
@@ -87,6 +88,8 @@ export const openExecutable = (
   if (where && (where.mount.flags ?? 0) & MS_NOEXEC) return -EACCES;
   const refused = permission(task.cred, attr, MAY.exec);
   if (refused !== 0) return refused;
+  const waits = breakLeases(task, inode, O_RDONLY, false);
+  if (waits !== 0) return waits;
   // Opening is when a file of the host is looked at anew.
   const ops = where && inode.open ? inode.open(task, O_RDONLY, where) : pathOnlyOps;
   return typeof ops === 'number' || 'blocked' in ops ? ops : newFile(inode, where, ops, O_RDONLY);

@@ -8,6 +8,7 @@ import { newDentry } from '../vfs/dentry.ts';
 import { canRead, canWrite, directoryOps } from '../vfs/file.ts';
 import type { DirEntry, FileOps, Inode, OpenFile, Path } from '../vfs/types.ts';
 import { type Find, guard, guardedLink, mayLookInto, ownerOf } from './proc-access.ts';
+import { heldLocks } from './proc-locks.ts';
 import { fileName } from './proc-memory.ts';
 import { dirEntry, PseudoDir, PseudoFile, type PseudoFs, PseudoLink, PseudoNode } from './proc-node.ts';
 
@@ -110,14 +111,15 @@ const fdInfo = (fs: PseudoFs, find: Find, fd: number): Inode =>
     {
       guard: guard(find, true),
       text: () => {
+        const table = find()?.task.files;
         const d = slotsOf(find)[fd];
-        if (d === undefined) return -ENOENT;
+        if (d === undefined || table === undefined) return -ENOENT;
         const { file } = d;
         const attr = file.inode.attr();
         const flags = (file.flags | (d.cloexec ? O_CLOEXEC : 0)) >>> 0;
         const ino = typeof attr === 'number' ? 0 : attr.ino;
         const common = `pos:\t${file.pos}\nflags:\t0${flags.toString(8)}\nmnt_id:\t${file.path?.mount.id ?? 0}\nino:\t${ino}\n`;
-        return common + (file.ops.info?.(file) ?? '');
+        return common + heldLocks(file, table) + (file.ops.info?.(file) ?? '');
       },
     },
     ownerOf(find, false),

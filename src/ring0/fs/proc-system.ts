@@ -21,8 +21,10 @@ import { UTS_RELEASE, UTS_VERSION } from '../sys/info.ts';
 import { PID_MAX } from '../task/fork.ts';
 import { processSystemNs, processUserNs } from '../task/itimers.ts';
 import { runnableCount } from '../task/runqueue.ts';
+import { BREAK_SECONDS } from '../vfs/leases.ts';
 import { vfsOf } from '../vfs/state.ts';
 import { hex, kbLine, ticks } from './proc-format.ts';
+import { locks } from './proc-locks.ts';
 import { noPages, residentOf } from './proc-memory.ts';
 import type { PseudoFs, TextFile } from './proc-node.ts';
 import { sysvMemory, sysvMessages, sysvSemaphores } from './proc-sysvipc.ts';
@@ -262,7 +264,7 @@ const SYSCTLS: readonly (readonly [string, string | number])[] = [
   ['fs/inotify/max_queued_events', 16384],
   ['fs/inotify/max_user_instances', 128],
   ['fs/inotify/max_user_watches', 524288],
-  ['fs/lease-break-time', 45],
+  ['fs/lease-break-time', BREAK_SECONDS],
   ['fs/leases-enable', 1],
   ['fs/mount-max', 100000],
   ['fs/mqueue/msg_default', 10],
@@ -361,7 +363,7 @@ export const addSystemFiles = (fs: PseudoFs): void => {
   file('filesystems', () => filesystems(kernel));
   file('interrupts', () => '           CPU0       \n');
   file('loadavg', () => loadavg(kernel));
-  file('locks', () => '');
+  file('locks', () => locks(kernel));
   file('meminfo', () => meminfo(kernel));
   file('misc', () => '');
   file('modules', () => '');

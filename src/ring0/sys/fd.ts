@@ -35,13 +35,13 @@ import {
   F_SET_RW_HINT,
   F_SETFD,
   F_SETFL,
+  F_SETLEASE,
   F_SETLK,
   F_SETLKW,
   F_SETOWN,
   F_SETOWN_EX,
   F_SETPIPE_SZ,
   F_SETSIG,
-  F_UNLCK,
   FCNTL_COMMANDS,
   FD_CLOEXEC,
   MFD_ALLOW_SEALING,
@@ -93,6 +93,7 @@ import {
   unshareTable,
 } from '../vfs/fdtable.ts';
 import { canWrite, holdFile, newFile, releaseFile, takesDirect } from '../vfs/file.ts';
+import { getLease, setLease } from '../vfs/leases.ts';
 import { newMount } from '../vfs/mount.ts';
 import { owns } from '../vfs/perm.ts';
 import { vfsOf } from '../vfs/state.ts';
@@ -193,6 +194,7 @@ type AsyncCommand = (task: Task, d: Descriptor, arg: number, fd: number) => Resu
 /** About signals, which tell the number of the descriptor. */
 const ASYNC: Readonly<Record<number, AsyncCommand>> = {
   [F_SETFL]: (task, d, arg, n) => setFlags(task, d.file, n, arg | 0),
+  [F_SETLEASE]: (task, d, arg, n) => setLease(task, d.file, n, arg | 0),
   [F_NOTIFY]: (task, d, arg, n) => watchDirectory(task, d.file, n, arg | 0),
 };
 
@@ -246,10 +248,7 @@ const COMMANDS: Readonly<Record<number, Command>> = {
     return 0;
   },
   [F_GETSIG]: (_task, d) => d.file.signal ?? 0,
-  [F_GETLEASE]: (_task, d) => {
-    const a = d.file.inode.attr();
-    return typeof a !== 'number' && (a.mode & S_IFMT) === S_IFREG ? F_UNLCK : -EINVAL;
-  },
+  [F_GETLEASE]: (task, d) => getLease(task, d.file),
   [F_SETPIPE_SZ]: (_task, d, arg) => {
     const p = pipeOf(d.file);
     return p === undefined ? -EBADF : setCapacity(p, arg);
@@ -270,8 +269,6 @@ export const fcntl = syscall(
   {
     returns: 'int',
     family: 'desc',
-    support: 'partial',
-    note: 'leases answer EINVAL',
   },
   (task, n, command, arg) => {
     const d = task.files.slots[n];

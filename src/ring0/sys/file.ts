@@ -75,6 +75,7 @@ import { TASK_SIZE } from '../mm/layout.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt, installOrRelease } from '../vfs/fdtable.ts';
 import { canRead, canWrite, dropSetId, fileSizeLimit, sealedSize, seekTo } from '../vfs/file.ts';
+import { breakLeases } from '../vfs/leases.ts';
 import { notifyDentry, notifyFile } from '../vfs/notify.ts';
 import { isOpenFile, open as openAt } from '../vfs/open.ts';
 import { MAX_FILE, Pages } from '../vfs/pagecache.ts';
@@ -364,6 +365,8 @@ export const truncate = syscall(
     const refused = writableMount(p.mount) || inodePermission(task, inode, MAY.write);
     if (refused !== 0) return refused;
     if ((inode.writers ?? 0) < 0) return -ETXTBSY;
+    const waits = breakLeases(task, inode, O_WRONLY, false);
+    if (waits !== 0) return waits;
     const r = setSize(task, inode, length);
     if (r === 0) notifyDentry(p.dentry, IN.IN_MODIFY);
     return r;

@@ -49,7 +49,7 @@ const readLock = (task: Task, file: OpenFile, addr: number, ofd: boolean): Range
   if (end > MAX_FILE) end = Number.POSITIVE_INFINITY;
   return ofd
     ? { owner: file, pid: -1, type: f.l_type, start, end }
-    : { owner: task.files, pid: task.process.pid, type: f.l_type, start, end };
+    : { owner: task.files, file, pid: task.process.pid, type: f.l_type, start, end };
 };
 
 /** F_GETLK, F_OFD_GETLK. */
@@ -100,7 +100,7 @@ export const flock = syscall(
     if (what !== LOCK_SH && what !== LOCK_EX && what !== LOCK_UN) return -EINVAL;
     const file = fileAt(task, n);
     if (file === undefined) return -EBADF;
-    return setFlock(file, what, (operation & LOCK_NB) === 0);
+    return setFlock(task, file, what, (operation & LOCK_NB) === 0);
   },
 );
 

@@ -43,7 +43,7 @@ export const ownerNumber = (kernel: Kernel, file: OpenFile): number => {
 };
 
 /** Whoever asked to be told is told, unless somebody was before. */
-const ownByDefault = (task: Task, file: OpenFile, type: number, id: number): void => {
+export const ownByDefault = (task: Task, file: OpenFile, type: number, id: number): void => {
   if (file.owner === null || file.owner.id === 0) setOwner(task, file, type, id);
 };
 

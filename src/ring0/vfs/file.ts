@@ -67,6 +67,7 @@ export const newFile = (
     signal: 0,
   };
   if (canWrite(file)) inode.writers = (inode.writers ?? 0) + 1;
+  else if (canRead(file)) inode.readers = (inode.readers ?? 0) + 1;
   return file;
 };
 
@@ -75,13 +76,20 @@ export const holdFile = (file: OpenFile): OpenFile => {
   return file;
 };
 
+/** Takes a description out of the counts of those that read and write its inode. */
+export const dropAccess = (file: OpenFile): void => {
+  const { inode } = file;
+  if (canWrite(file)) inode.writers = (inode.writers ?? 1) - 1;
+  else if (canRead(file)) inode.readers = (inode.readers ?? 1) - 1;
+};
+
 /** Drops one reference: a descriptor, a mapping, a message in flight. The last one closes. */
 export const releaseFile = (file: OpenFile): void => {
   file.refs--;
   if (file.refs > 0) return;
   const { inode } = file;
   notifyFile(file, canWrite(file) ? IN.IN_CLOSE_WRITE : IN.IN_CLOSE_NOWRITE);
-  if (canWrite(file)) inode.writers = (inode.writers ?? 1) - 1;
+  dropAccess(file);
   if (inode.locks) dropLocks(inode, file);
   if (file.ends !== undefined) for (const end of [...file.ends]) end();
   file.ops.release?.(file);

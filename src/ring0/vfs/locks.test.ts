@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { EAGAIN, EDEADLK } from '../../abi/errno.ts';
 import { F_RDLCK, F_UNLCK, F_WRLCK, LOCK_EX, LOCK_SH, LOCK_UN } from '../../abi/fcntl.ts';
 import { fakeKernel, fakeTask } from '../testing.ts';
+import type { Task } from '../task/types.ts';
 import { conflicting, dropLocks, setFlock, setLock } from './locks.ts';
 import type { Inode, OpenFile } from './types.ts';
 
@@ -72,15 +73,16 @@ describe('record locks', () => {
 
 describe('flock', () => {
   it('belongs to the open file description', () => {
+    const task = { process: { pid: 1 } } as Task;
     const shared = inode();
     const file = () => ({ inode: shared }) as OpenFile;
     const [a, b] = [file(), file()];
-    expect(setFlock(a, LOCK_SH, false)).toBe(0);
-    expect(setFlock(b, LOCK_SH, false)).toBe(0);
-    expect(setFlock(b, LOCK_EX, false)).toBe(-EAGAIN);
+    expect(setFlock(task, a, LOCK_SH, false)).toBe(0);
+    expect(setFlock(task, b, LOCK_SH, false)).toBe(0);
+    expect(setFlock(task, b, LOCK_EX, false)).toBe(-EAGAIN);
     // The failed conversion has lost the shared lock (flock(2)).
-    expect(setFlock(a, LOCK_EX, false)).toBe(0);
-    expect(setFlock(a, LOCK_UN, false)).toBe(0);
-    expect(setFlock(b, LOCK_EX, false)).toBe(0);
+    expect(setFlock(task, a, LOCK_EX, false)).toBe(0);
+    expect(setFlock(task, a, LOCK_UN, false)).toBe(0);
+    expect(setFlock(task, b, LOCK_EX, false)).toBe(0);
   });
 });

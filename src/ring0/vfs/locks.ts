@@ -2,7 +2,7 @@
 // description locks, and flock's whole-file locks. See fcntl(2) and flock(2).
 
 import { EAGAIN, EDEADLK, ENOLCK } from '../../abi/errno.ts';
-import { F_RDLCK, F_UNLCK, F_WRLCK, LOCK_EX, LOCK_UN } from '../../abi/fcntl.ts';
+import { F_UNLCK, F_WRLCK, LOCK_EX, LOCK_UN } from '../../abi/fcntl.ts';
 import { COST, charge, type KernelHeap, uncharge } from '../heap.ts';
 import type { FileTable, Task } from '../task/types.ts';
 import { type Block, block, type Result, type WaitQueue, waitQueue, wake } from '../wait.ts';
@@ -12,6 +12,8 @@ export type LockOwner = FileTable | OpenFile;
 
 export interface RangeLock {
   readonly owner: LockOwner;
+  /** The description that it was asked for with (fdinfo). */
+  readonly file?: OpenFile;
   /** As F_GETLK reports it: -1 for open file description locks. */
   readonly pid: number;
   /** F_RDLCK, F_WRLCK, or F_UNLCK in requests. */
@@ -23,7 +25,7 @@ export interface RangeLock {
 
 export interface InodeLocks {
   ranges: RangeLock[];
-  flocks: { readonly file: OpenFile; readonly type: number }[];
+  flocks: { readonly file: OpenFile; readonly type: number; readonly pid: number }[];
   readonly changed: WaitQueue;
   /** Where the ranges are charged; null before the first. */
   heap: KernelHeap | null;
@@ -106,7 +108,7 @@ export const setLock = (task: Task, inode: Inode, want: RangeLock, wait: boolean
 };
 
 /** flock(2): `operation` without LOCK_NB. */
-export const setFlock = (file: OpenFile, operation: number, wait: boolean): number | Block => {
+export const setFlock = (task: Task, file: OpenFile, operation: number, wait: boolean): number | Block => {
   const locks = locksOf(file.inode);
   const held = locks.flocks.find((l) => l.file === file);
   if (held?.type === operation) return 0;
@@ -118,7 +120,7 @@ export const setFlock = (file: OpenFile, operation: number, wait: boolean): numb
   if (operation === LOCK_UN) return 0;
   if (locks.flocks.some((l) => l.type === LOCK_EX || operation === LOCK_EX))
     return wait ? block([locks.changed], 'restart') : -EAGAIN;
-  locks.flocks.push({ file, type: operation });
+  locks.flocks.push({ file, type: operation, pid: task.process.pid });
   return 0;
 };
 
@@ -134,29 +136,3 @@ export const dropLocks = (inode: Inode, owner: LockOwner): void => {
   locks.flocks = flocks;
   wake(locks.changed);
 };
-
-export interface LockLine {
-  readonly kind: 'POSIX' | 'OFDLCK' | 'FLOCK';
-  readonly type: 'READ' | 'WRITE';
-  readonly pid: number;
-  readonly start: number;
-  readonly end: number;
-}
-
-/** For /proc/locks. */
-export const lockLines = (inode: Inode): LockLine[] => [
-  ...(inode.locks?.ranges ?? []).map((l) => ({
-    kind: l.pid === -1 ? ('OFDLCK' as const) : ('POSIX' as const),
-    type: l.type === F_RDLCK ? ('READ' as const) : ('WRITE' as const),
-    pid: l.pid,
-    start: l.start,
-    end: l.end,
-  })),
-  ...(inode.locks?.flocks ?? []).map((l) => ({
-    kind: 'FLOCK' as const,
-    type: l.type === LOCK_EX ? ('WRITE' as const) : ('READ' as const),
-    pid: -1,
-    start: 0,
-    end: Number.POSITIVE_INFINITY,
-  })),
-];

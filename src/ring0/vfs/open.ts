@@ -25,6 +25,7 @@ import {
   O_NOATIME,
   O_NOCTTY,
   O_NOFOLLOW,
+  O_NONBLOCK,
   O_PATH,
   O_RDONLY,
   O_TMPFILE,
@@ -47,7 +48,8 @@ import {
 import type { Task } from '../task/types.ts';
 import type { Block } from '../wait.ts';
 import { attach, isInode, newDentry } from './dentry.ts';
-import { canWrite, directoryOps, newFile, pathOnlyOps, sealedSize, takesDirect } from './file.ts';
+import { directoryOps, dropAccess, newFile, pathOnlyOps, sealedSize, takesDirect } from './file.ts';
+import { breakLeases } from './leases.ts';
 import { creationIds } from './namei.ts';
 import { notifyDentry, notifyName } from './notify.ts';
 import { inodePermission, MAY, mayCreate, owns, permission, writableMount } from './perm.ts';
@@ -130,6 +132,8 @@ export const openPath = (
     if ((inode.writers ?? 0) < 0) return -ETXTBSY;
   }
   if (flags & O_NOATIME && !owns(task.cred, attr)) return -EPERM;
+  const waits = breakLeases(task, inode, flags, (flags & O_NONBLOCK) !== 0);
+  if (waits !== 0) return waits;
   const ops = opsFor(task, inode, attr, flags, path);
   if (typeof ops === 'number' || 'blocked' in ops) return ops as number | Block;
   const file = newFile(inode, path, ops, (flags & ~NOT_KEPT) | O_LARGEFILE);
@@ -155,7 +159,7 @@ export const openPath = (
 
 const dropUnused = (file: OpenFile): void => {
   const { inode } = file;
-  if (canWrite(file)) inode.writers = (inode.writers ?? 1) - 1;
+  dropAccess(file);
   inode.holders = (inode.holders ?? 1) - 1;
   file.ops.release?.(file);
 };

@@ -18,6 +18,7 @@ export const CAP = {
   sysNice: 23,
   sysResource: 24,
   mknod: 27,
+  lease: 28,
   setfcap: 31,
 } as const;
 

@@ -4,6 +4,7 @@
 
 import type { FileTable, Task } from '../task/types.ts';
 import type { Block, Result, WaitQueue } from '../wait.ts';
+import type { InodeLeases } from './leases.ts';
 import type { InodeLocks } from './locks.ts';
 import type { Watch } from './notify.ts';
 import type { IoVec } from './transfer.ts';
@@ -127,10 +128,14 @@ export interface Inode {
   holders?: number;
   /** Descriptions open for writing, or negative while it is being executed (ETXTBSY); see vfs/file.ts. */
   writers?: number;
+  /** Descriptions open for reading only. */
+  readers?: number;
   /** Who watches it (vfs/notify.ts); absent while nobody does. */
   watches?: Watch[];
   /** POSIX, OFD and flock locks; kept by vfs/locks.ts. */
   locks?: InodeLocks | null;
+  /** Kept by vfs/leases.ts. */
+  leases?: InodeLeases;
   /** Guards F_ADD_SEALS (memfd_create); absent: EINVAL. */
   seals?: number;
 }
