@@ -179,9 +179,7 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
     fs: { cwd: root, root, umask: 0o022, refs: 1 },
     comm: 'kanmon',
   });
-  // It holds process id 1 and is nobody's parent.
-  kernel.processes.delete(service.tid);
-  kernel.tasks.delete(service.tid);
+  kernel.init = service.process;
 
   let running = false;
   let closed = false;

@@ -32,6 +32,11 @@ export interface Kernel {
   /** By pid and by tid. */
   readonly processes: Map<number, Process>;
   readonly tasks: Map<number, Task>;
+  /**
+   * Process 1 of a machine, the init that programs see: it never runs, no signal reaches it, and orphans are the
+   * machine's own children in its name (`Process.parent` is null).
+   */
+  init?: Process;
   /** The task on the CPU while a handler runs. */
   current: Task | null;
   readonly mounts: { list: Mount[]; changed: WaitQueue };

@@ -217,7 +217,8 @@ const invalid = (parent: Task, args: CloneArgs): number => {
 
 const tooMany = (parent: Task): boolean => {
   const { kernel, process, cred } = parent;
-  if (kernel.tasks.size >= kernel.limits.tasks) return true;
+  const own = kernel.init === undefined ? 0 : 1;
+  if (kernel.tasks.size - own >= kernel.limits.tasks) return true;
   const limit = process.rlimits[RLIMITS.RLIMIT_NPROC]?.soft ?? Number.POSITIVE_INFINITY;
   if (cred.uid === 0 || limit === Number.POSITIVE_INFINITY) return false;
   let n = 0;

@@ -46,7 +46,7 @@ export const runSlice = (kernel: Kernel, maxMs: number): 'idle' | 'busy' | 'done
     const task = pick(run);
     if (task === null) {
       bury(kernel);
-      if (kernel.processes.size === 0) return 'done';
+      if (kernel.processes.size === (kernel.init === undefined ? 0 : 1)) return 'done';
       const next = nextDeadline(run.timers);
       if (next === null || next > now + SPIN_NS || now >= end) return 'idle';
       now = clock.monotonic();

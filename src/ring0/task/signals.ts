@@ -97,7 +97,7 @@ const queueLimit = (process: Process): number => process.rlimits[RLIMITS.RLIMIT_
 /** Queues a signal for one thread, or for the process when `only` is null. 0 or -EAGAIN (the queue is full). */
 const send = (process: Process, only: Task | null, info: SigInfo): number => {
   const { signo } = info;
-  if (process.state === 'zombie') return 0;
+  if (process.state === 'zombie' || process === process.leader.kernel.init) return 0;
   prepare(process, signo);
   const probe = only ?? process.leader;
   const blockedSomewhere = only === null ? everyoneBlocks(process, signo) : hasSignal(only.sigmask, signo);
