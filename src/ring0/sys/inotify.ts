@@ -20,7 +20,7 @@ import { anonymousFile, staysPut } from '../task/anon.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt, installOrRelease } from '../vfs/fdtable.ts';
 import { inodeId } from '../vfs/file.ts';
-import type { Watch } from '../vfs/notify.ts';
+import { RENAMED, type Watch } from '../vfs/notify.ts';
 import { inodePermission, MAY } from '../vfs/perm.ts';
 import { vfsOf } from '../vfs/state.ts';
 import type { FileOps, Inode } from '../vfs/types.ts';
@@ -97,7 +97,7 @@ const newWatch = (of: Inotify, inode: Inode, mask: number): OwnWatch => {
     inode,
     mask,
     tell(event, cookie, name) {
-      enqueue(of, { wd: w.wd, mask: event >>> 0, cookie, name });
+      enqueue(of, { wd: w.wd, mask: (event & ~RENAMED) >>> 0, cookie, name });
       if ((w.mask & IN.IN_ONESHOT) !== 0) w.end();
     },
     end() {

@@ -11,7 +11,7 @@ import { kernelInfo, membersOf, signalProcess, signalTask } from '../task/signal
 import type { Process, SigInfo, Task } from '../task/types.ts';
 import type { Waiter } from '../wait.ts';
 import { isDirectory } from './file.ts';
-import type { Watch } from './notify.ts';
+import { RENAMED, type Watch } from './notify.ts';
 import type { FileOwner, OpenFile } from './types.ts';
 
 const { F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP } = F_OWNER_TYPES;
@@ -151,12 +151,12 @@ export const setAsync = (task: Task, file: OpenFile, fd: number, on: boolean): b
   return true;
 };
 
-/** What of inotify's events each bit of F_NOTIFY means; renaming is told to the directory that a name leaves. */
+/** What of inotify's events each bit of F_NOTIFY means; a rename is one within the directory only. */
 const EVENTS: readonly (readonly [number, number])[] = [
   [DN.DN_ACCESS, IN.IN_ACCESS],
   [DN.DN_MODIFY, IN.IN_MODIFY],
   [DN.DN_CREATE, IN.IN_CREATE | IN.IN_MOVED_TO],
-  [DN.DN_RENAME, IN.IN_MOVED_FROM],
+  [DN.DN_RENAME, RENAMED],
   [DN.DN_DELETE, IN.IN_DELETE | IN.IN_MOVED_FROM],
   [DN.DN_ATTRIB, IN.IN_ATTRIB],
 ];

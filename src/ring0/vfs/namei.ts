@@ -9,7 +9,7 @@ import type { Task } from '../task/types.ts';
 import type { Block, Result } from '../wait.ts';
 import { attach, detach, isInode, isUnder, moveDentry } from './dentry.ts';
 import { releaseIfGone } from './file.ts';
-import { notifyInode, notifyName } from './notify.ts';
+import { notifyInode, notifyName, RENAMED } from './notify.ts';
 import {
   CAP,
   capable,
@@ -228,7 +228,8 @@ export const rename = (
 /** Both ends of a move have one cookie. */
 const notifyMove = (task: Task, from: Walk, to: Walk, moved: Inode, replaced?: Inode): void => {
   const cookie = vfsOf(task.kernel).nextCookie++;
-  notifyName(from.dentry.inode, from.last, moved, IN.IN_MOVED_FROM, cookie);
+  const within = from.dentry.inode === to.dentry.inode ? RENAMED : 0;
+  notifyName(from.dentry.inode, from.last, moved, IN.IN_MOVED_FROM | within, cookie);
   notifyName(to.dentry.inode, to.last, moved, IN.IN_MOVED_TO, cookie);
   if (replaced !== undefined) notifyInode(replaced, IN.IN_ATTRIB);
   notifyInode(moved, IN.IN_MOVE_SELF);

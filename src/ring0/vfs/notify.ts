@@ -6,6 +6,10 @@ import { IN } from '../../abi/inotify.ts';
 import { S_IFDIR, S_IFMT } from '../../abi/stat.ts';
 import type { Dentry, Inode, OpenFile } from './types.ts';
 
+/** Besides IN_MOVED_FROM: the name stays in its directory. It is dnotify's alone (FS_RENAME of the kernel). */
+export const RENAMED = 0x10000;
+const EVENTS = 0xfff | RENAMED;
+
 /** What an inode keeps of whoever watches it (sys/inotify.ts). */
 export interface Watch {
   /** IN_* bits. */
@@ -23,7 +27,7 @@ const isDirectory = (inode: Inode): boolean => {
 const tell = (to: Inode, mask: number, cookie: number, name: string, unlinked = false): void => {
   // A one-shot watch leaves the list while it is told.
   for (const w of [...(to.watches ?? [])]) {
-    if ((w.mask & mask & 0xfff) === 0 || (unlinked && (w.mask & IN.IN_EXCL_UNLINK) !== 0)) continue;
+    if ((w.mask & mask & EVENTS) === 0 || (unlinked && (w.mask & IN.IN_EXCL_UNLINK) !== 0)) continue;
     w.tell(mask, cookie, name);
   }
 };

@@ -202,6 +202,10 @@ int main(void) {
   say("removed");
   rename("d/two", "d/three");
   say("renamed");
+  rename("d/three", "elsewhere");
+  say("left");
+  rename("elsewhere", "d/three");
+  say("back");
   T(fcntl(d, F_NOTIFY, 0));
   rename("d/three", "d/two");
   say("no more");
