@@ -1,7 +1,7 @@
 // System V message queues (msgop(2)).
 
-import { E2BIG, EACCES, EAGAIN, EFAULT, EIDRM, ENOMEM, ENOMSG } from '../../abi/errno.ts';
-import { IPC_NOWAIT, MSG_EXCEPT, MSG_NOERROR, MSGMNB, MSGMNI } from '../../abi/ipc.ts';
+import { E2BIG, EACCES, EAGAIN, EFAULT, EIDRM, EINVAL, ENOMEM, ENOMSG } from '../../abi/errno.ts';
+import { IPC_NOWAIT, MSG_COPY, MSG_EXCEPT, MSG_NOERROR, MSGMNB, MSGMNI } from '../../abi/ipc.ts';
 import { realtime } from '../clock.ts';
 import { charge, uncharge } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
@@ -115,8 +115,9 @@ export const send = (task: Task, id: number, type: number, bytes: Uint8Array, ho
   return 0;
 };
 
-/** The message that a receiver wants: any, of a type, of another type, or of the lowest up to one. */
+/** The message that a receiver wants: one by its place (MSG_COPY), any, of a type, of another type, or of the lowest up to one. */
 const choose = (q: MessageQueue, type: number, how: number): number => {
+  if (how & MSG_COPY) return type >= 0 && type < q.messages.length ? type : -1;
   if (type === 0) return q.messages.length > 0 ? 0 : -1;
   if (type > 0) return q.messages.findIndex((m) => (m.type === type) !== ((how & MSG_EXCEPT) !== 0));
   let best = -1;
@@ -143,12 +144,16 @@ export const receive = (
   const m = q.messages[i];
   if (m === undefined) return how & IPC_NOWAIT ? -ENOMSG : block([q.toReceive], 'nohand', null, q);
   if (m.bytes.length > room && !(how & MSG_NOERROR)) return -E2BIG;
+  const n = Math.min(room, m.bytes.length);
+  const deliver = (): number =>
+    task.mm.writeI64(at, m.type) && task.mm.write(at + 8, m.bytes, 0, n) ? n : -EFAULT;
+  // The copy has the size of the receiver's room, and must not be cut.
+  if (how & MSG_COPY) return n < m.bytes.length ? -EINVAL : deliver();
   q.messages.splice(i, 1);
   q.bytes -= m.bytes.length;
   uncharge(kernel.heap, MESSAGE_BYTES + m.bytes.length);
   q.rtime = seconds(kernel);
   q.lrpid = task.process.pid;
   wake(q.toSend);
-  const n = Math.min(room, m.bytes.length);
-  return task.mm.writeI64(at, m.type) && task.mm.write(at + 8, m.bytes, 0, n) ? n : -EFAULT;
+  return deliver();
 };

@@ -1,6 +1,6 @@
 // System V message queues: msgget(2), msgsnd(2), msgrcv(2), msgctl(2).
 
-import { EACCES, EFAULT, EINVAL, ENOSYS, EPERM } from '../../abi/errno.ts';
+import { EACCES, EFAULT, EINVAL, EPERM } from '../../abi/errno.ts';
 import {
   IPC_NOWAIT,
   IPCGET_TABLE,
@@ -36,8 +36,7 @@ const msgsnd = (task: Task, id: number, at: number, n: number, how: number): Res
 
 const msgrcv = (task: Task, id: number, at: number, room: number, type: number, how: number): Result => {
   if (id < 0 || room < 0) return -EINVAL;
-  // Needs CONFIG_CHECKPOINT_RESTORE.
-  if (how & MSG_COPY) return how & MSG_EXCEPT || !(how & IPC_NOWAIT) ? -EINVAL : -ENOSYS;
+  if (how & MSG_COPY && (how & MSG_EXCEPT || !(how & IPC_NOWAIT))) return -EINVAL;
   return receive(task, id, at, room, type, how);
 };
 
@@ -130,12 +129,7 @@ export const rows = [
   syscall(
     'msgrcv',
     [int('msqid'), addr('msgp'), long('msgsz'), long('msgtyp'), flags('msgflg', MSG_TABLE)],
-    {
-      returns: 'size',
-      family: 'ipc',
-      support: 'partial',
-      note: 'MSG_COPY answers ENOSYS, as without checkpointing',
-    },
+    { returns: 'size', family: 'ipc' },
     msgrcv,
   ),
   syscall(

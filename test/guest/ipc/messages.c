@@ -54,6 +54,14 @@ int main(void) {
   T(msgsnd(id, &m, -1, 0));
   T(msgsnd(id, (void *)8, 1, 0));
   T(msgsnd(-1, &m, 1, 0));
+  get(1, 100, MSG_COPY);
+  get(1, 100, MSG_COPY | MSG_EXCEPT | IPC_NOWAIT);
+  get(1, 100, MSG_COPY | IPC_NOWAIT);
+  get(0, 100, MSG_COPY | IPC_NOWAIT);
+  get(0, 2, MSG_COPY | IPC_NOWAIT);
+  get(0, 2, MSG_COPY | IPC_NOWAIT | MSG_NOERROR);
+  get(-1, 100, MSG_COPY | IPC_NOWAIT);
+  get(9, 100, MSG_COPY | IPC_NOWAIT);
   get(3, 3, 0);
   get(3, 3, MSG_NOERROR);
   get(-2, 100, 0);
