@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EAGAIN, EDEADLK } from '../../abi/errno.ts';
 import { F_RDLCK, F_UNLCK, F_WRLCK, LOCK_EX, LOCK_SH, LOCK_UN } from '../../abi/fcntl.ts';
-import { fakeKernel, fakeTask } from '../testing.ts';
 import type { Task } from '../task/types.ts';
+import { fakeKernel, fakeTask } from '../testing.ts';
 import { conflicting, dropLocks, setFlock, setLock } from './locks.ts';
 import type { Inode, OpenFile } from './types.ts';
 
