@@ -8,7 +8,7 @@ import { capable } from '../task/creds.ts';
 import type { Task } from '../task/types.ts';
 import type { FileOps } from '../vfs/types.ts';
 import { type Find, guard, mayLookInto } from './proc-access.ts';
-import { maps, pagemap, smaps, smapsRollup } from './proc-memory.ts';
+import { maps, numaMaps, pagemap, smaps, smapsRollup } from './proc-memory.ts';
 import { mountinfo, mounts, mountstats } from './proc-mounts.ts';
 import { seekFromStart, type TextFile } from './proc-node.ts';
 import { io, limits, memoryOfTask, type Subject, sched, stat, statm, status } from './proc-status.ts';
@@ -71,6 +71,10 @@ const setOomScore = ({ process }: Subject, writer: Task, text: string): number =
   return 0;
 };
 
+/** Which bits to clear: nobody has set any, pages are not marked when they are used. */
+const clearRefs = (_s: Subject, _writer: Task, text: string): number =>
+  /^\s*[1-5]\s*$/.test(text) ? 0 : -EINVAL;
+
 const oomScore = ({ process }: Subject): number => process.attributes.get('oomScore') ?? 0;
 const personality = ({ process }: Subject): string =>
   `${((process.attributes.get('personality') ?? 0) >>> 0).toString(16).padStart(8, '0')}\n`;
@@ -99,6 +103,7 @@ export const FILES: readonly ProcessFile[] = [
   },
   { name: 'cgroup', mode: 0o444, text: () => '0::/\n' },
   { name: 'children', mode: 0o444, only: 'thread', text: children },
+  { name: 'clear_refs', mode: 0o200, only: 'process', write: clearRefs },
   { name: 'cmdline', mode: 0o444, text: cmdline },
   {
     name: 'comm',
@@ -117,6 +122,12 @@ export const FILES: readonly ProcessFile[] = [
   { name: 'mountinfo', mode: 0o444, text: ({ task }) => mountinfo(task) },
   { name: 'mounts', mode: 0o444, text: ({ task }) => mounts(task) },
   { name: 'mountstats', mode: 0o400, only: 'process', text: ({ task }) => mountstats(task) },
+  {
+    name: 'numa_maps',
+    mode: 0o444,
+    guarded: true,
+    text: withMemory((mm, reader) => numaMaps(reader.kernel, mm, reader)),
+  },
   {
     name: 'oom_adj',
     mode: 0o644,
@@ -157,6 +168,12 @@ export const FILES: readonly ProcessFile[] = [
   { name: 'stat', mode: 0o444, text: (s, reader) => stat(s, mayLookInto(reader, s.task)) },
   { name: 'statm', mode: 0o444, text: ({ task }, reader) => statm(reader.kernel, task) },
   { name: 'status', mode: 0o444, text: (s, reader) => status(reader.kernel, s) },
+  {
+    name: 'timens_offsets',
+    mode: 0o644,
+    only: 'process',
+    text: () => 'monotonic           0         0\nboottime            0         0\n',
+  },
   {
     name: 'timerslack_ns',
     mode: 0o666,

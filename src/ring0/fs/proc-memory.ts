@@ -131,6 +131,25 @@ const mappingName = (m: Mapping, root: Path): string => {
   return m.shared && m.pages !== null ? '/dev/zero (deleted)' : '';
 };
 
+/** A line of numa_maps (numa(7)): there is one node. */
+const numaLine = (kernel: Kernel, mm: AddressSpace, m: Mapping, root: Path): string => {
+  const r = noPages();
+  countPages(kernel, mm, m, r);
+  const what = [
+    m.file !== null ? `file=${octal(fileName(m.file, root), '\n\t= ')}` : '',
+    m.file === null && m.name === '[heap]' ? 'heap' : '',
+    m.file === null && m.name === '[stack]' ? 'stack' : '',
+    r.anonymous > 0 ? `anon=${r.anonymous}` : '',
+    r.sharedDirty + r.privateDirty > 0 ? `dirty=${r.sharedDirty + r.privateDirty}` : '',
+    r.pages > r.anonymous && r.pages !== r.sharedDirty + r.privateDirty ? `mapped=${r.pages}` : '',
+    r.pages > 0 ? `N0=${r.pages} kernelpagesize_kB=4` : '',
+  ];
+  return `${[hex(m.start, 8), 'default', ...what.filter((t) => t !== '')].join(' ')}\n`;
+};
+
+export const numaMaps = (kernel: Kernel, mm: AddressSpace, reader: Task): string =>
+  mm.mappings.map((m) => numaLine(kernel, mm, m, reader.fs.root)).join('');
+
 /** /dev/zero's shared mappings live on the kernel's own shmem mount. */
 const SHMEM_DEV = 1;
 

@@ -222,6 +222,26 @@ const DEVICES = `Character devices:
 Block devices:
 `;
 
+/** Controllers of the one hierarchy of version 2, which nobody has mounted (cgroups(7)). */
+const CGROUPS = `#subsys_name\thierarchy\tnum_cgroups\tenabled\n${['cpuset', 'cpu', 'memory', 'pids']
+  .map((name) => `${name}\t0\t1\t1\n`)
+  .join('')}`;
+
+const SOFTIRQS = `${'CPU0'.padStart(24)}       \n${[
+  'HI',
+  'TIMER',
+  'NET_TX',
+  'NET_RX',
+  'BLOCK',
+  'IRQ_POLL',
+  'TASKLET',
+  'SCHED',
+  'HRTIMER',
+  'RCU',
+]
+  .map((name) => `${name.padStart(12)}:${'0'.padStart(11)}\n`)
+  .join('')}`;
+
 const TTY_DRIVERS = `/dev/tty             /dev/tty        5       0 system:/dev/tty
 /dev/console         /dev/console    5       1 system:console
 /dev/ptmx            /dev/ptmx       5       2 system
@@ -259,8 +279,11 @@ const uuid = (kernel: Kernel): string => {
 
 /** Limits that are the same on every machine: path below /proc/sys, value. */
 const SYSCTLS: readonly (readonly [string, string | number])[] = [
+  ['abi/vsyscall32', 1],
+  ['dev/tty/ldisc_autoload', 1],
   ['fs/aio-max-nr', 65536],
   ['fs/aio-nr', 0],
+  ['fs/dir-notify-enable', 1],
   ['fs/inotify/max_queued_events', 16384],
   ['fs/inotify/max_user_instances', 128],
   ['fs/inotify/max_user_watches', 524288],
@@ -284,36 +307,51 @@ const SYSCTLS: readonly (readonly [string, string | number])[] = [
   ['fs/protected_symlinks', 0],
   ['fs/suid_dumpable', 0],
   ['kernel/arch', 'x86_64'],
+  ['kernel/auto_msgmni', 0],
   ['kernel/cap_last_cap', CAP_LAST],
   ['kernel/core_pattern', 'core'],
+  ['kernel/core_pipe_limit', 0],
   ['kernel/core_uses_pid', 0],
   ['kernel/dmesg_restrict', 1],
   ['kernel/kptr_restrict', 1],
+  ['kernel/msg_next_id', -1],
   ['kernel/msgmax', 8192],
   ['kernel/msgmnb', 16384],
   ['kernel/msgmni', 32000],
   ['kernel/ngroups_max', 65536],
-  ['kernel/ostype', 'Linux'],
+  ['kernel/numa_balancing', 0],
   ['kernel/osrelease', UTS_RELEASE],
+  ['kernel/ostype', 'Linux'],
   ['kernel/overflowgid', 65534],
   ['kernel/overflowuid', 65534],
   ['kernel/panic', 0],
+  ['kernel/panic_on_oops', 0],
   ['kernel/perf_event_paranoid', 3],
   ['kernel/pid_max', PID_MAX],
+  ['kernel/print-fatal-signals', 0],
+  ['kernel/printk', '4\t4\t1\t7'],
+  ['kernel/printk_ratelimit', 5],
+  ['kernel/printk_ratelimit_burst', 10],
   ['kernel/pty/max', 4096],
   ['kernel/pty/reserve', 1024],
   ['kernel/random/poolsize', 256],
   ['kernel/random/urandom_min_reseed_secs', 60],
   ['kernel/random/write_wakeup_threshold', 256],
   ['kernel/randomize_va_space', 0],
+  ['kernel/sched_autogroup_enabled', 0],
   ['kernel/sched_rr_timeslice_ms', 100],
   ['kernel/sched_rt_period_us', 1000000],
   ['kernel/sched_rt_runtime_us', 950000],
   ['kernel/sem', '32000\t1024000000\t500\t32000'],
+  ['kernel/sem_next_id', -1],
+  ['kernel/shm_next_id', -1],
+  ['kernel/shm_rmid_forced', 0],
   ['kernel/shmall', '18446744073692774399'],
   ['kernel/shmmax', '18446744073692774399'],
   ['kernel/shmmni', 4096],
+  ['kernel/sysctl_writes_strict', 1],
   ['kernel/tainted', 0],
+  ['kernel/timer_migration', 1],
   ['kernel/unprivileged_bpf_disabled', 2],
   ['kernel/version', UTS_VERSION],
   ['net/core/optmem_max', OPTMEM_MAX],
@@ -323,15 +361,33 @@ const SYSCTLS: readonly (readonly [string, string | number])[] = [
   ['net/core/wmem_default', DEFAULT_BUFFER],
   ['net/core/wmem_max', DEFAULT_BUFFER],
   ['net/unix/max_dgram_qlen', MAX_DGRAM_QLEN],
+  ['vm/admin_reserve_kbytes', 8192],
+  ['vm/dirty_background_bytes', 0],
   ['vm/dirty_background_ratio', 10],
+  ['vm/dirty_bytes', 0],
+  ['vm/dirty_expire_centisecs', 3000],
   ['vm/dirty_ratio', 20],
+  ['vm/dirty_writeback_centisecs', 500],
+  ['vm/hugetlb_shm_group', 0],
+  ['vm/laptop_mode', 0],
+  ['vm/legacy_va_layout', 0],
   ['vm/max_map_count', MAX_MAPPINGS],
   ['vm/min_free_kbytes', 0],
   ['vm/mmap_min_addr', MMAP_MIN],
   ['vm/nr_hugepages', 0],
+  ['vm/nr_overcommit_hugepages', 0],
+  ['vm/oom_dump_tasks', 1],
+  ['vm/oom_kill_allocating_task', 0],
+  ['vm/overcommit_kbytes', 0],
   ['vm/overcommit_memory', 0],
   ['vm/overcommit_ratio', 50],
+  ['vm/page-cluster', 3],
+  ['vm/panic_on_oom', 0],
+  ['vm/stat_interval', 1],
   ['vm/swappiness', 60],
+  ['vm/user_reserve_kbytes', 131072],
+  ['vm/vfs_cache_pressure', 100],
+  ['vm/zone_reclaim_mode', 0],
 ];
 
 /** Open file descriptions of all tables, for fs/file-nr. */
@@ -357,9 +413,12 @@ export const addSystemFiles = (fs: PseudoFs): void => {
     fs.file(`sys/${path}`, readOnly(mode, text));
 
   file('cmdline', () => 'BOOT_IMAGE=/boot/kanmon quiet\n');
+  file('cgroups', () => CGROUPS);
+  file('consoles', () => '');
   file('cpuinfo', cpuinfo);
   file('devices', () => DEVICES);
   file('diskstats', () => '');
+  file('execdomains', () => '0-0\tLinux           \t[kernel]\n');
   file('filesystems', () => filesystems(kernel));
   file('interrupts', () => '           CPU0       \n');
   file('loadavg', () => loadavg(kernel));
@@ -368,6 +427,7 @@ export const addSystemFiles = (fs: PseudoFs): void => {
   file('misc', () => '');
   file('modules', () => '');
   file('partitions', () => 'major minor  #blocks  name\n\n');
+  file('softirqs', () => SOFTIRQS);
   file('stat', () => stat(kernel, cpuTime(kernel, time)));
   file('sysvipc/msg', () => sysvMessages(kernel));
   file('sysvipc/sem', () => sysvSemaphores(kernel));
@@ -390,6 +450,8 @@ export const addSystemFiles = (fs: PseudoFs): void => {
   setting('fs/epoll/max_user_watches', () => `${maxWatches(kernel.heap)}\n`);
   setting('kernel/hostname', () => `${kernel.hostname.node}\n`);
   setting('kernel/domainname', () => `${kernel.hostname.domain}\n`);
+  setting('kernel/cad_pid', () => `${kernel.init?.pid ?? 0}\n`, 0o600);
+  setting('kernel/ns_last_pid', () => `${kernel.run.lastPid}\n`, 0o666);
   setting('kernel/threads-max', () => `${kernel.limits.tasks}\n`);
   setting('kernel/pty/nr', () => `${vfsOf(kernel).ptys?.size ?? 0}\n`, 0o444);
   let bootId: string | null = null;
