@@ -27,6 +27,7 @@ import { FOLLOW, isPath, walk } from '../vfs/walk.ts';
 import type { Block } from '../wait.ts';
 import { credentialsAfterExec } from './credentials.ts';
 import { type Image, isElf, parseElf, type ReadAt } from './elf.ts';
+import { fileCapsOf } from './file-caps.ts';
 import { loadElf } from './load.ts';
 import { HEAD_BYTES, isScript, parseScript } from './script.ts';
 import { buildStack, checkArguments } from './stack.ts';
@@ -244,12 +245,15 @@ const build = (
   const attr = found.file.inode.attr();
   if (typeof attr === 'number') return fail(attr);
   const mount = found.file.path?.mount;
-  const { cred, secure } = credentialsAfterExec(task.cred, {
+  const after = credentialsAfterExec(task.cred, {
     mode: attr.mode,
     uid: attr.uid,
     gid: attr.gid,
+    caps: fileCapsOf(found.file.inode),
     nosuid: mount === undefined || ((mount.flags ?? 0) & MS_NOSUID) !== 0,
   });
+  if (typeof after === 'number') return fail(after);
+  const { cred, secure } = after;
   const random = new Uint8Array(16);
   kernel.entropy(random);
   const sp = buildStack(mm, {

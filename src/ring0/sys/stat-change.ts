@@ -6,6 +6,7 @@ import { IN } from '../../abi/inotify.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_ISGID, S_ISUID, UTIME_NOW, UTIME_OMIT } from '../../abi/stat.ts';
 import { dirfd, fd, flags, mode, path, pathOrNull, timesIn, uid } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
+import { dropFileCaps } from '../exec/file-caps.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt } from '../vfs/fdtable.ts';
 import { notifyDentry } from '../vfs/notify.ts';
@@ -102,6 +103,7 @@ const changeOwner = (task: Task, t: Found, newUid: number, newGid: number): Resu
     const group = (a.mode & (S_ISGID | 0o010)) === (S_ISGID | 0o010) ? S_ISGID : 0;
     change.mode = a.mode & ~(S_ISUID | group) & 0o7777;
   }
+  if ((a.mode & S_IFMT) !== S_IFDIR) dropFileCaps(t.inode);
   return changed(t, t.inode.setattr?.(change) ?? -EPERM);
 };
 

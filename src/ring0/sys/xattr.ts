@@ -1,5 +1,5 @@
 // Extended attributes (xattr(7)): user.* by permission bits, trusted.* for CAP_SYS_ADMIN, security.* kept as
-// given. POSIX ACLs (system.*) are not there, as on a file system mounted without them.
+// given, security.capability for CAP_SETFCAP. POSIX ACLs (system.*) are not there, as on a file system mounted without them.
 
 import { E2BIG, EBADF, EFAULT, EINVAL, ENODATA, EOPNOTSUPP, EPERM, ERANGE } from '../../abi/errno.ts';
 import {
@@ -15,6 +15,7 @@ import { IN } from '../../abi/inotify.ts';
 import { S_IFDIR, S_IFMT, S_IFREG, S_ISVTX } from '../../abi/stat.ts';
 import { bytesIn, bytesOut, fd, flags, path, size, string } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
+import { asRevision2, FILE_CAPS, parseFileCaps } from '../exec/file-caps.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt } from '../vfs/fdtable.ts';
 import { notifyDentry } from '../vfs/notify.ts';
@@ -42,6 +43,7 @@ const allowed = (task: Task, t: Target, name: string, write: boolean): number =>
     if (ro !== 0) return ro;
   }
   if (name.startsWith('trusted.')) return capable(task.cred, CAP.sysAdmin) ? 0 : write ? -EPERM : -ENODATA;
+  if (name === FILE_CAPS) return write && !capable(task.cred, CAP.setfcap) ? -EPERM : 0;
   if (name.startsWith('security.')) return write && !capable(task.cred, CAP.sysAdmin) ? -EPERM : 0;
   if (!name.startsWith('user.')) return -EOPNOTSUPP;
   if (name.length === 5) return -EINVAL;
@@ -66,9 +68,13 @@ const set = (task: Task, t: Found, name: string, value: number, n: number, how: 
   if (n > XATTR_SIZE_MAX) return -E2BIG;
   const bytes = task.mm.read(value, n);
   if (bytes === null) return -EFAULT;
+  const caps = name === FILE_CAPS;
+  if (caps && n > 0 && parseFileCaps(bytes) === null) return -EINVAL;
   const refused = allowed(task, t, name, true);
   if (refused !== 0) return refused;
-  return changed(t, t.inode.setxattr?.(name, bytes, how) ?? -EOPNOTSUPP);
+  const r = t.inode.setxattr?.(name, caps && n > 0 ? asRevision2(bytes) : bytes, how) ?? -EOPNOTSUPP;
+  if (r === 0 && caps) t.inode.hasCaps = true;
+  return changed(t, r);
 };
 
 const get = (task: Task, t: Found, name: string, buf: number, room: number): Result => {

@@ -19,6 +19,7 @@ import {
 } from '../../abi/fcntl.ts';
 import { IN } from '../../abi/inotify.ts';
 import { major, minor, S_IFDIR, S_IFMT, S_ISGID, S_ISUID } from '../../abi/stat.ts';
+import { dropFileCaps } from '../exec/file-caps.ts';
 import type { Task } from '../task/types.ts';
 import type { Block } from '../wait.ts';
 import { dropLocks } from './locks.ts';
@@ -156,8 +157,9 @@ export const sealedSize = (inode: Inode, to: number): boolean => {
   return (to < now && (seals & F_SEAL_SHRINK) !== 0) || (to > now && (seals & F_SEAL_GROW) !== 0);
 };
 
-/** Writing takes set-id bits away (file_remove_privs of the kernel). */
+/** Writing takes set-id bits and capabilities away (file_remove_privs of the kernel). */
 export const dropSetId = (task: Task, inode: Inode, attr: InodeAttr): void => {
+  dropFileCaps(inode);
   const { mode } = attr;
   if ((mode & (S_ISUID | S_ISGID)) === 0 || capable(task.cred, CAP.fsetid)) return;
   let gone = mode & S_ISUID;
@@ -178,7 +180,8 @@ export const pagedOps = (inode: PagedInode): FileOps => {
     write: (task, _file, buf, at, n, pos) => {
       if (inode.seals && sealed(inode, pos + n, pages.size())) return -EPERM;
       const attr = inode.attr();
-      if (typeof attr !== 'number' && (attr.mode & (S_ISUID | S_ISGID)) !== 0) dropSetId(task, inode, attr);
+      if (typeof attr !== 'number' && ((attr.mode & (S_ISUID | S_ISGID)) !== 0 || inode.hasCaps))
+        dropSetId(task, inode, attr);
       if (inode.wroteThrough !== undefined) {
         const w = inode.wroteThrough(buf, at, n, pos);
         if (w > 0) pages.update(buf, at, w, pos);

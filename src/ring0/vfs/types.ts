@@ -121,6 +121,8 @@ export interface Inode {
   setxattr?(name: string, value: Uint8Array, flags: number): number;
   listxattr?(): readonly string[] | number;
   removexattr?(name: string): number;
+  /** It has the attribute security.capability (exec/file-caps.ts). */
+  hasCaps?: boolean;
   /** Last reference dropped (unlinked and closed). */
   release?(): void;
 
