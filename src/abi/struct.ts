@@ -84,7 +84,8 @@ const put = (dv: DataView, at: number, t: FieldType, v: number | bigint | Uint8A
     case 'u64':
     case 'i64':
       if (typeof v === 'bigint') dv.setBigUint64(at, BigInt.asUintN(64, v), true);
-      else if (v === Number.POSITIVE_INFINITY) dv.setBigUint64(at, 0xffffffffffffffffn, true);
+      // Numbers from the last 1024 up are 2^64 as a double: SIG_ERR, RLIM_INFINITY.
+      else if (v >= 2 ** 64) dv.setBigUint64(at, 0xffffffffffffffffn, true);
       else {
         const lo = ((v % 4294967296) + 4294967296) % 4294967296;
         dv.setUint32(at, lo, true);

@@ -29,6 +29,11 @@ int main(void) {
   sa.sa_sigaction = info;
   sa.sa_flags = SA_SIGINFO;
   sigaddset(&sa.sa_mask, SIGUSR2);
+  struct sigaction error = {0};
+  error.sa_handler = SIG_ERR;
+  sigaction(SIGUSR1, &error, NULL);
+  sigaction(SIGUSR1, NULL, &error);
+  printf("SIG_ERR %d\n", error.sa_handler == SIG_ERR);
   sigaction(SIGUSR1, &sa, NULL);
   kill(getpid(), SIGUSR1);
   raise(SIGUSR1);
