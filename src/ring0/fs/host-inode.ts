@@ -5,7 +5,7 @@ import { EACCES, EIO, EROFS, ESTALE } from '../../abi/errno.ts';
 import { S_IFMT } from '../../abi/stat.ts';
 import type { Task } from '../task/types.ts';
 import type { AttrChange } from '../vfs/attr.ts';
-import type { FileOps, Inode } from '../vfs/types.ts';
+import type { FileOps, Inode, TimeSpec } from '../vfs/types.ts';
 import type { HostFs } from './host.ts';
 import type { HostHandle, HostStat } from './host-files.ts';
 /** Whether two stats are of one inode, rather than of one that got the number of another. */
@@ -14,6 +14,20 @@ export const sameFile = (a: HostStat, b: HostStat): boolean =>
   (a.mode & S_IFMT) === (b.mode & S_IFMT) &&
   a.btime.sec === b.btime.sec &&
   a.btime.nsec === b.btime.nsec;
+
+interface SetTime {
+  readonly asked: TimeSpec;
+  readonly kept: TimeSpec;
+}
+
+/** A time as it was set, if all that the host did was to cut off less than a microsecond, as Node does. */
+const setTime = (asked: TimeSpec, kept: TimeSpec): SetTime | null => {
+  const ns = (asked.sec - kept.sec) * 1e9 + asked.nsec - kept.nsec;
+  return ns !== 0 && Math.abs(ns) < 1000 ? { asked, kept } : null;
+};
+
+const exact = (t: TimeSpec, set: SetTime | null): TimeSpec =>
+  set !== null && t.sec === set.kept.sec && t.nsec === set.kept.nsec ? set.asked : t;
 
 /** A host inode of any kind; by itself, one that is shown but cannot be opened (socket, device, FIFO). */
 export class HostInode implements Inode {
@@ -32,6 +46,9 @@ export class HostInode implements Inode {
   writers = 0;
   locks = null;
   #checkedAt: number;
+  /** Times that a program has set, to the ns: believed for as long as the host shows what it made of them. */
+  #atime: SetTime | null = null;
+  #mtime: SetTime | null = null;
 
   constructor(fs: HostFs, st: HostStat, parent: HostInode | null, name: string) {
     this.fs = fs;
@@ -42,7 +59,10 @@ export class HostInode implements Inode {
   }
 
   refresh(st: HostStat): void {
-    this.st = st;
+    this.st =
+      this.#atime === null && this.#mtime === null
+        ? st
+        : { ...st, atime: exact(st.atime, this.#atime), mtime: exact(st.mtime, this.#mtime) };
     this.#checkedAt = this.fs.now();
   }
 
@@ -51,8 +71,9 @@ export class HostInode implements Inode {
     const { files } = this.fs;
     if (this.handle >= 0) {
       const st = files.stat(this.handle);
-      if (typeof st !== 'number') this.refresh(st);
-      return st;
+      if (typeof st === 'number') return st;
+      this.refresh(st);
+      return this.st;
     }
     const dir = this.parent?.acquire('path') ?? -EIO;
     if (dir < 0) return dir;
@@ -60,7 +81,7 @@ export class HostInode implements Inode {
     if (typeof st === 'number') return st;
     if (!sameFile(st, this.st)) return -ESTALE;
     this.refresh(st);
-    return st;
+    return this.st;
   }
 
   attr(): HostStat | number {
@@ -125,8 +146,13 @@ export class HostInode implements Inode {
     }
     // By the handle, like the others: the name may be another file's by now.
     if (c.atime !== undefined || c.mtime !== undefined) {
-      const r = files.utimes(h, { atime: c.atime ?? this.st.atime, mtime: c.mtime ?? this.st.mtime });
+      const { atime, mtime } = { ...this.st, ...c };
+      const r = files.utimes(h, { atime, mtime });
       if (r < 0) return r;
+      const kept = files.stat(h);
+      if (typeof kept === 'number') return kept;
+      this.#atime = setTime(atime, kept.atime);
+      this.#mtime = setTime(mtime, kept.mtime);
     }
     const st = this.restat();
     return typeof st === 'number' ? st : 0;
