@@ -261,7 +261,7 @@ export const renameat2 = syscall(
     returns: 'int',
     family: ['file', 'desc'],
     support: 'partial',
-    note: 'RENAME_WHITEOUT answers EINVAL; in a volume (-v) RENAME_EXCHANGE is three renames to the host',
+    note: 'in a volume (-v) RENAME_EXCHANGE is three renames to the host',
     before: (_fromDir, _from, _toDir, _to, how) => badRename(how),
   },
   renameFile,

@@ -4,7 +4,7 @@
 import { EBUSY, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EXDEV } from '../../abi/errno.ts';
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT } from '../../abi/fcntl.ts';
 import { IN } from '../../abi/inotify.ts';
-import { S_IFDIR, S_IFLNK, S_IFMT, S_ISGID } from '../../abi/stat.ts';
+import { S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_ISGID } from '../../abi/stat.ts';
 import type { Task } from '../task/types.ts';
 import type { Block, Result } from '../wait.ts';
 import { attach, detach, isInode, isUnder, moveDentry } from './dentry.ts';
@@ -161,7 +161,7 @@ export const rename = (
   toPath: string,
   flags: number,
 ): Result => {
-  if (badRename(flags) !== 0 || flags & RENAME_WHITEOUT) return -EINVAL;
+  if (badRename(flags) !== 0) return -EINVAL;
   const from = walkParent(task, fromDir, fromPath);
   if (!isWalk(from)) return from;
   const to = walkParent(task, toDir, toPath);
@@ -211,7 +211,8 @@ export const rename = (
       exchange && replaced !== null && overDir ? inodePermission(task, replaced.dentry.inode, MAY.write) : 0;
     if (other !== 0) return other;
   }
-  const r = from.dentry.inode.rename?.(from.last, to.dentry.inode, to.last, flags) ?? -EPERM;
+  const r =
+    from.dentry.inode.rename?.(from.last, to.dentry.inode, to.last, flags & ~RENAME_WHITEOUT) ?? -EPERM;
   if (r !== 0) return r;
   if (exchange && replaced !== null) {
     swapDentries(dentry, replaced.dentry);
@@ -221,8 +222,17 @@ export const rename = (
     moveDentry(dentry, to.dentry, to.last);
     notifyMove(task, from, to, dentry.inode, replaced?.dentry.inode);
     if (replaced !== null) releaseIfGone(replaced.dentry.inode);
+    if (flags & RENAME_WHITEOUT) return whiteOut(task, from);
   }
   return 0;
+};
+
+/** RENAME_WHITEOUT: the device 0:0 in the place of what has moved, which hides what lies below in a union of folders. */
+const whiteOut = (task: Task, from: Walk): number => {
+  const dir = from.dentry.inode;
+  const ids = creationIds(task, dir, S_IFCHR);
+  const made = dir.create?.(from.last, ids.mode, ids.uid, ids.gid, 0) ?? -EPERM;
+  return typeof made === 'number' && made < 0 ? made : 0;
 };
 
 /** Both ends of a move have one cookie. */

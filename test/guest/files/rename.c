@@ -59,6 +59,20 @@ int main(void) {
   T(syscall(SYS_renameat2, AT_FDCWD, "file", AT_FDCWD, "emp/", 2));
   T(syscall(SYS_renameat2, AT_FDCWD, "emp", AT_FDCWD, "file", 2));
 
+  // What moves leaves a device 0:0 behind.
+  T(syscall(SYS_renameat2, AT_FDCWD, "file", AT_FDCWD, "moved", 4));
+  T(syscall(SYS_renameat2, AT_FDCWD, "moved", AT_FDCWD, "file", 4 | 1));
+  T(syscall(SYS_renameat2, AT_FDCWD, "moved", AT_FDCWD, "file", 4 | 2));
+  struct stat w;
+  T(lstat("file", &w));
+  printf("%o %lx %d\n", w.st_mode, (long)w.st_rdev, (int)w.st_nlink);
+  T(unlink("file"));
+  CHILD(setuid(65534); T(syscall(SYS_renameat2, AT_FDCWD, "moved", AT_FDCWD, "file", 4)));
+  T(syscall(SYS_renameat2, AT_FDCWD, "moved", AT_FDCWD, "file", 4 | 1));
+  show("file");
+  show("moved");
+  T(unlink("moved"));
+
   // Two names of one file in a folder that may not be written; a folder that may not be written gets another parent.
   T(link("k", "same"));
   T(mkdir("open", 0777));
