@@ -284,6 +284,8 @@ export const MFD_ALLOW_SEALING = 2;
 export const MFD_HUGETLB = 4;
 export const MFD_NOEXEC_SEAL = 8;
 export const MFD_EXEC = 16;
+/** The binary logarithm of the size of huge pages is in the bits from here up. */
+export const MFD_HUGE_SHIFT = 26;
 export const MFD_FLAGS = {
   unknown: 'MFD_???',
   bits: { MFD_CLOEXEC, MFD_ALLOW_SEALING, MFD_HUGETLB, MFD_NOEXEC_SEAL, MFD_EXEC },

@@ -157,6 +157,7 @@ export const MAGIC = {
   anonInode: 0x09041934,
   mqueue: 0x19800202,
   ext: 0xef53,
+  hugetlbfs: 0x958458f6,
 } as const;
 
 /** f_flags of statfs(2), linux/statfs.h. */

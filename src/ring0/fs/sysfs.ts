@@ -61,6 +61,12 @@ const files = (): readonly (readonly [string, string | number])[] => [
   ['kernel/mm/transparent_hugepage/defrag', 'always defer defer+madvise madvise [never]'],
   ['kernel/mm/transparent_hugepage/shmem_enabled', 'always within_size advise [never] deny force'],
   ['kernel/mm/transparent_hugepage/hpage_pmd_size', 2097152],
+  // Advice to merge pages is taken, and nobody merges any.
+  ['kernel/mm/ksm/run', 0],
+  ['kernel/mm/ksm/pages_shared', 0],
+  ['kernel/mm/ksm/pages_sharing', 0],
+  ['kernel/mm/ksm/pages_unshared', 0],
+  ['kernel/mm/ksm/full_scans', 0],
 ];
 
 const DIRECTORIES = ['block', 'bus', 'class', 'dev', 'firmware', 'fs/cgroup', 'module', 'power'];

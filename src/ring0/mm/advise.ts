@@ -85,11 +85,8 @@ const remove = (space: MutableSpace, start: number, end: number): number =>
     return m.pages.punch?.(first, first + (to - from) / PAGE) ?? -EOPNOTSUPP;
   });
 
-/** Advice that this kernel does not know: as without KSM, which /sys/kernel/mm does not name either. */
-const UNKNOWN: readonly number[] = [MADV.MADV_COLLAPSE, MADV.MADV_MERGEABLE, MADV.MADV_UNMERGEABLE];
-
 export const adviseRange = (space: MutableSpace, addr: number, length: number, advice: number): number => {
-  if (!Object.values<number>(MADV).includes(advice) || UNKNOWN.includes(advice)) return -EINVAL;
+  if (!Object.values<number>(MADV).includes(advice) || advice === MADV.MADV_COLLAPSE) return -EINVAL;
   if (!isPageAligned(addr)) return -EINVAL;
   const end = addr + pageUp(length);
   if (!(end >= addr) || end >= 2 ** 64) return -EINVAL;

@@ -1,6 +1,6 @@
 // Descriptors: close, dup, fcntl, ioctl, and the anonymous memory file.
 
-import { EBADF, EBUSY, EFAULT, EINVAL, ENOTTY, EPERM } from '../../abi/errno.ts';
+import { EBADF, EBUSY, EFAULT, EINVAL, ENODEV, ENOTTY, EPERM } from '../../abi/errno.ts';
 import {
   CLOSE_RANGE_CLOEXEC,
   CLOSE_RANGE_FLAGS,
@@ -48,6 +48,8 @@ import {
   MFD_CLOEXEC,
   MFD_EXEC,
   MFD_FLAGS,
+  MFD_HUGE_SHIFT,
+  MFD_HUGETLB,
   MFD_NOEXEC_SEAL,
   O_APPEND,
   O_ASYNC,
@@ -75,6 +77,7 @@ import { PROT_WRITE } from '../../abi/mman.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../abi/stat.ts';
 import { choice, commandArg, fd, flags, string, uint } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
+import { HUGE_PAGE, HugeFile, HugeFs } from '../fs/hugetlb.ts';
 import { pipeOf, setCapacity } from '../fs/pipe.ts';
 import { MemFile, MemFs, newAttr } from '../fs/tmpfs.ts';
 import type { Kernel } from '../kernel.ts';
@@ -346,11 +349,19 @@ const memoryFiles = (kernel: Kernel): Mount => {
   return vfs.memfd;
 };
 
-const badMemfd = (how: number): number =>
-  how & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC) ||
-  (how & MFD_EXEC && how & MFD_NOEXEC_SEAL)
-    ? -EINVAL
-    : 0;
+/** The same of those of huge pages. */
+const hugeFiles = (kernel: Kernel): Mount => {
+  const vfs = vfsOf(kernel);
+  vfs.hugetlb ??= newMount(kernel, new HugeFs(kernel));
+  return vfs.hugetlb;
+};
+
+const MFD_KNOWN = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_NOEXEC_SEAL | MFD_EXEC;
+
+const badMemfd = (how: number): number => {
+  const sizes = how & MFD_HUGETLB ? (0x3f << MFD_HUGE_SHIFT) >>> 0 : 0;
+  return how & ~(MFD_KNOWN | sizes) || (how & MFD_EXEC && how & MFD_NOEXEC_SEAL) ? -EINVAL : 0;
+};
 
 export const memfdCreate = syscall(
   'memfd_create',
@@ -358,19 +369,21 @@ export const memfdCreate = syscall(
   {
     returns: 'fd',
     family: 'desc',
-    support: 'partial',
-    note: 'MFD_HUGETLB answers EINVAL',
     before: (_name, how) => badMemfd(how),
   },
   (task, name, how) => {
     if (badMemfd(how) !== 0) return -EINVAL;
     // "memfd:" and the name fit in a file name.
     if (name.length > 249) return -EINVAL;
-    const mount = memoryFiles(task.kernel);
+    const huge = (how & MFD_HUGETLB) !== 0;
+    const order = how >>> MFD_HUGE_SHIFT;
+    if (huge && order !== 0 && 2 ** order !== HUGE_PAGE) return -ENODEV;
+    const mount = huge ? hugeFiles(task.kernel) : memoryFiles(task.kernel);
     const { fs } = mount;
     if (!(fs instanceof MemFs)) return -EINVAL;
     const mode = S_IFREG | (how & MFD_NOEXEC_SEAL ? 0o666 : 0o777);
-    const inode = new MemFile(fs, newAttr(fs, mode, task.cred.fsuid, task.cred.fsgid));
+    const attr = newAttr(fs, mode, task.cred.fsuid, task.cred.fsgid);
+    const inode = fs instanceof HugeFs ? new HugeFile(fs, attr) : new MemFile(fs, attr);
     inode.addLink(-1);
     inode.seals = how & MFD_NOEXEC_SEAL ? F_SEAL_EXEC : how & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL;
     const ops = inode.open();

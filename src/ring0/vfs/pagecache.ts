@@ -27,7 +27,7 @@ export interface PageSource {
 /** How many pages the files of a file system may have together, and have. */
 export interface PageQuota {
   used: number;
-  readonly limit: number;
+  limit: number;
 }
 
 export class Pages implements PageCache {

@@ -49,6 +49,7 @@ export interface Vfs {
   eventfds?: number;
   /** Where anonymous memory files live; made on first use (sys/fd.ts). */
   memfd?: Mount;
+  hugetlb?: Mount;
   /** The file system of POSIX message queues; made on first use (fs/mqueue.ts). */
   mqueue?: Mount;
   /** Raises a signal in the calling thread (SIGXFSZ); set by signal handling. */
