@@ -50,12 +50,7 @@ export const ABSENT: ReadonlyMap<string, Absence> = new Map([
   ...each(ENOSYS, 'no NUMA: optional in Linux', 'memory', 'set_mempolicy_home_node'),
   ...each(ENOSYS, 'no secret memory: off by default in Linux', 'memory', 'memfd_secret'),
   ...each(ENOSYS, 'no key rings: optional in Linux', 'creds', 'add_key request_key keyctl'),
-  ...each(
-    ENOSYS,
-    'not in yet',
-    'desc',
-    'io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents io_uring_setup io_uring_enter io_uring_register cachestat',
-  ),
+  ...each(ENOSYS, 'not in yet', 'desc', 'io_uring_setup io_uring_enter io_uring_register cachestat'),
   ...each(ENOSYS, 'no file system events: optional in Linux', 'desc', 'fanotify_init fanotify_mark'),
   ...each(ENOSYS, 'not in yet', 'desc', 'userfaultfd'),
   ...each(

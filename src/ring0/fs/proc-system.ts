@@ -21,6 +21,7 @@ import { UTS_RELEASE, UTS_VERSION } from '../sys/info.ts';
 import { PID_MAX } from '../task/fork.ts';
 import { processSystemNs, processUserNs } from '../task/itimers.ts';
 import { runnableCount } from '../task/runqueue.ts';
+import { AIO_MAX } from '../vfs/aio.ts';
 import { BREAK_SECONDS } from '../vfs/leases.ts';
 import { vfsOf } from '../vfs/state.ts';
 import { hex, kbLine, ticks } from './proc-format.ts';
@@ -281,8 +282,7 @@ const uuid = (kernel: Kernel): string => {
 const SYSCTLS: readonly (readonly [string, string | number])[] = [
   ['abi/vsyscall32', 1],
   ['dev/tty/ldisc_autoload', 1],
-  ['fs/aio-max-nr', 65536],
-  ['fs/aio-nr', 0],
+  ['fs/aio-max-nr', AIO_MAX],
   ['fs/dir-notify-enable', 1],
   ['fs/inotify/max_queued_events', 16384],
   ['fs/inotify/max_user_instances', 128],
@@ -442,6 +442,7 @@ export const addSystemFiles = (fs: PseudoFs): void => {
   fs.link('net', 'self/net');
 
   for (const [path, v] of SYSCTLS) setting(path, () => `${v}\n`);
+  setting('fs/aio-nr', () => `${vfsOf(kernel).aio}\n`, 0o444);
   setting('fs/dentry-state', () => '0\t0\t45\t0\t0\t0\n', 0o444);
   setting('fs/inode-nr', () => '0\t0\n', 0o444);
   setting('fs/inode-state', () => '0\t0\t0\t0\t0\t0\t0\n', 0o444);

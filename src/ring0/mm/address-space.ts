@@ -4,6 +4,7 @@
 import { EINVAL, ENOMEM, EOVERFLOW } from '../../abi/errno.ts';
 import { MAP_32BIT, MAP_GROWSDOWN, MAP_LOCKED, MAP_NORESERVE, PROT_WRITE } from '../../abi/mman.ts';
 import { type Frames, type PageTable, PTE } from '../../ring3/cpu.ts';
+import { type AioContext, endAio } from '../vfs/aio.ts';
 import { allowWrite, denyWrite } from '../vfs/file.ts';
 import { capable } from '../vfs/perm.ts';
 import type { OpenFile, PageCache } from '../vfs/types.ts';
@@ -65,6 +66,7 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
   brk = 0;
   lockFuture = 0;
   waiting: Block | null = null;
+  aio?: Map<number, AioContext>;
 
   constructor(state: MemoryState, pageTable: PageTable, layout: Layout) {
     super();
@@ -338,6 +340,7 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
   release(): void {
     this.refs--;
     if (this.refs > 0) return;
+    for (const context of this.aio?.values() ?? []) endAio(context);
     const { state, pageTable } = this;
     for (const m of this.list) {
       const dirties = m.shared && m.pages ? m.pages : null;

@@ -2,6 +2,7 @@
 
 import { MAP_LOCKED } from '../../abi/mman.ts';
 import type { PageTable } from '../../ring3/cpu.ts';
+import type { AioContext } from '../vfs/aio.ts';
 import type { OpenFile, PageCache, PageMapper } from '../vfs/types.ts';
 import type { Block } from '../wait.ts';
 import type { UserMemory } from './user.ts';
@@ -63,6 +64,8 @@ export interface AddressSpace extends UserMemory, PageMapper {
   waiting: Block | null;
   /** The program, which nobody may write to while it runs. */
   readonly exe: OpenFile | null;
+  /** Contexts of asynchronous input and output by their ids (vfs/aio.ts); absent before the first. */
+  aio?: Map<number, AioContext>;
   /** Names the program; -ETXTBSY while somebody has it open for writing. Takes a reference. */
   setExe(file: OpenFile): number;
   /** LOCKS that new mappings get, after mlockall(MCL_FUTURE); else 0. */

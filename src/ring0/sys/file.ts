@@ -151,14 +151,14 @@ export const openat2 = syscall(
 );
 
 /** Counts a call that is over, for /proc/PID/io. */
-const countRead = (task: Task, r: Result): Result => {
+export const countRead = (task: Task, r: Result): Result => {
   if (typeof r !== 'number') return r;
   const { usage } = task.process;
   usage.reads++;
   if (r > 0) usage.bytesRead += r;
   return r;
 };
-const countWrite = (task: Task, r: Result): Result => {
+export const countWrite = (task: Task, r: Result): Result => {
   if (typeof r !== 'number') return r;
   const { usage } = task.process;
   usage.writes++;
@@ -224,7 +224,7 @@ export const pwrite64 = syscall(
 const RWF_KNOWN = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND;
 
 /** readv and its kin: `at` is -1 for the file's own position. */
-const vectored = (
+export const vectored = (
   task: Task,
   file: OpenFile | number,
   vec: number,

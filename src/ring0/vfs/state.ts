@@ -45,6 +45,8 @@ export interface Vfs {
   ptys?: Map<number, Tty>;
   /** How many inotify instances each user has. */
   inotify?: Map<number, number>;
+  /** Requests that contexts of asynchronous input and output have room for (/proc/sys/fs/aio-nr). */
+  aio: number;
   /** How many eventfds there have been. */
   eventfds?: number;
   /** Where anonymous memory files live; made on first use (sys/fd.ts). */
@@ -65,6 +67,7 @@ export const newVfs = (): Vfs => ({
   nextCookie: 1,
   paths: [],
   reclaim: new Set(),
+  aio: 0,
   raise: null,
 });
 
