@@ -121,6 +121,7 @@ const newTask = (kernel: Kernel, tid: number, process: Process, parts: TaskParts
     vforkDone: null,
     userNs: 0,
     systemNs: 0,
+    callNs: 0,
     exitCode: 0,
     attributes: new Map(),
     wake: () => wakeTask(task),

@@ -128,8 +128,12 @@ export const settle = ({ run, clock, current }: Kernel): number => {
   const now = clock.monotonic();
   if (current !== null) {
     const ns = now - run.sliceStart;
-    if (current.state === 'dead') current.process.userNs += ns;
-    else current.userNs += ns;
+    // What one timed call stands for may be more than there was time for since then: the rest is later time's.
+    const systemNs = Math.min(current.callNs, ns);
+    current.callNs -= systemNs;
+    const to = current.state === 'dead' ? current.process : current;
+    to.systemNs += systemNs;
+    to.userNs += ns - systemNs;
     run.sliceStart = now;
   }
   return now;

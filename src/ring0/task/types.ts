@@ -229,6 +229,8 @@ export interface Task extends Waiter {
   /** CPU time, ns. */
   userNs: number;
   systemNs: number;
+  /** Time in calls that is not in systemNs yet: an estimate (gate/gate.ts), ns. */
+  callNs: number;
   /** Signal that killed it, if one did, for the exit line of traces. */
   exitCode: number;
   /** PR_SET_PDEATHSIG, timer slack ... */
