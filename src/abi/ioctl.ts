@@ -57,6 +57,9 @@ export const FIOASYNC = 0x5452;
 export const TIOCGLCKTRMIOS = 0x5456;
 export const TIOCSLCKTRMIOS = 0x5457;
 export const FIOQSIZE = 0x5460;
+/** Of namespaces (linux/nsfs.h). */
+export const NS_GET_NSTYPE = 0xb703;
+export const NS_GET_OWNER_UID = 0xb704;
 
 export const FIOSETOWN = 0x8901;
 export const SIOCSPGRP = 0x8902;
@@ -146,6 +149,8 @@ export const IOCTL_REQUESTS = {
   TIOCGLCKTRMIOS,
   TIOCSLCKTRMIOS,
   FIOQSIZE,
+  NS_GET_NSTYPE,
+  NS_GET_OWNER_UID,
   FIOSETOWN,
   SIOCSPGRP,
   FIOGETOWN,

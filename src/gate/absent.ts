@@ -29,12 +29,7 @@ export const ABSENT: ReadonlyMap<string, Absence> = new Map([
     '_sysctl bdflush create_module get_kernel_syms nfsservctl query_module lookup_dcookie',
   ),
   ...each(ENOSYS, 'removed from Linux', 'desc', 'epoll_ctl_old epoll_wait_old'),
-  ...each(
-    ENOSYS,
-    'optional in Linux, and not built into this kernel',
-    'system',
-    'uselib ustat sysfs kcmp bpf',
-  ),
+  ...each(ENOSYS, 'optional in Linux, and not built into this kernel', 'system', 'uselib ustat sysfs bpf'),
   ...each(
     ENOSYS,
     'x86-64 programs get their areas by arch_prctl',

@@ -37,6 +37,8 @@ export interface Kernel {
    * machine's own children in its name (`Process.parent` is null).
    */
   init?: Process;
+  /** In which order objects are to kcmp(2); made on first use. */
+  ranks?: { readonly known: WeakMap<object, number>; next: number };
   /** The task on the CPU while a handler runs. */
   current: Task | null;
   readonly mounts: { list: Mount[]; changed: WaitQueue };

@@ -1,7 +1,9 @@
 // /proc/[pid]/fd, fdinfo and ns: what a process has open, and the namespaces it is in (proc(5), namespaces(7)).
 
-import { EACCES, ENOENT } from '../../abi/errno.ts';
-import { O_CLOEXEC } from '../../abi/fcntl.ts';
+import { CLONE } from '../../abi/clone.ts';
+import { EACCES, EFAULT, EINVAL, ENOENT, ENOTTY, EPERM } from '../../abi/errno.ts';
+import { O_ACCMODE, O_CLOEXEC, O_RDONLY } from '../../abi/fcntl.ts';
+import { NS_GET_NSTYPE, NS_GET_OWNER_UID } from '../../abi/ioctl.ts';
 import { S_IFREG } from '../../abi/stat.ts';
 import type { Descriptor, Task } from '../task/types.ts';
 import { newDentry } from '../vfs/dentry.ts';
@@ -145,13 +147,41 @@ const NAMESPACES: readonly (readonly [string, string, number])[] = [
   ['uts', 'uts', 0xeffffffe],
 ];
 
-/** What a namespace link leads to: a file that can only be named. */
+/** As NS_GET_NSTYPE tells them. */
+const NAMESPACE_FLAGS: Readonly<Record<string, number>> = {
+  cgroup: CLONE.CLONE_NEWCGROUP,
+  ipc: CLONE.CLONE_NEWIPC,
+  mnt: CLONE.CLONE_NEWNS,
+  net: CLONE.CLONE_NEWNET,
+  pid: CLONE.CLONE_NEWPID,
+  time: CLONE.CLONE_NEWTIME,
+  user: CLONE.CLONE_NEWUSER,
+  uts: CLONE.CLONE_NEWUTS,
+};
+
+/** What may be asked of a namespace (ioctl_ns(2)): its kind, and whose a user namespace is. */
+const namespaceOps = (type: string): FileOps => ({
+  ioctl: (task, _file, request, arg) => {
+    if (request === NS_GET_NSTYPE) return NAMESPACE_FLAGS[type] ?? -EINVAL;
+    if (request === NS_GET_OWNER_UID && type !== 'user') return -EINVAL;
+    if (request === NS_GET_OWNER_UID) return task.mm.writeU32(arg, 0) ? 0 : -EFAULT;
+    return -ENOTTY;
+  },
+});
+
+/** What a namespace link leads to. */
 class NamespaceNode extends PseudoNode {
   readonly number: number;
+  readonly #ops: FileOps;
 
-  constructor(fs: PseudoFs, number: number) {
+  constructor(fs: PseudoFs, type: string, number: number) {
     super(fs, S_IFREG | 0o444);
     this.number = number;
+    this.#ops = namespaceOps(type);
+  }
+
+  open(_task: Task, flags: number): FileOps | number {
+    return (flags & O_ACCMODE) === O_RDONLY ? this.#ops : -EPERM;
   }
 
   override attr(): ReturnType<PseudoNode['attr']> {
@@ -164,7 +194,7 @@ export const namespaceDir = (fs: PseudoFs, find: Find): PseudoDir => {
   const dir = new PseudoDir(fs, 0o511, ownerOf(find, false));
   for (const [name, type, number] of NAMESPACES) {
     const label = `${type}:[${number}]`;
-    const node = new NamespaceNode(fs, number);
+    const node = new NamespaceNode(fs, type, number);
     const path: Path = {
       mount: { id: 0, fs, root: newDentry('/', null, node), at: null, readonly: false, source: 'nsfs' },
       dentry: newDentry(label, null, node),

@@ -16,6 +16,7 @@ import { rows as inotify } from './inotify.ts';
 import { rows as ipcMq } from './ipc-mq.ts';
 import { rows as ipcMsg } from './ipc-msg.ts';
 import { rows as ipcSem } from './ipc-sem.ts';
+import { rows as kcmp } from './kcmp.ts';
 import { rows as lock } from './lock.ts';
 import { rows as memory } from './memory.ts';
 import { rows as memoryPolicy } from './memory-policy.ts';
@@ -57,6 +58,7 @@ const families: Readonly<Record<string, readonly Row[]>> = {
   'ipc-mq.ts': ipcMq,
   'ipc-msg.ts': ipcMsg,
   'ipc-sem.ts': ipcSem,
+  'kcmp.ts': kcmp,
   'lock.ts': lock,
   'memory-policy.ts': memoryPolicy,
   'memory-sysv.ts': memorySysv,
