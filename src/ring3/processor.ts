@@ -97,6 +97,13 @@ export const createCpu = (options: CpuOptions): Cpu => {
     ...[OFF.cr2, OFF.helperAddress, OFF.rip],
     ...[GPR.rsi, GPR.rdi, GPR.rsp].map((reg) => OFF.gpr + 8 * reg),
   ];
+  /** An address before it became a number, which rounds the high ones: one of these words is where it comes from. */
+  const exactly = (address: number, but?: number): bigint => {
+    const off = ADDRESSES.find((o) => o !== but && word64(o) === address);
+    return off === undefined ? BigInt.asUintN(64, BigInt(address)) : (u64[(CPU + off) >>> 3] as bigint);
+  };
+  const isCanonical = (address: bigint): boolean =>
+    BigInt.asUintN(64, BigInt.asIntN(48, address)) === address;
   /** Error codes of page faults in user mode. */
   const ERROR = [4, 6, 20] as const;
   /** Asks the kernel for a page; raises when it refuses. */
@@ -110,15 +117,13 @@ export const createCpu = (options: CpuOptions): Cpu => {
   };
   /** Addresses that are not canonical are a #GP, the kernel's half an ordinary page fault (Intel SDM volume 3, 3.3.7.1). */
   const astrayAt = (address: number, access: 0 | 1 | 2): boolean => {
-    if (address < 2 ** 64 - 2 ** 47) {
+    const exact = exactly(address);
+    if (!isCanonical(exact)) {
       astray = access !== 2;
       raise(VECTOR.GP);
       return false;
     }
-    // The number is rounded; one of these words is where it comes from.
-    const exact = ADDRESSES.find((off) => word64(off) === address);
-    if (exact === undefined) setWord64(OFF.cr2, address);
-    else u64[(CPU + OFF.cr2) >>> 3] = u64[(CPU + exact) >>> 3] as bigint;
+    u64[(CPU + OFF.cr2) >>> 3] = exact;
     raise(VECTOR.PF, ERROR[access]);
     return false;
   };
@@ -308,11 +313,9 @@ export const createCpu = (options: CpuOptions): Cpu => {
     },
     misplaced(address, n) {
       if (((i32[at(OFF.rflagsRest)] as number) & FLAG.AC) === 0) return false;
-      // Of numbers that are rounded the low bits are gone; an address that is not canonical is refused for that.
-      const exact = ADDRESSES.find((off) => off !== OFF.cr2 && word64(off) === address);
-      const low = exact === undefined ? address % n : (u32[at(exact)] as number) % n;
-      const canonical = address < 2 ** 47 || address >= 2 ** 64 - 2 ** 47;
-      return canonical && low !== 0 && raise(VECTOR.AC) !== 0;
+      const exact = exactly(address, OFF.cr2);
+      // An address that is not canonical is refused for that.
+      return isCanonical(exact) && exact % BigInt(n) !== 0n && raise(VECTOR.AC) !== 0;
     },
     span(address, write) {
       const p = physical(address, write ? 1 : 0);

@@ -212,7 +212,16 @@ const rowLike = (key: number): number => {
     if (id !== -1) return id;
   }
   // ADD Eb,Ib; PUSH Ib; IMUL Gv,Ev; PALIGNR.
-  const like = key === 0x82 ? 0x80 : key === 0xd4 ? 0x6a : key < 0x100 ? -1 : key < 0x300 ? 0x1af : 0x30f;
+  const like =
+    key === 0x82
+      ? 0x80
+      : key === 0xd4 || key === 0xd5
+        ? 0x6a
+        : key < 0x100
+          ? -1
+          : key < 0x300
+            ? 0x1af
+            : 0x30f;
   return like < 0 || (key < 0x200 && NO_MODRM.has(key - 0x100)) ? -1 : (TOP[like << 3] as number);
 };
 
@@ -252,25 +261,32 @@ export const decode = (bytes: Uint8Array, at: number, ip: number, available: num
   }
 
   let key = opcode;
+  let reserved = false;
   if (opcode === 0x0f) {
     if (p >= limit) return beyond;
     opcode = bytes[at + p++] as number;
     key = 0x100 | opcode;
-    if (opcode === 0x38 || opcode === 0x3a) {
+    if ((opcode & 0xf8) === 0x38) {
       if (p >= limit) return beyond;
-      key = opcode === 0x38 ? 0x200 : 0x300;
+      // 39 and 3B..3F begin opcodes as long as those after 38 and 3A, and none of them is one (seen on the processor).
+      reserved = (opcode & 5) !== 0;
+      key = (opcode & 2) === 0 ? 0x200 : 0x300;
       opcode = bytes[at + p++] as number;
       key |= opcode;
     }
   }
   const rexW = (rex >> 3) & 1;
   const column = repeat !== COLUMN.NP ? repeat : size66;
-  let id = TOP[(key << 3) | (column << 1) | rexW] as number;
+  let id = reserved ? -1 : (TOP[(key << 3) | (column << 1) | rexW] as number);
   // F3 makes it PAUSE whatever REX.B says.
   if (key === 0x90 && (rex & 1) !== 0 && repeat !== COLUMN.F3) id = XCHG_R8;
   let valid = id !== -1;
   if (!valid) id = rowLike(key);
-  if (id === -1) return UNDEFINED;
+  if (id === -1) {
+    // CALL and JMP with offset and selector in them.
+    const far = key === 0x9a || key === 0xea ? (size66 === 0 ? 6 : 4) : 0;
+    return p + far > limit ? beyond : UNDEFINED;
+  }
 
   let modrm = 0xc0;
   let tail = 0;
@@ -310,7 +326,8 @@ export const decode = (bytes: Uint8Array, at: number, ip: number, available: num
     length += addressWidth >> 3;
     memory = 8;
   }
-  if (length > limit) return length > MAX_LENGTH ? TOO_LONG : SHORT;
+  // A page that is missing is met before the byte that is too many.
+  if (length > limit) return beyond;
   if (!valid) return UNDEFINED;
   const next = ip + length;
 

@@ -63,6 +63,14 @@ static void fetch(const char *hex) {
   BRANCH(ret##n, "ret", target);                 \
   BRANCH(release##n, "ret $16", target)
 
+// Where an access begins decides whether its address is canonical, however it rounds.
+#define ACCESS(body, target)                                                                              \
+  do {                                                                                                    \
+    trap = 0;                                                                                             \
+    if (!sigsetjmp(out, 1)) asm volatile(body : : "a"(target), "S"(target) : "rcx", "xmm0", "memory");     \
+    printf(body " %lx: %ld %lx %lx\n", (long)(target), trap, trap == 14 ? error & 6 : error, addr);        \
+  } while (0)
+
 #define IMAGE(body, bytes, off)                                                                           \
   do {                                                                                                    \
     trap = 0;                                                                                             \
@@ -99,7 +107,10 @@ int main(void) {
                          "f0 81 c0 00 00 00 00", "f0 90", "d9 ca", "d9 d1", "d9 88", "db e5",
                          "66 66 66 66 66 66 66 66 66 66 66 66 66 66 90", "66 66 66 66 66 66 66 66 66 66 66 66 66 66 66 90",
                          "66 66 66 66 66 66 66 66 66 66 66 66 0f 0b", "66 66 66 66 66 66 66 66 66 66 66 66 66 66 0f 0b", "66 66 66 66 66 66 66 66 66 d9 8c 24 00 00 00 00",
-                         "66 66 66 66 66 66 66 66 f0 66 0f 3a 63 80 00 00 00 00 00", "66 66 66 66 66 66 66 66 66 66 66 66 81 84", "66 66 66 66 66 66 66 66 66 66 66 66 66"};
+                         "66 66 66 66 66 66 66 66 f0 66 0f 3a 63 80 00 00 00 00 00", "66 66 66 66 66 66 66 66 66 66 66 66 81 84", "66 66 66 66 66 66 66 66 66 66 66 66 66",
+                         "ea 00 00 00 00 00", "ea 00 00 00 00 00 00", "66 9a 00 00 00", "66 9a 00 00 00 00", "d5", "d5 00", "0f 39 c0", "0f 39 c0 c0",
+                         "0f 3c 05 05", "0f 3d c0 c0", "0f 3b c0 c0", "0f 3e c0 c0 00", "0f 3f c0 80", "66 66 66 66 66 66 0f 3a 46 ac 73 cf 5a db",
+                         "66 66 66 66 66 66 0f 3a 46 ac 73 cf 5a db 00"};
   for (unsigned i = 0; i < sizeof codes / sizeof *codes; i++) fetch(codes[i]);
 
   BRANCHES(1, 0x800000000000);
@@ -107,6 +118,19 @@ int main(void) {
   BRANCHES(3, 0xffff7fffffffffff);
   BRANCHES(4, 0xffff800000000000);
   BRANCHES(5, 0x7ffffffff000);
+  ACCESS("mov (%%rax),%%cl", 0xffff7fffffffff87);
+  ACCESS("mov (%%rax),%%ecx", 0xffff7ffffffffffe);
+  ACCESS("mov %%rcx,(%%rax)", 0xffff7fffffffffff);
+  ACCESS("mov (%%rax),%%cl", 0xffff800000000000);
+  ACCESS("mov -2(%%rax),%%rcx", 0xffff800000000000);
+  ACCESS("movups (%%rax),%%xmm0", 0xffff7ffffffffff8);
+  ACCESS("mov (%%rax),%%cl", 0x7ffffffff800);
+  ACCESS("mov (%%rax),%%cl", 0x800000000000);
+  ACCESS("mov (%%rax),%%cl", 0xffffffffffffffff);
+  ACCESS("fldl (%%rax)", 0xffff7ffffffffffc);
+  ACCESS("fxsave (%%rax)", 0xffff7ffffffffff0);
+  ACCESS("lodsl", 0xffff7ffffffffffd);
+  ACCESS("mov %%rax,%%rsp; pop %%rcx", 0xffff7ffffffffff9);
   // The stack's page is looked at before where a call goes.
   mprotect(page, 4096, PROT_READ);
   trap = 0;

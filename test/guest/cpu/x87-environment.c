@@ -5,7 +5,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <asm/prctl.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 static sigjmp_buf back;
 static void on(int sig, siginfo_t *si, void *ctx) {
@@ -16,6 +19,7 @@ static void on(int sig, siginfo_t *si, void *ctx) {
 static double denormal = 4e-324, three = 3, zero;
 static float snan;
 static short word = 7;
+static uint8_t decimal[10];
 static struct { uint32_t w[7]; } env;
 static struct { uint8_t b[512]; } fx __attribute__((aligned(16)));
 extern char label[];
@@ -89,6 +93,14 @@ int main(void) {
   TRY(0x37f, "fistps %[m]", word);
   TRY(0x17f, "fdivl %[m]", three);
   TRY(0x07f, "fdivl %[m]", three);
+  TRY(0x35f, "fbstp %[m]; nop", decimal);
+  TRY(0x37f, "fbld %[m]", decimal);
+  TRY(0x33f, "fldpi; fbstp %[m]", decimal);
+  TRY(0x31f, "fldpi; fbstp %[m]", decimal);
+  // The pointer is an offset in the segment.
+  syscall(SYS_arch_prctl, ARCH_SET_GS, (char *)&zero - 16);
+  TRY(0x33b, "fdivl %%gs:16", zero);
+  TRY(0x33b, "addr32 gs fdivl 16", zero);
   TRY(0xffff, "fxam", three);
   TRY(0x0000, "fxam", three);
   PENDING("nop");

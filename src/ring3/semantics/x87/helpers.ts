@@ -111,19 +111,28 @@ const noted: HelperTable = {
 const FIP = (CPU + OFF.fip) >>> 3;
 const FDP = (CPU + OFF.fdp) >>> 3;
 const FOP = (CPU + OFF.fop) >>> 1;
+const FS_BASE = (CPU + OFF.fsBase) >>> 3;
+const GS_BASE = (CPU + OFF.gsBase) >>> 3;
 const HERE = (CPU + OFF.scratch + 16 * HERE_SLOT) >>> 3;
 /** Prefixes before an x87 opcode. */
 const isPrefix = (b: number): boolean =>
   (b & 0xf0) === 0x40 || [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf2, 0xf3].includes(b);
 
-/** The 11 bits of FOP: the low ones of the first opcode byte, and the second. */
-const opcodeAt = (cpu: CpuState, address: number): number => {
+/**
+ * The 11 bits of FOP, the low ones of the first opcode byte and the second, and the base of the segment that a prefix
+ * names: FDP is an offset in that (seen on the processor).
+ */
+const opcodeAt = (cpu: CpuState, address: number): { opcode: number; base: bigint } => {
+  let base = 0n;
   for (let at = address; at < address + 14; at++) {
     const b = cpu.load(at, 2);
-    if (!b) return 0;
-    if (!isPrefix(b[0] as number)) return (((b[0] as number) & 7) << 8) | (b[1] as number);
+    if (!b) break;
+    const [first, second] = b as unknown as [number, number];
+    if (!isPrefix(first)) return { opcode: ((first & 7) << 8) | second, base };
+    if (first === 0x64) base = cpu.u64[FS_BASE] as bigint;
+    if (first === 0x65) base = cpu.u64[GS_BASE] as bigint;
   }
-  return 0;
+  return { opcode: 0, base };
 };
 
 /**
@@ -138,8 +147,9 @@ const noting =
     const here = cpu.u64[HERE] as bigint;
     cpu.u64[FIP] = here;
     if ((st.fsw(cpu) & FSW.ES) === 0) return 0;
-    cpu.u16[FOP] = opcodeAt(cpu, Number(here));
-    if (mem(arg) !== MEM.none) cpu.u64[FDP] = cpu.u64[(CPU + OFF.helperAddress) >>> 3] as bigint;
+    const { opcode, base } = opcodeAt(cpu, Number(here));
+    cpu.u16[FOP] = opcode;
+    if (mem(arg) !== MEM.none) cpu.u64[FDP] = (cpu.u64[(CPU + OFF.helperAddress) >>> 3] as bigint) - base;
     return 0;
   };
 

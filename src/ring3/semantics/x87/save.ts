@@ -14,11 +14,11 @@ const SUPPORTED = X87 | SSE;
 
 /** Raises #GP, or #AC if AC is set and not even words are aligned, for an image that is not where it has to be. */
 const refuse = (cpu: CpuState): number => (cpu.misplaced(cpu.address(), 4) ? 1 : cpu.raise(VECTOR.GP));
-/** By the low word, which the address as a number may have lost. An address that is not canonical is refused for that first. */
+/** By the address as it was before it became a number. One that is not canonical is refused for that first. */
 const misaligned = (cpu: CpuState, bytes: number): boolean => {
-  const address = cpu.address();
-  const canonical = address < 2 ** 47 || address >= 2 ** 64 - 2 ** 47;
-  return canonical && ((cpu.u32[(CPU + OFF.helperAddress) >>> 2] as number) & (bytes - 1)) !== 0;
+  const address = cpu.u64[(CPU + OFF.helperAddress) >>> 3] as bigint;
+  const canonical = BigInt.asUintN(64, BigInt.asIntN(48, address)) === address;
+  return canonical && address % BigInt(bytes) !== 0n;
 };
 /** Whether an image can be accessed at a distance from its start and there, in this order (seen on the processor); it has raised otherwise. */
 const reaches = (cpu: CpuState, distance: number, write: boolean): boolean =>
