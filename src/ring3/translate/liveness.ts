@@ -2,42 +2,12 @@
 // control may leave the region (a fault, a call, the end of the budget) wants all of them, because a signal
 // frame or the interpreter will show them; but not a call to code that forgets them.
 
-import type { Insn, Row } from '../decode/insn.ts';
+import type { Insn } from '../decode/insn.ts';
 import { insnFlags } from '../decode/row-flags.ts';
 import { ARITH_FLAGS } from '../layout.ts';
+import { canLeave } from './can-leave.ts';
 import { directTarget, type Region } from './region.ts';
 import type { Structure } from './structure.ts';
-
-/** Integer instructions that cannot fault without a memory operand. */
-const QUIET = new Set(
-  (
-    'adc add and bsf bsr bswap bt btc btr bts cbw cmovcc cmp cwd dec imul imul1 inc jcc jmp jrcxz lea loop ' +
-    'loope loopne mov movabs movsx movsxd movzx mul neg nop not or popcnt rol ror sahf sar sbb setcc shl shld ' +
-    'shr shrd sub test tzcnt lzcnt xchg xor lahf'
-  ).split(' '),
-);
-
-const has = (names: ReadonlySet<string>): ((row: Row) => boolean) => {
-  /** By row: 0 unknown, 1 no, 2 yes. */
-  const known = new Uint8Array(2048);
-  return (row) => {
-    let k = known[row.id] ?? 0;
-    if (k === 0) {
-      k = names.has(row.semantics) ? 2 : 1;
-      known[row.id] = k;
-    }
-    return k === 2;
-  };
-};
-const isQuiet = has(QUIET);
-const ignoresMemory = has(new Set(['lea', 'nop']));
-
-export const canLeave = (i: Insn): boolean => {
-  const { row, operands } = i;
-  if (!isQuiet(row)) return true;
-  for (let n = 0; n < operands.length; n++) if (operands[n]?.kind === 'mem') return !ignoresMemory(row);
-  return false;
-};
 
 /** Wanted flags behind every instruction, by block and place in the block. */
 export const flagLiveness = (region: Region, s: Structure): readonly Uint16Array[] => {

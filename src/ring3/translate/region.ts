@@ -5,6 +5,7 @@
 import type { Insn } from '../decode/insn.ts';
 import { insnFlags } from '../decode/row-flags.ts';
 import { ARITH_FLAGS, PAGE } from '../layout.ts';
+import { canLeave } from './can-leave.ts';
 import { type GuestCode, type JumpTable, jumpTable } from './jump-table.ts';
 
 export interface BasicBlock {
@@ -83,17 +84,21 @@ const stubAt = (ip: number, code: GuestCode): Stub | null => {
   return { jump: i, to: low === null || high === null ? null : high * 4294967296 + low };
 };
 
+const isPush = (i: Insn): boolean => i.row.semantics === 'push' && i.operands[0]?.kind !== 'mem';
 /** How far behind a call's target flags are looked for. */
 const FLAG_SCAN = 12;
 
-/** End of the instructions from `ip` on that write every arithmetic flag before one is read; null when they do not. */
+/**
+ * End of the instructions from `ip` on that write every arithmetic flag before one is read, or shown by a fault; null
+ * when they do not. A push is let pass: it faults where the stack ends.
+ */
 const forgetsFlags = (ip: number, code: GuestCode): number | null => {
   let open = ARITH_FLAGS;
   for (let n = 0, at = ip; n < FLAG_SCAN; n++) {
     const i = code.insn(at);
     if (!i) return null;
     const { written, read } = insnFlags(i);
-    if (read & open) return null;
+    if ((read & open) !== 0 || (canLeave(i) && !isPush(i))) return null;
     open &= ~written;
     if (open === 0) return i.next;
     if (i.row.flow !== 'next') return null;
