@@ -58,6 +58,8 @@ export const TIOCGLCKTRMIOS = 0x5456;
 export const TIOCSLCKTRMIOS = 0x5457;
 export const FIOQSIZE = 0x5460;
 /** Of namespaces (linux/nsfs.h). */
+export const NS_GET_USERNS = 0xb701;
+export const NS_GET_PARENT = 0xb702;
 export const NS_GET_NSTYPE = 0xb703;
 export const NS_GET_OWNER_UID = 0xb704;
 
@@ -149,6 +151,8 @@ export const IOCTL_REQUESTS = {
   TIOCGLCKTRMIOS,
   TIOCSLCKTRMIOS,
   FIOQSIZE,
+  NS_GET_USERNS,
+  NS_GET_PARENT,
   NS_GET_NSTYPE,
   NS_GET_OWNER_UID,
   FIOSETOWN,

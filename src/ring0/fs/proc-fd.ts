@@ -3,11 +3,13 @@
 import { CLONE } from '../../abi/clone.ts';
 import { EACCES, EFAULT, EINVAL, ENOENT, ENOTTY, EPERM } from '../../abi/errno.ts';
 import { O_ACCMODE, O_CLOEXEC, O_RDONLY } from '../../abi/fcntl.ts';
-import { NS_GET_NSTYPE, NS_GET_OWNER_UID } from '../../abi/ioctl.ts';
+import { NS_GET_NSTYPE, NS_GET_OWNER_UID, NS_GET_PARENT, NS_GET_USERNS } from '../../abi/ioctl.ts';
 import { S_IFREG } from '../../abi/stat.ts';
 import type { Descriptor, Task } from '../task/types.ts';
 import { newDentry } from '../vfs/dentry.ts';
+import { installOrRelease } from '../vfs/fdtable.ts';
 import { canRead, canWrite, directoryOps } from '../vfs/file.ts';
+import { isOpenFile, openPath } from '../vfs/open.ts';
 import type { DirEntry, FileOps, Inode, OpenFile, Path } from '../vfs/types.ts';
 import { type Find, guard, guardedLink, mayLookInto, ownerOf } from './proc-access.ts';
 import { heldLocks } from './proc-locks.ts';
@@ -159,13 +161,26 @@ const NAMESPACE_FLAGS: Readonly<Record<string, number>> = {
   uts: CLONE.CLONE_NEWUTS,
 };
 
-/** What may be asked of a namespace (ioctl_ns(2)): its kind, and whose a user namespace is. */
-const namespaceOps = (type: string): FileOps => ({
+/** What may be asked of a namespace (ioctl_ns(2)). All are the first ones, whose user namespace is `user`. */
+const namespaceOps = (type: string, user: () => Path): FileOps => ({
   ioctl: (task, _file, request, arg) => {
-    if (request === NS_GET_NSTYPE) return NAMESPACE_FLAGS[type] ?? -EINVAL;
-    if (request === NS_GET_OWNER_UID && type !== 'user') return -EINVAL;
-    if (request === NS_GET_OWNER_UID) return task.mm.writeU32(arg, 0) ? 0 : -EFAULT;
-    return -ENOTTY;
+    switch (request) {
+      case NS_GET_USERNS: {
+        if (type === 'user') return -EPERM;
+        const path = user();
+        const file = openPath(task, path, O_RDONLY);
+        return isOpenFile(file) ? installOrRelease(task, file, true) : file;
+      }
+      case NS_GET_PARENT:
+        return type === 'user' || type === 'pid' ? -EPERM : -EINVAL;
+      case NS_GET_NSTYPE:
+        return NAMESPACE_FLAGS[type] ?? -EINVAL;
+      case NS_GET_OWNER_UID:
+        if (type !== 'user') return -EINVAL;
+        return task.mm.writeU32(arg, 0) ? 0 : -EFAULT;
+      default:
+        return -ENOTTY;
+    }
   },
 });
 
@@ -174,10 +189,10 @@ class NamespaceNode extends PseudoNode {
   readonly number: number;
   readonly #ops: FileOps;
 
-  constructor(fs: PseudoFs, type: string, number: number) {
+  constructor(fs: PseudoFs, type: string, number: number, user: () => Path) {
     super(fs, S_IFREG | 0o444);
     this.number = number;
-    this.#ops = namespaceOps(type);
+    this.#ops = namespaceOps(type, user);
   }
 
   open(_task: Task, flags: number): FileOps | number {
@@ -192,13 +207,15 @@ class NamespaceNode extends PseudoNode {
 
 export const namespaceDir = (fs: PseudoFs, find: Find): PseudoDir => {
   const dir = new PseudoDir(fs, 0o511, ownerOf(find, false));
+  let user: Path | null = null;
   for (const [name, type, number] of NAMESPACES) {
     const label = `${type}:[${number}]`;
-    const node = new NamespaceNode(fs, type, number);
+    const node = new NamespaceNode(fs, type, number, () => user ?? path);
     const path: Path = {
       mount: { id: 0, fs, root: newDentry('/', null, node), at: null, readonly: false, source: 'nsfs' },
       dentry: newDentry(label, null, node),
     };
+    if (type === 'user') user = path;
     const link = guardedLink(find, () => path);
     dir.put(
       name,

@@ -228,6 +228,11 @@ const CGROUPS = `#subsys_name\thierarchy\tnum_cgroups\tenabled\n${['cpuset', 'cp
   .map((name) => `${name}\t0\t1\t1\n`)
   .join('')}`;
 
+/** The kernel's objects are not in slabs. */
+const SLABINFO = `slabinfo - version: 2.1
+# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>
+`;
+
 const SOFTIRQS = `${'CPU0'.padStart(24)}       \n${[
   'HI',
   'TIMER',
@@ -427,6 +432,7 @@ export const addSystemFiles = (fs: PseudoFs): void => {
   file('misc', () => '');
   file('modules', () => '');
   file('partitions', () => 'major minor  #blocks  name\n\n');
+  file('slabinfo', () => SLABINFO, 0o400);
   file('softirqs', () => SOFTIRQS);
   file('stat', () => stat(kernel, cpuTime(kernel, time)));
   file('sysvipc/msg', () => sysvMessages(kernel));

@@ -69,7 +69,17 @@ const files = (): readonly (readonly [string, string | number])[] => [
   ['kernel/mm/ksm/full_scans', 0],
 ];
 
-const DIRECTORIES = ['block', 'bus', 'class', 'dev', 'firmware', 'fs/cgroup', 'module', 'power'];
+const DIRECTORIES = [
+  'block',
+  'bus',
+  'class',
+  'dev/block',
+  'dev/char',
+  'firmware',
+  'fs/cgroup',
+  'module',
+  'power',
+];
 
 const newSysFs = (kernel: Kernel): PseudoFs => {
   const fs = new PseudoFs(kernel, 'sysfs', MAGIC.sysfs);

@@ -34,6 +34,16 @@ int main(void) {
     unsigned uid = 7;
     T(ioctl(fd, NS_GET_OWNER_UID, &uid));
     printf("uid %u\n", uid);
+    int user = ioctl(fd, NS_GET_USERNS);
+    printf("%s\n", user < 0 ? strerrorname_np(errno) : "ok");
+    if (user >= 0) {
+      struct stat u, t;
+      printf("%d\n", fstat(user, &u) == 0 && stat("/proc/self/ns/user", &t) == 0 && u.st_ino == t.st_ino);
+      T(fcntl(user, F_GETFD));
+      T(ioctl(user, NS_GET_NSTYPE));
+      close(user);
+    }
+    T(ioctl(fd, NS_GET_PARENT));
     T(ioctl(fd, _IO(0xb7, 99)));
     T(read(fd, b, 1));
     T(lseek(fd, 1, SEEK_SET));
