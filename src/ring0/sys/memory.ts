@@ -308,8 +308,6 @@ const lock = (task: Task, at: number, length: number, onFault: boolean): number 
 const LOCKING = {
   returns: 'int',
   family: 'memory',
-  support: 'partial',
-  note: 'accounted and checked against the limits; nothing is ever swapped out',
 } as const;
 
 export const mlock = syscall('mlock', [addr('addr'), size('length')], LOCKING, (task, at, length) =>
