@@ -94,6 +94,8 @@ class QueueNode extends MemNode implements QueueFile {
     this.a.ctime = t;
   }
 
+  override readonly acls = false;
+
   override getxattr(): number {
     return -EOPNOTSUPP;
   }
@@ -141,6 +143,8 @@ const status = (q: PosixQueue): string => {
 };
 
 class QueueDir extends MemDir {
+  override readonly acls = false;
+
   /** A new queue for the task; its process's user pays for it until it is gone. */
   make(
     task: Task,

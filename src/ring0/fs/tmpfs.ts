@@ -9,6 +9,7 @@ import type { Frames } from '../../ring3/cpu.ts';
 import { realtime } from '../clock.ts';
 import { COST, charge, uncharge } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
+import type { Acl } from '../vfs/acl.ts';
 import { type AttrChange, changeAttr, freshAttr } from '../vfs/attr.ts';
 import { type PagedInode, pagedOps, releaseIfGone } from '../vfs/file.ts';
 import { type PageQuota, Pages } from '../vfs/pagecache.ts';
@@ -161,6 +162,7 @@ export class MemNode implements Inode {
   holders = 0;
   writers = 0;
   locks = null;
+  readonly acls: boolean = true;
 
   constructor(fs: MemFs, attr: InodeAttr) {
     this.fs = fs;
@@ -299,6 +301,7 @@ export class MemFile extends MemNode implements PagedInode {
 }
 
 export class MemLink extends MemNode {
+  override readonly acls = false;
   readonly target: string;
 
   constructor(fs: MemFs, attr: InodeAttr, target: string) {
@@ -316,6 +319,7 @@ export class MemLink extends MemNode {
 export class MemSpecial extends MemNode {}
 
 export class MemDir extends MemNode {
+  defaultAcl: Acl | null = null;
   /** Null hides a name of the lower folder (a whiteout of the overlay). */
   protected readonly entries = new Map<string, MemNode | null>();
 

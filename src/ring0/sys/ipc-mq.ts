@@ -73,7 +73,7 @@ const open = (task: Task, name: string, how: number, givenMode: number, attr: At
     const refused = mayCreate(task, mount, dir);
     if (refused !== 0) return refused;
     const shape = attr === null ? null : { most: attr.mq_maxmsg, longest: attr.mq_msgsize };
-    const ids = creationIds(task, dir, S_IFREG | (givenMode & 0o7777 & ~task.fs.umask));
+    const ids = creationIds(task, dir, S_IFREG | (givenMode & 0o7777));
     const made = makeQueue(task, name, ids, shape);
     if (typeof made === 'number') return made;
     dentry = attach(mount.root, name, made);

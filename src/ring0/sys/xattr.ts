@@ -1,7 +1,9 @@
 // Extended attributes (xattr(7)): user.* by permission bits, trusted.* for CAP_SYS_ADMIN, security.* kept as
-// given, security.capability for CAP_SETFCAP. POSIX ACLs (system.*) are not there, as on a file system mounted without them.
+// given, security.capability for CAP_SETFCAP. Of system.* there are POSIX ACLs (vfs/acl.ts), which are no attributes but read
+// and set as such.
 
-import { E2BIG, EBADF, EFAULT, EINVAL, ENODATA, EOPNOTSUPP, EPERM, ERANGE } from '../../abi/errno.ts';
+import { ACL_ACCESS, ACL_DEFAULT } from '../../abi/acl.ts';
+import { E2BIG, EACCES, EBADF, EFAULT, EINVAL, ENODATA, EOPNOTSUPP, EPERM, ERANGE } from '../../abi/errno.ts';
 import {
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
@@ -17,9 +19,10 @@ import { bytesIn, bytesOut, fd, flags, path, size, string } from '../../gate/cod
 import { syscall } from '../../gate/row.ts';
 import { asRevision2, FILE_CAPS, parseFileCaps } from '../exec/file-caps.ts';
 import type { Task } from '../task/types.ts';
+import { checkAcl, decodeAcl, encodeAcl, isMinimal, modeOfAcl } from '../vfs/acl.ts';
 import { fileAt } from '../vfs/fdtable.ts';
 import { notifyDentry } from '../vfs/notify.ts';
-import { CAP, capable, inodePermission, MAY, owns, writableMount } from '../vfs/perm.ts';
+import { CAP, capable, inGroup, inodePermission, MAY, owns, writableMount } from '../vfs/perm.ts';
 import type { Block, Result } from '../wait.ts';
 import { type Target, targetAt } from './stat.ts';
 
@@ -56,9 +59,49 @@ const allowed = (task: Task, t: Target, name: string, write: boolean): number =>
   return inodePermission(task, t.inode, write ? MAY.write : MAY.read);
 };
 
-const changed = (t: Target, r: number): number => {
+const changed = (t: Target, r: Result): Result => {
   if (r === 0 && t.path !== null) notifyDentry(t.path.dentry, IN.IN_ATTRIB);
   return r;
+};
+
+const isAcl = (name: string): boolean => name === ACL_ACCESS || name === ACL_DEFAULT;
+
+/** Sets an access list, or takes it away (set_posix_acl of the kernel). */
+const setAcl = (task: Task, { inode, mount }: Target, name: string, value: Uint8Array): Result => {
+  const acl = decodeAcl(value);
+  if (typeof acl === 'number') return acl;
+  const a = inode.attr();
+  if (typeof a === 'number') return a;
+  const ro = mount === null ? 0 : writableMount(mount);
+  if (ro !== 0) return ro;
+  if (!inode.acls) return -EOPNOTSUPP;
+  if (name === ACL_DEFAULT && (a.mode & S_IFMT) !== S_IFDIR) return acl === null ? 0 : -EACCES;
+  if (!owns(task.cred, a)) return -EPERM;
+  const wrong = acl === null ? 0 : checkAcl(acl);
+  if (wrong !== 0) return wrong;
+  if (name === ACL_DEFAULT) {
+    inode.defaultAcl = acl;
+    return inode.setattr?.({}) ?? -EPERM;
+  }
+  if (acl === null) return inode.setattr?.({ acl }) ?? -EPERM;
+  const keepsGroup = inGroup(task.cred, a.gid) || capable(task.cred, CAP.fsetid);
+  const mode = (a.mode & (keepsGroup ? 0o7000 : 0o5000)) | modeOfAcl(acl);
+  return inode.setattr?.({ mode, acl: isMinimal(acl) ? null : acl }) ?? -EPERM;
+};
+
+const getAcl = ({ inode }: Target, name: string): Uint8Array | number => {
+  if (!inode.acls) return -EOPNOTSUPP;
+  const a = inode.attr();
+  if (typeof a === 'number') return a;
+  const acl = name === ACL_ACCESS ? a.acl : inode.defaultAcl;
+  return acl ? encodeAcl(acl) : -ENODATA;
+};
+
+/** The names of the lists that an inode has, which come before its attributes. */
+const aclNames = ({ inode }: Target): readonly string[] => {
+  const a = inode.attr();
+  if (!inode.acls || typeof a === 'number') return [];
+  return [...(a.acl ? [ACL_ACCESS] : []), ...(inode.defaultAcl ? [ACL_DEFAULT] : [])];
 };
 
 const set = (task: Task, t: Found, name: string, value: number, n: number, how: number): Result => {
@@ -68,6 +111,7 @@ const set = (task: Task, t: Found, name: string, value: number, n: number, how: 
   if (n > XATTR_SIZE_MAX) return -E2BIG;
   const bytes = task.mm.read(value, n);
   if (bytes === null) return -EFAULT;
+  if (isAcl(name)) return changed(t, setAcl(task, t, name, bytes));
   const caps = name === FILE_CAPS;
   if (caps && n > 0 && parseFileCaps(bytes) === null) return -EINVAL;
   const refused = allowed(task, t, name, true);
@@ -79,9 +123,9 @@ const set = (task: Task, t: Found, name: string, value: number, n: number, how: 
 
 const get = (task: Task, t: Found, name: string, buf: number, room: number): Result => {
   if (!isTarget(t)) return t;
-  const refused = allowed(task, t, name, false);
+  const refused = isAcl(name) ? 0 : allowed(task, t, name, false);
   if (refused !== 0) return refused;
-  const value = t.inode.getxattr?.(name) ?? -EOPNOTSUPP;
+  const value = isAcl(name) ? getAcl(t, name) : (t.inode.getxattr?.(name) ?? -EOPNOTSUPP);
   if (typeof value === 'number') return value;
   if (room === 0) return value.length;
   if (value.length > room) return -ERANGE;
@@ -92,7 +136,9 @@ const list = (task: Task, t: Found, buf: number, room: number): Result => {
   if (!isTarget(t)) return t;
   const names = t.inode.listxattr?.() ?? [];
   if (typeof names === 'number') return names;
-  const seen = names.filter((n) => !n.startsWith('trusted.') || capable(task.cred, CAP.sysAdmin));
+  const seen = [...aclNames(t), ...names].filter(
+    (n) => !n.startsWith('trusted.') || capable(task.cred, CAP.sysAdmin),
+  );
   const text = seen.map((n) => `${n}\0`).join('');
   if (room === 0) return text.length;
   if (text.length > room) return -ERANGE;
@@ -102,6 +148,7 @@ const list = (task: Task, t: Found, buf: number, room: number): Result => {
 
 const drop = (task: Task, t: Found, name: string): Result => {
   if (!isTarget(t)) return t;
+  if (isAcl(name)) return changed(t, setAcl(task, t, name, new Uint8Array(0)));
   const refused = allowed(task, t, name, true);
   if (refused !== 0) return refused;
   return changed(t, t.inode.removexattr?.(name) ?? -EOPNOTSUPP);

@@ -1,6 +1,7 @@
 // What file systems that live in memory answer about an inode that was just made or has changed, and about themselves.
 
 import { S_IFDIR, S_IFMT } from '../../abi/stat.ts';
+import { withMode } from './acl.ts';
 import type { Inode, InodeAttr, StatFs } from './types.ts';
 
 /** An empty file or directory, made at a time. */
@@ -22,9 +23,13 @@ export const freshAttr = (
 /** What `Inode.setattr` is given. */
 export type AttrChange = Parameters<NonNullable<Inode['setattr']>>[0];
 
-/** Makes a change of owner, mode or times at a time. */
+/** Makes a change of owner, mode, times or access list at a time. */
 export const changeAttr = (a: InodeAttr, c: AttrChange, t: InodeAttr['ctime']): void => {
-  if (c.mode !== undefined) a.mode = (a.mode & S_IFMT) | (c.mode & 0o7777);
+  if (c.mode !== undefined) {
+    a.mode = (a.mode & S_IFMT) | (c.mode & 0o7777);
+    if (a.acl) a.acl = withMode(a.acl, a.mode);
+  }
+  if (c.acl !== undefined) a.acl = c.acl;
   if (c.uid !== undefined) a.uid = c.uid;
   if (c.gid !== undefined) a.gid = c.gid;
   if (c.atime !== undefined) a.atime = c.atime;

@@ -7,6 +7,7 @@ import { IN } from '../../abi/inotify.ts';
 import { S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_ISGID } from '../../abi/stat.ts';
 import type { Task } from '../task/types.ts';
 import type { Block, Result } from '../wait.ts';
+import { type Acl, inheritAcl } from './acl.ts';
 import { attach, detach, isInode, isUnder, moveDentry } from './dentry.ts';
 import { releaseIfGone } from './file.ts';
 import { notifyInode, notifyName, RENAMED } from './notify.ts';
@@ -25,12 +26,35 @@ import { vfsOf } from './state.ts';
 import type { Dentry, Inode, Path } from './types.ts';
 import { isPath, isWalk, type Walk, walkParent } from './walk.ts';
 
-/** Owner and mode of a new file: set-group-id directories hand their group (and the bit) down. */
-export const creationIds = (
-  task: Task,
-  dir: Inode,
-  mode: number,
-): { mode: number; uid: number; gid: number } => {
+interface Creation {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Lists for the new file; see `inherit`. */
+  readonly acl?: Acl | null;
+  readonly defaultAcl?: Acl | null;
+}
+
+/**
+ * Owner and mode of a new file: set-group-id directories hand their group (and the bit) down. A directory's default list
+ * stands in place of the umask.
+ */
+export const creationIds = (task: Task, dir: Inode, mode: number): Creation => {
+  const ids = withGroup(task, dir, mode);
+  if ((mode & S_IFMT) === S_IFLNK) return ids;
+  const list = dir.defaultAcl;
+  if (!list) return { ...ids, mode: ids.mode & ~task.fs.umask };
+  const own = inheritAcl(list, ids.mode);
+  return { ...ids, ...own, defaultAcl: (mode & S_IFMT) === S_IFDIR ? list : null };
+};
+
+/** Gives a file that was just made the lists that it inherits. */
+export const inherit = (made: Inode, { acl, defaultAcl }: Creation): void => {
+  if (acl) made.setattr?.({ acl });
+  if (defaultAcl && made.acls) made.defaultAcl = defaultAcl;
+};
+
+const withGroup = (task: Task, dir: Inode, mode: number): Creation => {
   const d = dir.attr();
   const uid = task.cred.fsuid;
   if (typeof d === 'number' || (d.mode & S_ISGID) === 0) return { mode, uid, gid: task.cred.fsgid };
@@ -67,9 +91,10 @@ export const make = (
   const w = forNew(task, dirfd, path, isDir);
   if (!isWalk(w)) return w;
   const dir = w.dentry.inode;
-  const ids = creationIds(task, dir, mode & ~task.fs.umask);
+  const ids = creationIds(task, dir, mode);
   const made = dir.create?.(w.last, ids.mode, ids.uid, ids.gid, rdev) ?? -EPERM;
   if (!isInode(made)) return made;
+  inherit(made, ids);
   const dentry = attach(w.dentry, w.last, made);
   notifyName(dir, w.last, made, IN.IN_CREATE);
   return { mount: w.mount, dentry };

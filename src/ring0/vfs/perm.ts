@@ -1,9 +1,10 @@
-// Permission checks on inodes: mode bits, ownership and the capabilities that override them
+// Permission checks on inodes: mode bits, access lists, ownership and the capabilities that override them
 // (path_resolution(7), capabilities(7)).
 
 import { EACCES, EPERM, EROFS } from '../../abi/errno.ts';
 import { S_IFDIR, S_IFMT, S_IFREG, S_ISVTX } from '../../abi/stat.ts';
 import type { Credentials, Task } from '../task/types.ts';
+import { aclPermission } from './acl.ts';
 import type { Inode, InodeAttr, Mount } from './types.ts';
 
 export const CAP = {
@@ -33,8 +34,13 @@ export const inGroup = (cred: Credentials, gid: number): boolean =>
 /** May `cred` do all of `want` (MAY bits) with a file of these attributes? 0 or -EACCES. */
 export const permission = (cred: Credentials, attr: InodeAttr, want: number): number => {
   const mode = attr.mode;
-  const bits = cred.fsuid === attr.uid ? mode >> 6 : inGroup(cred, attr.gid) ? mode >> 3 : mode;
-  if ((bits & want) === want) return 0;
+  // Without group bits the mask allows nothing, and the list is not asked (acl_permission_check of the kernel).
+  if (attr.acl && cred.fsuid !== attr.uid && mode & 0o070) {
+    if (aclPermission(cred, attr.acl, attr.gid, want, inGroup) === 0) return 0;
+  } else {
+    const bits = cred.fsuid === attr.uid ? mode >> 6 : inGroup(cred, attr.gid) ? mode >> 3 : mode;
+    if ((bits & want) === want) return 0;
+  }
   const isDir = (mode & S_IFMT) === S_IFDIR;
   if (capable(cred, CAP.dacOverride) && (isDir || !(want & MAY.exec) || (mode & 0o111) !== 0)) return 0;
   const readOnly = isDir ? (want & MAY.write) === 0 : want === MAY.read;

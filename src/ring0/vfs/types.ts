@@ -4,6 +4,7 @@
 
 import type { FileTable, Task } from '../task/types.ts';
 import type { Block, Result, WaitQueue } from '../wait.ts';
+import type { Acl } from './acl.ts';
 import type { InodeLeases } from './leases.ts';
 import type { InodeLocks } from './locks.ts';
 import type { Watch } from './notify.ts';
@@ -34,6 +35,8 @@ export interface InodeAttr {
   mtime: TimeSpec;
   ctime: TimeSpec;
   btime: TimeSpec;
+  /** POSIX access list, when it says more than the mode. */
+  acl?: Acl | null;
 }
 
 export interface DirEntry {
@@ -80,10 +83,14 @@ export interface Inode {
   readonly fs: FileSystem;
   /** Fresh attributes, or -errno. The object may be the inode's own: do not change it. */
   attr(): InodeAttr | number;
-  /** Changes mode, uid, gid, size (truncate) or times. Permission has been checked. Absent: EPERM. */
+  /** Changes mode, uid, gid, size (truncate), times or access list. Permission has been checked. Absent: EPERM. */
   setattr?(
-    change: Partial<Pick<InodeAttr, 'mode' | 'uid' | 'gid' | 'size' | 'atime' | 'mtime' | 'ctime'>>,
+    change: Partial<Pick<InodeAttr, 'mode' | 'uid' | 'gid' | 'size' | 'atime' | 'mtime' | 'ctime' | 'acl'>>,
   ): Result;
+  /** Whether it can have POSIX ACLs. */
+  readonly acls?: boolean;
+  /** Directories: the list that files made there inherit. */
+  defaultAcl?: Acl | null;
 
   /** Somebody has read it: sets atime as relatime has it. Absent: nobody keeps that time. Called by vfs/times.ts. */
   accessed?(): void;
