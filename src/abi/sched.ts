@@ -10,6 +10,11 @@ export const SCHED = {
   SCHED_IDLE: 5,
   SCHED_DEADLINE: 6,
 } as const;
+/** `flags` of struct sched_attr. */
+export const SCHED_FLAG_RESET_ON_FORK = 0x01;
+export const SCHED_FLAG_KEEP_POLICY = 0x08;
+export const SCHED_FLAG_KEEP_PARAMS = 0x10;
+export const SCHED_FLAG_ALL = 0x7f;
 /** Or-ed to the policy. */
 export const SCHED_RESET_ON_FORK = 0x40000000;
 

@@ -7,6 +7,8 @@ import { capable } from '../vfs/perm.ts';
 
 const CAP_IPC_OWNER = 15;
 const CAP_SYS_ADMIN = 21;
+/** Indexes go round among this many, or half as many again as there are objects. */
+const MIN_CYCLE = 64;
 /** An id is a sequence number times this, and an index. */
 export const SEQUENCE = 32768;
 
@@ -72,6 +74,27 @@ export const byId = <T extends IpcObject>(table: IpcTable<T>, id: number): T | n
   return s.id === id ? s : -EIDRM;
 };
 
+/**
+ * An id for a new object, or -ENOSPC when there are `most`. Indexes go round, so that an id is not given again soon
+ * (ipc_idr_alloc of the kernel).
+ */
+export const nextId = <T extends IpcObject>(table: IpcTable<T>, most: number): number => {
+  const used = live(table).length;
+  if (used >= most) return -ENOSPC;
+  const end = Math.min(Math.max(Math.floor((used * 3) / 2), MIN_CYCLE), most);
+  let index = table.last + 1 < end ? table.last + 1 : 0;
+  while (table.slots[index] !== undefined) index = index + 1 < end ? index + 1 : 0;
+  const sequence = index <= table.last ? (table.sequence + 1) % 65536 : table.sequence;
+  return sequence * SEQUENCE + index;
+};
+
+/** Enters a new object under its id. */
+export const addObject = <T extends IpcObject>(table: IpcTable<T>, s: T): void => {
+  table.sequence = Math.floor(s.id / SEQUENCE);
+  table.last = s.id % SEQUENCE;
+  table.slots[table.last] = s;
+};
+
 /** The *get calls: the id of the object with that key, which `check` may refuse, or of a new one that `make` gives. */
 export const getObject = <T extends IpcObject>(
   task: Task,
@@ -93,15 +116,11 @@ export const getObject = <T extends IpcObject>(
     }
     if (!(how & IPC_CREAT)) return -ENOENT;
   }
-  let index = 0;
-  while (table.slots[index] !== undefined) index++;
-  if (index >= most) return -ENOSPC;
-  const sequence = index <= table.last ? (table.sequence + 1) % 65536 : table.sequence;
-  const made = make(sequence * SEQUENCE + index);
+  const id = nextId(table, most);
+  if (id < 0) return id;
+  const made = make(id);
   if (typeof made === 'number') return made;
-  table.sequence = sequence;
-  table.last = index;
-  table.slots[index] = made;
+  addObject(table, made);
   return made.id;
 };
 

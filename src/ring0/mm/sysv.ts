@@ -1,7 +1,7 @@
 // System V shared memory segments (shm_overview is POSIX's; this is sysvipc(7)): kept by key and id in the
 // machine's memory state, mapped like any other shared pages, and gone with IPC_RMID and the last mapping.
 
-import { EACCES, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, EPERM } from '../../abi/errno.ts';
+import { EACCES, EEXIST, EINVAL, ENOENT, ENOMEM, EPERM } from '../../abi/errno.ts';
 import {
   IPC_CREAT,
   IPC_EXCL,
@@ -14,12 +14,14 @@ import {
 } from '../../abi/shm.ts';
 import { realtime } from '../clock.ts';
 import {
+  addObject,
   byId,
   type IpcObject,
   type IpcTable,
   ipcTable,
   mayUse,
   newPerm,
+  nextId,
   owns,
   removeObject,
   SEQUENCE,
@@ -80,18 +82,15 @@ export const getSegment = (task: Task, key: number, size: number, how: number): 
   if (!(size >= 1)) return -EINVAL;
   if (size / PAGE > 2 ** 40) return -EINVAL;
   if (pageUp(size) / PAGE > kernel.cpu.frames.total) return -ENOMEM;
-  let index = 0;
-  while (all.slots[index] !== undefined) index++;
-  if (index >= SHMMNI) return -ENOSPC;
-  if (index <= all.last) all.sequence = (all.sequence + 1) % 65536;
-  all.last = index;
+  const id = nextId(all, SHMMNI);
+  if (id < 0) return id;
   const pages = anonymousPages(memoryOf(kernel), size, () => {
     segment.dtime = seconds(kernel);
     segment.lpid = kernel.current?.process.pid ?? segment.lpid;
     destroyIfUnused(kernel, segment);
   });
   const segment: Segment = {
-    id: all.sequence * SEQUENCE + index,
+    id,
     key,
     size,
     pages,
@@ -103,8 +102,8 @@ export const getSegment = (task: Task, key: number, size: number, how: number): 
     lpid: 0,
   };
   pages.hold();
-  all.slots[index] = segment;
-  return segment.id;
+  addObject(all, segment);
+  return id;
 };
 
 /** shmat(2): the address. */

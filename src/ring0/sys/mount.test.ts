@@ -44,6 +44,7 @@ describe('mount', () => {
     const { kernel } = setup();
     const task = fakeTask(kernel);
     expect(call(task, mount, 'none', '/a', 'tmpfs', 0, 0)).toBe(-EPERM);
+    expect(call(task, mount, 'none', '/absent', 'tmpfs', 0, 0)).toBe(-ENOENT);
     expect(call(task, umount2, '/a', 0)).toBe(-EPERM);
     expect(call(task, pivotRoot, '/a', '/a')).toBe(-EPERM);
   });

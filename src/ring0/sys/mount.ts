@@ -72,9 +72,9 @@ export const mount = syscall(
     const { kernel } = task;
     let how = (given % 4294967296) | 0;
     if ((how & MS_MGC_MSK) === (MS_MGC_VAL | 0)) how &= ~MS_MGC_MSK;
-    if (!capable(task.cred, CAP.sysAdmin)) return -EPERM;
     const at = walk(task, AT_FDCWD, target, FOLLOW);
     if (!isPath(at)) return at;
+    if (!capable(task.cred, CAP.sysAdmin)) return -EPERM;
     if (how & MS_REMOUNT) return remount(at, how);
     if (how & MS_BIND) return bind(task, source, at, how);
     if (how & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE))

@@ -1,10 +1,15 @@
 // Scheduling policies and affinity (sched(7)). There is one CPU and one queue: what is set is kept and reported.
 
 import { E2BIG, EFAULT, EINVAL, EPERM, ESRCH } from '../../abi/errno.ts';
+import { RLIMITS } from '../../abi/resource.ts';
 import {
   SCHED,
   SCHED_ATTR,
   SCHED_ATTR_SIZE_VER0,
+  SCHED_FLAG_ALL,
+  SCHED_FLAG_KEEP_PARAMS,
+  SCHED_FLAG_KEEP_POLICY,
+  SCHED_FLAG_RESET_ON_FORK,
   SCHED_PARAM,
   SCHED_RESET_ON_FORK,
 } from '../../abi/sched.ts';
@@ -23,6 +28,7 @@ import {
 } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { capable } from '../task/creds.ts';
+import { softLimit } from '../task/rlimits.ts';
 import type { Task } from '../task/types.ts';
 import { block, type Result } from '../wait.ts';
 
@@ -34,6 +40,10 @@ const mayChange = (task: Task, target: Task): boolean => {
 };
 const policyOf = (t: Task): number => t.attributes.get('policy') ?? SCHED.SCHED_OTHER;
 const priorityOf = (t: Task): number => t.attributes.get('rtprio') ?? 0;
+const niceOf = (t: Task): number => t.attributes.get('nice') ?? 0;
+/** Its children begin without its privileges (sched(7)). */
+const resetsOnFork = (t: Task): boolean => t.attributes.get('resetOnFork') === 1;
+const isFair = (policy: number): boolean => policy === SCHED.SCHED_OTHER || policy === SCHED.SCHED_BATCH;
 const isRealtime = (policy: number): boolean => policy === SCHED.SCHED_FIFO || policy === SCHED.SCHED_RR;
 
 /** Highest and lowest static priority of a policy, or -EINVAL. */
@@ -42,18 +52,74 @@ const priorityRange = (policy: number): readonly [number, number] | null => {
   return Object.values(SCHED).includes(policy as (typeof SCHED)[keyof typeof SCHED]) ? [0, 0] : null;
 };
 
-const setPolicy = (task: Task, id: number, requested: number, priority: number): number => {
-  if (id < 0) return -EINVAL;
-  const policy = requested & ~SCHED_RESET_ON_FORK;
-  const target = find(task, id);
-  if (target === undefined) return -ESRCH;
+/** What a task is to be scheduled as. */
+interface Wanted {
+  readonly policy: number;
+  readonly priority: number;
+  readonly nice: number;
+  readonly resetOnFork: boolean;
+  readonly deadline: Deadline | null;
+}
+
+interface Deadline {
+  readonly runtime: number;
+  readonly deadline: number;
+  readonly period: number;
+}
+
+/** Shortest and longest period in ns (sched_deadline_period_min_us and _max_us), and the least runtime (DL_SCALE). */
+const PERIOD_MIN = 100e3;
+const PERIOD_MAX = 4194304e3;
+const RUNTIME_MIN = 1024;
+
+/** __checkparam_dl of the kernel. */
+const validDeadline = ({ runtime, deadline, period: given }: Deadline): boolean => {
+  const period = given || deadline;
+  const ordered = RUNTIME_MIN <= runtime && runtime <= deadline && deadline <= period;
+  return ordered && period >= PERIOD_MIN && period <= PERIOD_MAX;
+};
+
+/** Whether only CAP_SYS_NICE allows it (user_check_sched_setscheduler of the kernel). */
+const needsPrivilege = (task: Task, target: Task, want: Wanted): boolean => {
+  const limit = (of: number): number => softLimit(target.process, of);
+  const mayNice = (nice: number): boolean => 20 - nice <= limit(RLIMITS.RLIMIT_NICE);
+  const now = policyOf(target);
+  if (isFair(want.policy) && want.nice < niceOf(target) && !mayNice(want.nice)) return true;
+  if (isRealtime(want.policy)) {
+    const most = limit(RLIMITS.RLIMIT_RTPRIO);
+    if (want.policy !== now && most === 0) return true;
+    if (want.priority > priorityOf(target) && want.priority > most) return true;
+  }
+  if (want.policy === SCHED.SCHED_DEADLINE) return true;
+  if (now === SCHED.SCHED_IDLE && want.policy !== SCHED.SCHED_IDLE && !mayNice(niceOf(target))) return true;
+  const { euid } = task.cred;
+  if (euid !== target.cred.euid && euid !== target.cred.uid) return true;
+  return resetsOnFork(target) && !want.resetOnFork;
+};
+
+const setPolicy = (task: Task, target: Task, want: Wanted): number => {
+  const { policy, priority, deadline } = want;
   const range = priorityRange(policy);
-  if (range === null || policy === SCHED.SCHED_DEADLINE) return -EINVAL;
-  if (priority < range[0] || priority > range[1]) return -EINVAL;
-  if (!mayChange(task, target) || (isRealtime(policy) && !capable(task, 'CAP_SYS_NICE'))) return -EPERM;
+  if (range === null || priority < range[0] || priority > range[1]) return -EINVAL;
+  const isDeadline = policy === SCHED.SCHED_DEADLINE;
+  if (isDeadline && (deadline === null || !validDeadline(deadline))) return -EINVAL;
+  if (needsPrivilege(task, target, want) && !capable(task, 'CAP_SYS_NICE')) return -EPERM;
+  if (isDeadline) return -EINVAL;
   target.attributes.set('policy', policy);
   target.attributes.set('rtprio', priority);
+  target.attributes.set('resetOnFork', want.resetOnFork ? 1 : 0);
+  if (isFair(policy)) target.attributes.set('nice', want.nice);
   return 0;
+};
+
+/** sched_setscheduler and sched_setparam; the latter keeps policy and flag. */
+const setScheduler = (task: Task, id: number, requested: number | null, priority: number): number => {
+  if (id < 0) return -EINVAL;
+  const target = find(task, id);
+  if (target === undefined) return -ESRCH;
+  const policy = requested === null ? policyOf(target) : requested & ~SCHED_RESET_ON_FORK;
+  const resetOnFork = requested === null ? resetsOnFork(target) : (requested & SCHED_RESET_ON_FORK) !== 0;
+  return setPolicy(task, target, { policy, priority, nice: niceOf(target), resetOnFork, deadline: null });
 };
 
 const setattr = (task: Task, id: number, at: number): number => {
@@ -68,10 +134,20 @@ const setattr = (task: Task, id: number, at: number): number => {
   const known = new Uint8Array(SCHED_ATTR.size);
   known.set(bytes.subarray(0, SCHED_ATTR.size));
   const attr = SCHED_ATTR.decode(known);
-  if (attr.flags > SCHED_FLAGS) return -EINVAL;
-  const r = setPolicy(task, id, attr.policy, attr.priority);
-  if (r === 0 && !isRealtime(attr.policy)) find(task, id)?.attributes.set('nice', attr.nice);
-  return r;
+  if (attr.policy > 0x7fffffff) return -EINVAL;
+  const target = find(task, id);
+  if (target === undefined) return -ESRCH;
+  const { flags } = attr;
+  if (flags > SCHED_FLAG_ALL) return -EINVAL;
+  const keepsPolicy = (flags & SCHED_FLAG_KEEP_POLICY) !== 0;
+  const keepsParameters = (flags & SCHED_FLAG_KEEP_PARAMS) !== 0;
+  return setPolicy(task, target, {
+    policy: keepsPolicy ? policyOf(target) : attr.policy,
+    priority: keepsParameters ? priorityOf(target) : attr.priority,
+    nice: keepsParameters ? niceOf(target) : Math.max(-20, Math.min(19, attr.nice)),
+    resetOnFork: keepsPolicy ? resetsOnFork(target) : (flags & SCHED_FLAG_RESET_ON_FORK) !== 0,
+    deadline: attr,
+  });
 };
 
 const getattr = (task: Task, id: number, at: number, bytes: number, options: number): number => {
@@ -83,15 +159,13 @@ const getattr = (task: Task, id: number, at: number, bytes: number, options: num
   const value = SCHED_ATTR.encode({
     size: n,
     policy,
-    nice: isRealtime(policy) ? 0 : (target.attributes.get('nice') ?? 0),
+    flags: resetsOnFork(target) ? SCHED_FLAG_RESET_ON_FORK : 0,
+    nice: isRealtime(policy) ? 0 : niceOf(target),
     priority: priorityOf(target),
     utilMax: 1024,
   });
   return task.mm.write(at, value, 0, n) ? 0 : -EFAULT;
 };
-
-/** SCHED_FLAG_ALL: flags that are known, from SCHED_FLAG_RESET_ON_FORK to SCHED_FLAG_UTIL_CLAMP_MAX. */
-const SCHED_FLAGS = 0x7f;
 
 /** Bytes of the kernel's mask of CPUs. */
 const CPU_MASK_BYTES = 8;
@@ -144,20 +218,20 @@ export const rows = [
       before: (_pid, policy) => ((policy ?? -1) < 0 ? -EINVAL : 0),
     },
     (task, id, policy, param) =>
-      policy < 0 || param === null ? -EINVAL : setPolicy(task, id, policy, param.priority),
+      policy < 0 || param === null ? -EINVAL : setScheduler(task, id, policy, param.priority),
   ),
   syscall('sched_getscheduler', [pid('pid')], { returns: 'int', family: 'process' }, (task, id) => {
     const target = find(task, id);
-    return id < 0 ? -EINVAL : target === undefined ? -ESRCH : policyOf(target);
+    if (id < 0) return -EINVAL;
+    if (target === undefined) return -ESRCH;
+    return policyOf(target) | (resetsOnFork(target) ? SCHED_RESET_ON_FORK : 0);
   }),
   syscall(
     'sched_setparam',
     [pid('pid'), structInOrNull('param', SCHED_PARAM)],
     { returns: 'int', family: 'process', ...kept },
     (task, id, param) => {
-      if (id < 0 || param === null) return -EINVAL;
-      const target = find(task, id);
-      return target === undefined ? -ESRCH : setPolicy(task, id, policyOf(target), param.priority);
+      return param === null ? -EINVAL : setScheduler(task, id, null, param.priority);
     },
   ),
   syscall(

@@ -4,6 +4,7 @@ import { CAP, CAP_DOCKER, capHas } from '../../abi/capability.ts';
 import { CLONE, CLONE_NAMESPACES, CLONE3 } from '../../abi/clone.ts';
 import { EAGAIN, EEXIST, EINVAL, ENOMEM, EPERM } from '../../abi/errno.ts';
 import { RLIMITS } from '../../abi/resource.ts';
+import { SCHED } from '../../abi/sched.ts';
 import { SIG, SIG_DFL, SIG_IGN } from '../../abi/signal.ts';
 import { CONTEXT_BYTES, GPR, OFF } from '../../ring3/layout.ts';
 import type { Kernel } from '../kernel.ts';
@@ -265,6 +266,18 @@ const partsFor = (parent: Task, flags: number): TaskParts | number => {
 const copyActions = ({ actions }: SigHand, clear: boolean): SigHand['actions'] =>
   actions.map((a) => (clear && a.handler !== SIG_IGN ? { ...a, handler: SIG_DFL, flags: 0 } : a));
 
+/** What a child of one with SCHED_RESET_ON_FORK does not inherit (sched_fork of the kernel). */
+const beginUnprivileged = ({ attributes }: Task): void => {
+  const policy = attributes.get('policy');
+  const realtime = policy === SCHED.SCHED_FIFO || policy === SCHED.SCHED_RR;
+  if (realtime) {
+    attributes.set('policy', SCHED.SCHED_OTHER);
+    attributes.set('rtprio', 0);
+  }
+  if (realtime || (attributes.get('nice') ?? 0) < 0) attributes.set('nice', 0);
+  attributes.delete('resetOnFork');
+};
+
 /** Process attributes (prctl) that a child starts with. */
 const INHERITED = ['dumpable', 'personality', 'thpDisable', 'mdwe'] as const;
 
@@ -318,6 +331,7 @@ export const cloneTask = (parent: Task, args: CloneArgs): Task | number => {
   child.comm = parent.comm;
   child.sigmask = parent.sigmask;
   for (const [k, v] of parent.attributes) if (k !== 'pdeathsig') child.attributes.set(k, v);
+  if (parent.attributes.get('resetOnFork') === 1) beginUnprivileged(child);
   const slack = parent.attributes.get('timerslack');
   if (slack !== undefined) child.attributes.set('timerslackDefault', slack);
   const shares = on(CLONE.CLONE_VM);
