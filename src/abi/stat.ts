@@ -156,6 +156,7 @@ export const MAGIC = {
   sockfs: 0x534f434b,
   anonInode: 0x09041934,
   mqueue: 0x19800202,
+  nsfs: 0x6e736673,
   ext: 0xef53,
   hugetlbfs: 0x958458f6,
 } as const;

@@ -1,20 +1,16 @@
 // /proc/[pid]/fd, fdinfo and ns: what a process has open, and the namespaces it is in (proc(5), namespaces(7)).
 
-import { CLONE } from '../../abi/clone.ts';
-import { EACCES, EFAULT, EINVAL, ENOENT, ENOTTY, EPERM } from '../../abi/errno.ts';
-import { O_ACCMODE, O_CLOEXEC, O_RDONLY } from '../../abi/fcntl.ts';
-import { NS_GET_NSTYPE, NS_GET_OWNER_UID, NS_GET_PARENT, NS_GET_USERNS } from '../../abi/ioctl.ts';
-import { S_IFREG } from '../../abi/stat.ts';
+import { EACCES, ENOENT } from '../../abi/errno.ts';
+import { O_CLOEXEC } from '../../abi/fcntl.ts';
 import type { Descriptor, Task } from '../task/types.ts';
 import { newDentry } from '../vfs/dentry.ts';
-import { installOrRelease } from '../vfs/fdtable.ts';
 import { canRead, canWrite, directoryOps } from '../vfs/file.ts';
-import { isOpenFile, openPath } from '../vfs/open.ts';
 import type { DirEntry, FileOps, Inode, OpenFile, Path } from '../vfs/types.ts';
+import { type NamespaceKind, namespaceLabel, namespacePath } from './nsfs.ts';
 import { type Find, guard, guardedLink, mayLookInto, ownerOf } from './proc-access.ts';
 import { heldLocks } from './proc-locks.ts';
 import { fileName } from './proc-memory.ts';
-import { dirEntry, PseudoDir, PseudoFile, type PseudoFs, PseudoLink, PseudoNode } from './proc-node.ts';
+import { dirEntry, PseudoDir, PseudoFile, type PseudoFs, PseudoLink } from './proc-node.ts';
 
 /** A file that is in no directory, reached through a magic link: a dentry of its own with the label as its name. */
 const anonymousPath = (file: OpenFile): Path => {
@@ -135,95 +131,31 @@ export const fdDir = (fs: PseudoFs, find: Find): Inode =>
 export const fdInfoDir = (fs: PseudoFs, find: Find): Inode =>
   new DescriptorDir(fs, find, 0o555, (fd) => fdInfo(fs, find, fd));
 
-/** Initial namespaces have fixed numbers (linux/proc_ns.h). */
-const NAMESPACES: readonly (readonly [string, string, number])[] = [
-  ['cgroup', 'cgroup', 0xeffffffb],
-  ['ipc', 'ipc', 0xefffffff],
-  ['mnt', 'mnt', 0xf0000000],
-  ['net', 'net', 0xf0000098],
-  ['pid', 'pid', 0xeffffffc],
-  ['pid_for_children', 'pid', 0xeffffffc],
-  ['time', 'time', 0xeffffffa],
-  ['time_for_children', 'time', 0xeffffffa],
-  ['user', 'user', 0xeffffffd],
-  ['uts', 'uts', 0xeffffffe],
+/** The links of ns. Those for children are of the namespaces that children will be in. */
+const NAMESPACES: readonly (readonly [string, NamespaceKind])[] = [
+  ['cgroup', 'cgroup'],
+  ['ipc', 'ipc'],
+  ['mnt', 'mnt'],
+  ['net', 'net'],
+  ['pid', 'pid'],
+  ['pid_for_children', 'pid'],
+  ['time', 'time'],
+  ['time_for_children', 'time'],
+  ['user', 'user'],
+  ['uts', 'uts'],
 ];
-
-/** As NS_GET_NSTYPE tells them. */
-const NAMESPACE_FLAGS: Readonly<Record<string, number>> = {
-  cgroup: CLONE.CLONE_NEWCGROUP,
-  ipc: CLONE.CLONE_NEWIPC,
-  mnt: CLONE.CLONE_NEWNS,
-  net: CLONE.CLONE_NEWNET,
-  pid: CLONE.CLONE_NEWPID,
-  time: CLONE.CLONE_NEWTIME,
-  user: CLONE.CLONE_NEWUSER,
-  uts: CLONE.CLONE_NEWUTS,
-};
-
-/** What may be asked of a namespace (ioctl_ns(2)). All are the first ones, whose user namespace is `user`. */
-const namespaceOps = (type: string, user: () => Path): FileOps => ({
-  ioctl: (task, _file, request, arg) => {
-    switch (request) {
-      case NS_GET_USERNS: {
-        if (type === 'user') return -EPERM;
-        const path = user();
-        const file = openPath(task, path, O_RDONLY);
-        return isOpenFile(file) ? installOrRelease(task, file, true) : file;
-      }
-      case NS_GET_PARENT:
-        return type === 'user' || type === 'pid' ? -EPERM : -EINVAL;
-      case NS_GET_NSTYPE:
-        return NAMESPACE_FLAGS[type] ?? -EINVAL;
-      case NS_GET_OWNER_UID:
-        if (type !== 'user') return -EINVAL;
-        return task.mm.writeU32(arg, 0) ? 0 : -EFAULT;
-      default:
-        return -ENOTTY;
-    }
-  },
-});
-
-/** What a namespace link leads to. */
-class NamespaceNode extends PseudoNode {
-  readonly number: number;
-  readonly #ops: FileOps;
-
-  constructor(fs: PseudoFs, type: string, number: number, user: () => Path) {
-    super(fs, S_IFREG | 0o444);
-    this.number = number;
-    this.#ops = namespaceOps(type, user);
-  }
-
-  open(_task: Task, flags: number): FileOps | number {
-    return (flags & O_ACCMODE) === O_RDONLY ? this.#ops : -EPERM;
-  }
-
-  override attr(): ReturnType<PseudoNode['attr']> {
-    const a = super.attr();
-    return typeof a === 'number' ? a : { ...a, ino: this.number };
-  }
-}
 
 export const namespaceDir = (fs: PseudoFs, find: Find): PseudoDir => {
   const dir = new PseudoDir(fs, 0o511, ownerOf(find, false));
-  let user: Path | null = null;
-  for (const [name, type, number] of NAMESPACES) {
-    const label = `${type}:[${number}]`;
-    const node = new NamespaceNode(fs, type, number, () => user ?? path);
-    const path: Path = {
-      mount: { id: 0, fs, root: newDentry('/', null, node), at: null, readonly: false, source: 'nsfs' },
-      dentry: newDentry(label, null, node),
-    };
-    if (type === 'user') user = path;
-    const link = guardedLink(find, () => path);
+  for (const [name, kind] of NAMESPACES) {
+    const link = guardedLink(find, () => namespacePath(fs.kernel, kind));
     dir.put(
       name,
       new PseudoLink(fs, {
         ...link,
         readlink: (reader) => {
           const to = link.follow?.(reader) ?? -ENOENT;
-          return typeof to === 'number' ? to : label;
+          return typeof to === 'number' ? to : namespaceLabel(kind);
         },
       }),
     );

@@ -22,6 +22,7 @@ import { rows as memory } from './memory.ts';
 import { rows as memoryPolicy } from './memory-policy.ts';
 import { rows as memorySysv } from './memory-sysv.ts';
 import { rows as mount } from './mount.ts';
+import { rows as namespace } from './namespace.ts';
 import { rows as pipe } from './pipe.ts';
 import { rows as poll } from './poll.ts';
 import { rows as prctl } from './prctl.ts';
@@ -64,6 +65,7 @@ const families: Readonly<Record<string, readonly Row[]>> = {
   'memory-sysv.ts': memorySysv,
   'memory.ts': memory,
   'mount.ts': mount,
+  'namespace.ts': namespace,
   'pipe.ts': pipe,
   'poll.ts': poll,
   'prctl.ts': prctl,

@@ -14,7 +14,7 @@ import { E2BIG, EACCES, EFAULT, EINVAL, EPERM, ESRCH } from '../../abi/errno.ts'
 import { NSIG, SIG } from '../../abi/signal.ts';
 import type { StructValue } from '../../abi/struct.ts';
 import { exitedStatus } from '../../abi/wait.ts';
-import { addr, type Codec, fd, flags, flags64, int, pid, size, structIn, ulong } from '../../gate/codec.ts';
+import { addr, type Codec, flags, flags64, int, pid, size, structIn, ulong } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { GPR, PAGE } from '../../ring3/layout.ts';
 import { exitGroup, exitTask } from '../task/exit.ts';
@@ -258,16 +258,5 @@ export const rows = [
     [flags64('flags', CLONE_FLAGS)],
     { returns: 'int', family: 'process', support: 'partial', note: 'no namespaces (EPERM)' },
     unshare,
-  ),
-  syscall(
-    'setns',
-    [fd('fd'), flags('nstype', CLONE_FLAGS)],
-    {
-      returns: 'int',
-      family: 'process',
-      support: 'stub',
-      note: 'there is one namespace of each kind: EPERM',
-    },
-    () => -EPERM,
   ),
 ];

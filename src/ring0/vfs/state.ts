@@ -41,6 +41,8 @@ export interface Vfs {
   proc?: FileSystem;
   sys?: FileSystem;
   pts?: FileSystem;
+  /** What the links of /proc/[pid]/ns lead to; made on first use (fs/nsfs.ts). */
+  namespaces?: FileSystem;
   /** Terminals by index (tty/pty.ts). */
   ptys?: Map<number, Tty>;
   /** How many inotify instances each user has. */
