@@ -49,9 +49,11 @@ import {
   MS_SYNC,
   MSYNC_TABLE,
   PROT_EXEC,
+  PROT_READ,
   PROT_TABLE,
   PROT_WRITE,
 } from '../../abi/mman.ts';
+import { PERSONALITY } from '../../abi/prctl.ts';
 import { makedev, S_IFCHR, S_IFMT } from '../../abi/stat.ts';
 import { addr, bytesOut, choice, fd, flags, int, offHex, pid, size, ulong } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
@@ -108,6 +110,13 @@ const mayLock = (task: Task, bytes: number, over: number): number => {
   if (capable(task.cred, CAP_IPC_LOCK)) return 0;
   if (limit === 0) return -EPERM;
   return task.mm.usage().lockedPages * PAGE + bytes > limit ? over : 0;
+};
+
+/** The rights asked for, with execution where the personality has reading imply it (personality(2)). */
+const implied = (task: Task, prot: number, file: OpenFile | null): number => {
+  const persona = task.process.attributes.get('personality') ?? 0;
+  if (!(prot & PROT_READ) || !(persona & PERSONALITY.READ_IMPLIES_EXEC)) return prot;
+  return file !== null && memoryOf(task.kernel).isNoExec(file) ? prot : prot | PROT_EXEC;
 };
 
 /** /dev/zero maps as anonymous memory. */
@@ -171,7 +180,7 @@ export const mmap = syscall(
       if (refused < 0) return refused;
     }
     const { mm } = task;
-    const bits = prot & 7;
+    const bits = implied(task, prot & 7, anonymous ? null : (fileAt(task, number) ?? null));
     const fixed = how & MAP_FIXED_NOREPLACE ? 'noreplace' : how & MAP_FIXED ? 'fixed' : 'hint';
     if (fixed !== 'hint') {
       const wrong = checkFixed(mm, at, length, fixed === 'noreplace', capable(task.cred, CAP_SYS_RAWIO));
@@ -221,7 +230,8 @@ export const mprotect = syscall(
   'mprotect',
   [addr('addr'), size('length'), flags('prot', PROT_TABLE)],
   { returns: 'int', family: 'memory' },
-  (task, at, length, prot) => task.mm.protect(at, length, prot),
+  (task, at, length, prot) =>
+    task.mm.protect(at, length, implied(task, prot, task.mm.find(at)?.file ?? null)),
 );
 
 export const mremap = syscall(

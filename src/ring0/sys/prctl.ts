@@ -293,7 +293,7 @@ export const rows = [
       returns: 'hex',
       family: 'process',
       support: 'partial',
-      note: 'READ_IMPLIES_EXEC and MMAP_PAGE_ZERO do nothing; addresses are never randomised anyway',
+      note: 'MMAP_PAGE_ZERO does nothing; addresses are never randomised anyway',
     },
     (task, next) => {
       const { attributes } = task.process;

@@ -1,6 +1,7 @@
 // What execve(2) does to a task apart from its memory and registers: the other threads end, handlers are reset,
 // and what belonged to the old program goes. The ELF loader calls this once it can no longer fail.
 
+import { PERSONALITY } from '../../abi/prctl.ts';
 import { SIG } from '../../abi/signal.ts';
 import { actionsAfterExec } from './deliver.ts';
 import { exitTask, releaseMemory, releaseVfork } from './exit.ts';
@@ -39,6 +40,9 @@ export const beginExec = (task: Task): void => {
   process.execed = true;
   process.exitSignal = SIG.SIGCHLD;
   process.attributes.set('dumpable', 1);
+  const persona = process.attributes.get('personality') ?? 0;
+  if (persona & PERSONALITY.READ_IMPLIES_EXEC)
+    process.attributes.set('personality', persona & ~PERSONALITY.READ_IMPLIES_EXEC);
   task.attributes.delete('keepcaps');
   releaseVfork(task);
 };
