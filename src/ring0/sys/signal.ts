@@ -1,6 +1,6 @@
 // Signals: actions, masks, sending, waiting, the alternate stack and the return from handlers (signal(7)).
 
-import { EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM, ESRCH } from '../../abi/errno.ts';
+import { EAGAIN, EFAULT, EINTR, EINVAL, ENOMEM, EPERM, ESRCH } from '../../abi/errno.ts';
 import {
   defaultAction,
   MINSIGSTKSZ,
@@ -203,6 +203,8 @@ export const rows = [
       return block([], 'nohand');
     },
   ),
+  // The kernel runs calls again by itself: there is never one that this could go on with (do_no_restart_syscall).
+  syscall('restart_syscall', [], { returns: 'int', family: 'signal' }, () => -EINTR),
   syscall('pause', [], { returns: 'int', family: 'signal' }, () => block([], 'nohand')),
   syscall(
     'rt_sigtimedwait',

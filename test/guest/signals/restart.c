@@ -1,5 +1,6 @@
 // What a signal does to a call that waits: restart with SA_RESTART, else EINTR; some calls never restart.
 #define _GNU_SOURCE
+#include <sys/syscall.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -108,5 +109,7 @@ int main(void) {
   ring(20000);
   long n = write(fds[1], big, sizeof big);
   printf("write: some %d all %d\n", n > 0, n == sizeof big);
+  errno = 0;
+  printf("restart_syscall %ld %d\n", syscall(SYS_restart_syscall), errno == EINTR);
   return 0;
 }
