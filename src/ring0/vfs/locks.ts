@@ -23,9 +23,30 @@ export interface RangeLock {
   readonly end: number;
 }
 
+/** A lock of flock(2). */
+export interface FileLock {
+  readonly file: OpenFile;
+  /** LOCK_SH or LOCK_EX. */
+  readonly type: number;
+  /** The process that took it. */
+  readonly pid: number;
+}
+
+/** What a task that waits for a lock wants. */
+export interface LockWait {
+  readonly inode: Inode;
+  readonly want: RangeLock | FileLock;
+}
+export const lockWaitOf = (task: Task): LockWait | undefined =>
+  (task.blockedOn?.state as { lockWait?: LockWait } | null | undefined)?.lockWait;
+
+/** Whether a lock keeps another from being taken. */
+export const stops = (held: RangeLock | FileLock, want: RangeLock | FileLock): boolean =>
+  'owner' in held ? 'owner' in want && clashes(held, want) : !('owner' in want) && held.file !== want.file;
+
 export interface InodeLocks {
   ranges: RangeLock[];
-  flocks: { readonly file: OpenFile; readonly type: number; readonly pid: number }[];
+  flocks: FileLock[];
   readonly changed: WaitQueue;
   /** Where the ranges are charged; null before the first. */
   heap: KernelHeap | null;
@@ -83,9 +104,8 @@ const deadlocks = (task: Task, blocker: RangeLock): boolean => {
     const owner: LockOwner = at.owner;
     at = null;
     for (const other of task.kernel.tasks.values()) {
-      if (other.files !== owner || other.blockedOn === null) continue;
-      const s = other.blockedOn.state as { lockWait?: { inode: Inode; want: RangeLock } } | null;
-      if (s?.lockWait) at = conflicting(s.lockWait.inode, s.lockWait.want);
+      const waits = other.files === owner ? lockWaitOf(other) : undefined;
+      if (waits !== undefined && 'owner' in waits.want) at = conflicting(waits.inode, waits.want);
     }
   }
   return false;
@@ -118,9 +138,12 @@ export const setFlock = (task: Task, file: OpenFile, operation: number, wait: bo
     wake(locks.changed);
   }
   if (operation === LOCK_UN) return 0;
-  if (locks.flocks.some((l) => l.type === LOCK_EX || operation === LOCK_EX))
-    return wait ? block([locks.changed], 'restart') : -EAGAIN;
-  locks.flocks.push({ file, type: operation, pid: task.process.pid });
+  const want: FileLock = { file, type: operation, pid: task.process.pid };
+  if (locks.flocks.some((l) => l.type === LOCK_EX || operation === LOCK_EX)) {
+    const lockWait: LockWait = { inode: file.inode, want };
+    return wait ? block([locks.changed], 'restart', null, { lockWait }) : -EAGAIN;
+  }
+  locks.flocks.push(want);
   return 0;
 };
 
