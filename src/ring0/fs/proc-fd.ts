@@ -148,7 +148,11 @@ const NAMESPACES: readonly (readonly [string, NamespaceKind])[] = [
 export const namespaceDir = (fs: PseudoFs, find: Find): PseudoDir => {
   const dir = new PseudoDir(fs, 0o511, ownerOf(find, false));
   for (const [name, kind] of NAMESPACES) {
-    const link = guardedLink(find, () => namespacePath(fs.kernel, kind));
+    // Who has ended has left all but those of its credentials and of its own id.
+    const kept = name === 'user' || name === 'pid';
+    const link = guardedLink(find, (t) =>
+      kept || t.state !== 'dead' ? namespacePath(fs.kernel, kind) : -ENOENT,
+    );
     dir.put(
       name,
       new PseudoLink(fs, {

@@ -23,6 +23,8 @@ interface ProcessFile {
   readonly guarded?: true;
   /** Only in /proc/[pid], or only in task/[tid]. */
   readonly only?: 'process' | 'thread';
+  /** Who has ended has none: EINVAL at open. */
+  readonly ofLiving?: true;
 }
 
 const read = (task: Task, from: number, to: number): string => {
@@ -119,9 +121,9 @@ export const FILES: readonly ProcessFile[] = [
   { name: 'limits', mode: 0o444, text: ({ process }) => limits(process) },
   { name: 'loginuid', mode: 0o644, text: () => UNSET },
   { name: 'maps', mode: 0o444, guarded: true, text: withMemory(maps) },
-  { name: 'mountinfo', mode: 0o444, text: ({ task }) => mountinfo(task) },
-  { name: 'mounts', mode: 0o444, text: ({ task }) => mounts(task) },
-  { name: 'mountstats', mode: 0o400, only: 'process', text: ({ task }) => mountstats(task) },
+  { name: 'mountinfo', mode: 0o444, ofLiving: true, text: ({ task }) => mountinfo(task) },
+  { name: 'mounts', mode: 0o444, ofLiving: true, text: ({ task }) => mounts(task) },
+  { name: 'mountstats', mode: 0o400, only: 'process', ofLiving: true, text: ({ task }) => mountstats(task) },
   {
     name: 'numa_maps',
     mode: 0o444,
@@ -242,7 +244,10 @@ export const textFile = (find: Find, row: ProcessFile): TextFile => {
   const { text, write } = row;
   return {
     mode: row.mode,
-    guard: guard(find, row.guarded === true),
+    guard: (task) => {
+      const refused = guard(find, row.guarded === true)(task);
+      return refused === 0 && row.ofLiving && find()?.task.state === 'dead' ? -EINVAL : refused;
+    },
     text: (reader) => {
       const s = find();
       if (s === null) return -ESRCH;

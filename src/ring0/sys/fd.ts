@@ -175,9 +175,11 @@ const setFlags = (task: Task, file: OpenFile, n: number, to: number): number => 
 
 /** Whether somebody may still store through a shared mapping of the file (F_SEAL_WRITE's EBUSY). */
 const writableMapping = (task: Task, file: OpenFile): boolean => {
-  for (const t of task.kernel.tasks.values())
+  for (const t of task.kernel.tasks.values()) {
+    if (t.state === 'dead') continue;
     for (const m of t.mm.mappings)
       if (m.shared && m.pages !== null && m.pages === file.inode.pages && m.prot & PROT_WRITE) return true;
+  }
   return false;
 };
 

@@ -142,7 +142,9 @@ const targetOf = (task: Task, id: number): Task | number => {
   if (other === undefined) return -ESRCH;
   const [a, b] = [task.cred, other.cred];
   const same = [a.euid, a.uid].some((u) => u === b.suid || u === b.uid);
-  return same || capable(task.cred, CAP.sysPtrace) ? other : -EPERM;
+  if (!same && !capable(task.cred, CAP.sysPtrace)) return -EPERM;
+  // It has no memory any more.
+  return other.state === 'dead' ? -EINVAL : other;
 };
 
 const migrate = (task: Task, id: number, maxnode: number, from: number, to: number): number => {

@@ -501,7 +501,7 @@ const processVm = (
   if (typeof theirs === 'number') return theirs;
   if (theirs.every((s) => s.length === 0)) return 0;
   const other = task.kernel.tasks.get(target);
-  if (!other) return -ESRCH;
+  if (other === undefined || other.state === 'dead') return -ESRCH;
   if (!mayAccess(task, other)) return -EPERM;
   return transfer(task, other, mine, theirs, write);
 };

@@ -32,6 +32,11 @@ export const releaseMemory = (task: Task): void => {
   task.clearChildTid = 0;
 };
 
+/** The first thread stays a task, dead as it is, until its process has been waited for: what its id stands for is still there. */
+const leaveTasks = (task: Task): void => {
+  if (task !== task.process.leader) task.kernel.tasks.delete(task.tid);
+};
+
 /** Ends one thread; the process ends with its last one. `status` is a wait status word. */
 export const exitTask = (task: Task, status: number): void => {
   if (task.state === 'dead') return;
@@ -51,9 +56,9 @@ export const exitTask = (task: Task, status: number): void => {
   task.sighand.refs--;
   task.pending.clear();
   process.threads.delete(task);
+  leaveTasks(task);
   process.userNs += task.userNs;
   process.systemNs += task.systemNs;
-  kernel.tasks.delete(task.tid);
   kernel.run.graveyard.push(task.mm);
   if (kernel.run.loaded === task) kernel.run.loaded = null;
   releaseVfork(task);
@@ -95,7 +100,7 @@ export const exitBroken = (process: Process, status: number, bug: (error: unknow
     attempt(() => kernel.hooks.releaseFiles(task));
     attempt(() => kernel.hooks.releaseFs(task));
     process.threads.delete(task);
-    kernel.tasks.delete(task.tid);
+    leaveTasks(task);
     kernel.run.graveyard.push(task.mm);
     if (kernel.run.loaded === task) kernel.run.loaded = null;
     attempt(() => releaseVfork(task));
@@ -222,6 +227,7 @@ export const forget = (process: Process): void => {
   const { kernel } = process.leader;
   process.parent?.children.delete(process);
   kernel.processes.delete(process.pid);
+  kernel.tasks.delete(process.pid);
 };
 
 /** wait(2) has taken the zombie: its times count for the parent. */

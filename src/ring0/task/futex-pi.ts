@@ -60,7 +60,7 @@ const claim = (
     tid === 0 ? (word & FUTEX_OWNER_DIED) | by.tid | (wanted ? FUTEX_WAITERS : 0) : word | FUTEX_WAITERS;
   if (!task.mm.writeU32(addr, next >>> 0)) return -EFAULT;
   const owner = tid === 0 ? by : task.kernel.tasks.get(tid);
-  if (owner === undefined) return -ESRCH;
+  if (owner === undefined || owner.state === 'dead') return -ESRCH;
   return { lock: { owner }, taken: tid === 0 };
 };
 

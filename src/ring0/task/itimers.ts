@@ -152,7 +152,7 @@ const expire = (process: Process, timer: PosixTimer, now: number): void => {
   if (timer.next === null && onCpuTime(timer.clock)) process.cpuTimers--;
   if (timer.notify === 1) return;
   const target = timer.tid === 0 ? null : (process.leader.kernel.tasks.get(timer.tid) ?? null);
-  if (timer.tid !== 0 && (target === null || target.process !== process)) return;
+  if (timer.tid !== 0 && (target === null || target.state === 'dead' || target.process !== process)) return;
   const list = target === null ? process.sharedPending : target.pending;
   // Only one signal of a timer is ever queued; the rest are overruns.
   if (list.hasTimer(timer.signo, timer.id)) {

@@ -99,6 +99,7 @@ const send = (process: Process, only: Task | null, info: SigInfo): number => {
   const { signo } = info;
   if (process.state === 'zombie' || process === process.leader.kernel.init) return 0;
   prepare(process, signo);
+  if (only?.state === 'dead') return 0;
   const probe = only ?? process.leader;
   const blockedSomewhere = only === null ? everyoneBlocks(process, signo) : hasSignal(only.sigmask, signo);
   if (!blockedSomewhere && ignored(probe, signo) && !awaited(process, only, signo)) {

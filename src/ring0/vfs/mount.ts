@@ -92,6 +92,7 @@ const unhook = (kernel: Kernel, mount: Mount): void => {
 /** Whether a task has its root, cwd or an open file there. */
 const inUse = (kernel: Kernel, mount: Mount): boolean => {
   for (const task of kernel.tasks.values()) {
+    if (task.state === 'dead') continue;
     if (task.fs.cwd.mount === mount || task.fs.root.mount === mount) return true;
     for (const d of task.files.slots) if (d?.file.path?.mount === mount) return true;
   }
