@@ -426,7 +426,8 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     dropRegion(block);
     block.region = fn;
     placed++;
-    if (isHere(block)) enter(block.ip, fn, 0);
+    // A module may arrive while the other mode of arithmetic is on.
+    if (block.exactFp === env.exactFp() && isHere(block)) enter(block.ip, fn, 0);
     publish(block);
     redirect(block);
     // Whoever still knows it by its first op, another process say, asks `hot` at once.

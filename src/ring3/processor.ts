@@ -79,6 +79,18 @@ export const createCpu = (options: CpuOptions): Cpu => {
     i32[at(OFF.exactFp)] = exact;
     return true;
   };
+  /**
+   * Empties the jump cache when code has moved since generated code last looked, or when it is for the other mode of
+   * arithmetic: threads of one address space may differ in that, and their code does, too. True when it did.
+   */
+  const freshen = (): boolean => {
+    const exact = i32[at(OFF.exactFp)] as number;
+    if (!current || (!moved && current.jumpMode === exact)) return false;
+    moved = false;
+    current.jumpMode = exact;
+    current.flushJumps();
+    return true;
+  };
 
   const raise = (vector: number, errorCode = 0): number => {
     i32[at(OFF.vector)] = vector;
@@ -200,11 +212,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
       inGate = true;
       const go = hooks.syscall();
       inGate = false;
-      if (moved) {
-        moved = false;
-        current?.flushJumps();
-        if (go) return STATUS.unwind;
-      }
+      if (freshen() && go) return STATUS.unwind;
       if (!go) return STATUS.gate;
       return u32[at(OFF.rip)] === lo && u32[at(OFF.rip) + 1] === hi ? STATUS.next : STATUS.unwind;
     },
@@ -376,7 +384,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
     if (inhibits && s === STATUS.unwind) s = once();
     // One round of a REP instruction ends so; it is not done yet.
     const round = s === STATUS.budget;
-    if (s === STATUS.resync && chooseFp()) current?.flushJumps();
+    if (s === STATUS.resync && chooseFp()) freshen();
     if (s !== STATUS.unwind && s !== STATUS.resync && !round) return s;
     if (traps) {
       raise(VECTOR.DB);
@@ -436,10 +444,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
       into.set(context);
     },
     load(from) {
-      const exact = i32[at(OFF.exactFp)];
       context.set(from);
-      // Threads of one address space may differ in this; their code does, too.
-      if (i32[at(OFF.exactFp)] !== exact) moved = true;
     },
     reset(context) {
       context.fill(0, 0, CONTEXT_BYTES);
@@ -471,7 +476,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
     },
     loadFpu(from) {
       readFxsave(u8, dv, from);
-      if (chooseFp()) moved = true;
+      chooseFp();
     },
     get exception() {
       return {
@@ -487,10 +492,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
       i32[at(OFF.budget)] = budget;
       i32[at(OFF.depth)] = 0;
       translator?.poll();
-      if (moved) {
-        moved = false;
-        current?.flushJumps();
-      }
+      freshen();
       for (;;) {
         stepped = false;
         let s = watchful() ? carefully() : core.run();
@@ -500,7 +502,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
           s = alone();
         }
         if (s === STATUS.resync) {
-          if (chooseFp()) current?.flushJumps();
+          if (chooseFp()) freshen();
           continue;
         }
         if (s === STATUS.smc || s === STATUS.unwind || s === STATUS.next) {

@@ -29,6 +29,8 @@ export interface MmuTable extends PageTable {
   readonly home: number;
   /** See OFF.epoch in layout.ts. */
   readonly epoch: number;
+  /** For which mode of arithmetic (OFF.exactFp) the jump cache is; kept by whoever changes it. */
+  jumpMode: number;
   /** Forgets every jump cache entry. */
   flushJumps(): void;
   flushTlb(): void;
@@ -145,6 +147,7 @@ export const createPageTable = (
     tlb,
     jump,
     home,
+    jumpMode: 0,
     get epoch() {
       return epoch;
     },
