@@ -18,7 +18,7 @@ static void on(int sig, siginfo_t *si, void *c) {
   do {                                                                                                       \
     if (!sigsetjmp(out, 1))                                                                                  \
       asm volatile("mov $0x7f,%%ecx\nmov $0x80,%%edx\n1:\n" before "\ncall 2f\nadd $4,%%rax\njmp 1b\n2:\n" callee \
-                   "\nret"                                                                                   \
+                   "\nfld1\nfstp %%st\ncall 3f\nret\n3: ret"                                                                                 \
                    : : "a"(page) : "rcx", "rdx", "r8", "memory", "cc");                                      \
     printf("%s, %s: %lx\n", before, callee, flags);                                                          \
   } while (0)
