@@ -115,7 +115,10 @@ for (const bundle of BUNDLES) {
     define: {
       'import.meta.dirname': '__dirname',
       CORE: JSON.stringify(nameOf('core.wasm')),
-      TRANSLATOR: JSON.stringify(nameOf('core.wasm') + nameOf('translation-worker.cjs')),
+      // What plans regions is no part of the worker, and decides as much what a module does.
+      TRANSLATOR: JSON.stringify(
+        nameOf('core.wasm') + nameOf('translation-worker.cjs') + nameOf('../src/ring3/translate/region.ts'),
+      ),
     },
     entryPoints: [`src/cli/${bundle}.ts`],
     outfile: `${dist}/${bundle}.cjs`,
