@@ -33,12 +33,14 @@ const run = (args, env = {}) =>
     encoding: 'utf8',
     env: { ...process.env, ...env },
   });
+/** A name for the contents of files. */
+const nameOfAll = (paths) => {
+  const hash = createHash('sha256');
+  for (const path of paths) hash.update(readFileSync(path));
+  return hash.digest('hex').slice(0, 12);
+};
 /** A name for the contents of a file in dist. */
-const nameOf = (file) =>
-  createHash('sha256')
-    .update(readFileSync(`${dist}/${file}`))
-    .digest('hex')
-    .slice(0, 12);
+const nameOf = (file) => nameOfAll([`${dist}/${file}`]);
 /** Bundles a generator, runs it with arguments, and drops it. */
 const generate = async (entry, ...args) => {
   const outfile = `${dist}/generate.mjs`;
@@ -105,6 +107,10 @@ const lazyChildProcess = {
 };
 /** All commands, and `run` alone: see cli/start.ts. */
 const BUNDLES = ['main', 'main-run'];
+/** What plans regions is no part of the worker, and decides as much what a module does. */
+const PLANNERS = ['region', 'jump-table', 'can-leave', 'translator'].map(
+  (name) => `${root}src/ring3/translate/${name}.ts`,
+);
 for (const bundle of BUNDLES) {
   await build({
     ...common,
@@ -115,9 +121,8 @@ for (const bundle of BUNDLES) {
     define: {
       'import.meta.dirname': '__dirname',
       CORE: JSON.stringify(nameOf('core.wasm')),
-      // What plans regions is no part of the worker, and decides as much what a module does.
       TRANSLATOR: JSON.stringify(
-        nameOf('core.wasm') + nameOf('translation-worker.cjs') + nameOf('../src/ring3/translate/region.ts'),
+        nameOf('core.wasm') + nameOfAll([`${dist}/translation-worker.cjs`, ...PLANNERS]),
       ),
     },
     entryPoints: [`src/cli/${bundle}.ts`],
