@@ -2,6 +2,8 @@
 #include "check.h"
 
 int main(void) {
+  // Leader of a group: F_GETOWN tells 0 of one whose leader has ended.
+  setpgid(0, 0);
   start();
   int ap = (make("rw", "hello"), open("rw", O_WRONLY | O_APPEND));
   T(fcntl(ap, F_GETFL));
