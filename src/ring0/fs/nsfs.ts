@@ -8,7 +8,7 @@ import { NS_GET_NSTYPE, NS_GET_OWNER_UID, NS_GET_PARENT, NS_GET_USERNS } from '.
 import { MAGIC, S_IFREG } from '../../abi/stat.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/types.ts';
-import { withoutBlocks } from '../vfs/attr.ts';
+import { freshAttr, withoutBlocks } from '../vfs/attr.ts';
 import { newDentry } from '../vfs/dentry.ts';
 import { installOrRelease } from '../vfs/fdtable.ts';
 import { newFile } from '../vfs/file.ts';
@@ -39,22 +39,8 @@ class NamespaceInode implements Inode {
   constructor(fs: NsFs, kind: NamespaceKind) {
     this.fs = fs;
     this.kind = kind;
-    const time = now(fs.kernel);
-    this.#attr = {
-      ino: KINDS[kind].ino,
-      mode: S_IFREG | 0o444,
-      nlink: 1,
-      uid: 0,
-      gid: 0,
-      rdev: 0,
-      size: 0,
-      blocks: 0,
-      blksize: 4096,
-      atime: time,
-      mtime: time,
-      ctime: time,
-      btime: time,
-    };
+    const attr = { ino: KINDS[kind].ino, mode: S_IFREG | 0o444, uid: 0, gid: 0, rdev: 0 };
+    this.#attr = freshAttr(attr, now(fs.kernel));
   }
 
   attr(): InodeAttr {

@@ -1,32 +1,17 @@
 // Files without a name or a file system: timerfd, signalfd, pidfd. As on Linux, they share one inode.
 
 import type { Kernel } from '../kernel.ts';
-import { withoutBlocks } from '../vfs/attr.ts';
+import { freshAttr, withoutBlocks } from '../vfs/attr.ts';
 import { newFile } from '../vfs/file.ts';
 import { anonymousDev, now } from '../vfs/state.ts';
-import type { FileOps, FileSystem, Inode, InodeAttr, OpenFile } from '../vfs/types.ts';
+import type { FileOps, FileSystem, Inode, OpenFile } from '../vfs/types.ts';
 
 /** statfs' f_type of anon_inodefs. */
 const ANON_INODE_FS_MAGIC = 0x09041934;
 
 const makeInode = (kernel: Kernel): Inode => {
-  const time = now(kernel);
-  const attr: InodeAttr = {
-    ino: 1,
-    // No type bits: neither a regular file nor anything else.
-    mode: 0o600,
-    nlink: 1,
-    uid: 0,
-    gid: 0,
-    rdev: 0,
-    size: 0,
-    blocks: 0,
-    blksize: 4096,
-    atime: time,
-    mtime: time,
-    ctime: time,
-    btime: time,
-  };
+  // No type bits: neither a regular file nor anything else.
+  const attr = freshAttr({ ino: 1, mode: 0o600, uid: 0, gid: 0, rdev: 0 }, now(kernel));
   const fs: FileSystem = {
     type: 'anon_inodefs',
     dev: anonymousDev(kernel),
