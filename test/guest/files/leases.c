@@ -104,22 +104,26 @@ int main(void) {
 
   // Waiting: a child truncates while the parent has the lease, and goes on when it is given back.
   told = 0;
-  int go[2];
+  int go[2], shown[2];
   pipe(go);
+  pipe(shown);
+  char b;
   pid_t c = fork();
   if (!c) {
     close(r);
     write(go[1], "x", 1);
-    T(truncate("f", 1));
+    int truncated = truncate("f", 1);
+    read(shown[0], &b, 1);
+    T(truncated);
     _exit(0);
   }
-  char b;
   read(go[0], &b, 1);
   await_sleep(c, c);
   T(told == SIGIO);
   T(fcntl(r, F_GETLEASE));
   printf("parent gives way\n");
   T(fcntl(r, F_SETLEASE, F_UNLCK));
+  write(shown[1], "x", 1);
   int st;
   waitpid(c, &st, 0);
   cat("f");
