@@ -15,6 +15,9 @@ export interface AclEntry {
 
 export type Acl = readonly AclEntry[];
 
+const isNamed = ({ tag }: Pick<AclEntry, 'tag'>): boolean => tag === ACL.user || tag === ACL.group;
+const hasMask = (acl: Acl): boolean => acl.some(({ tag }) => tag === ACL.mask);
+
 /** Reads the value of an extended attribute: null for a list without entries, or -errno. */
 export const decodeAcl = (bytes: Uint8Array): Acl | null | number => {
   if (bytes.length === 0) return null;
@@ -25,9 +28,8 @@ export const decodeAcl = (bytes: Uint8Array): Acl | null | number => {
   const acl: AclEntry[] = [];
   for (let at = ACL_HEADER; at < bytes.length; at += ACL_ENTRY) {
     const tag = view.getUint16(at, true);
-    const named = tag === ACL.user || tag === ACL.group;
     if (!Object.values<number>(ACL).includes(tag)) return -EINVAL;
-    const id = named ? view.getUint32(at + 4, true) : ACL_UNDEFINED_ID;
+    const id = isNamed({ tag }) ? view.getUint32(at + 4, true) : ACL_UNDEFINED_ID;
     acl.push({ tag, perm: view.getUint16(at + 2, true), id });
   }
   return acl.length === 0 ? null : acl;
@@ -56,18 +58,15 @@ const AFTER: Readonly<Record<number, readonly number[]>> = {
   [ACL.mask]: [ACL.other],
 };
 
-const isNamed = ({ tag }: AclEntry): boolean => tag === ACL.user || tag === ACL.group;
-
 /** 0 or -EINVAL: entries in order, one mask if anybody is named. */
 export const checkAcl = (acl: Acl): number => {
   let before = 0;
-  for (const { tag, perm, id } of acl) {
-    if (perm & ~7 || !AFTER[before]?.includes(tag)) return -EINVAL;
-    if ((tag === ACL.user || tag === ACL.group) && id === ACL_UNDEFINED_ID) return -EINVAL;
-    before = tag;
+  for (const e of acl) {
+    if (e.perm & ~7 || !AFTER[before]?.includes(e.tag)) return -EINVAL;
+    if (isNamed(e) && e.id === ACL_UNDEFINED_ID) return -EINVAL;
+    before = e.tag;
   }
-  const masked = acl.some(({ tag }) => tag === ACL.mask);
-  return before === ACL.other && (masked || !acl.some(isNamed)) ? 0 : -EINVAL;
+  return before === ACL.other && (hasMask(acl) || !acl.some(isNamed)) ? 0 : -EINVAL;
 };
 
 /** The bits of the mode that an entry stands for; null for entries that name somebody. */
@@ -76,8 +75,6 @@ const shiftOf = (tag: number, masked: boolean): number | null => {
   if (tag === ACL.mask || (tag === ACL.groupObj && !masked)) return 3;
   return tag === ACL.other ? 0 : null;
 };
-
-const hasMask = (acl: Acl): boolean => acl.some(({ tag }) => tag === ACL.mask);
 
 /** Permission bits of the mode that belong to a list. */
 export const modeOfAcl = (acl: Acl): number => {

@@ -1,6 +1,7 @@
 // Contexts of asynchronous input and output (io_setup(2)): requests that have ended, and those that wait for events of a
 // file. Reading and writing happen while they are submitted, as Linux does it wherever the page cache is between.
 
+import { IO_EVENT_BYTES } from '../../abi/aio.ts';
 import { EAGAIN, EINVAL, ENOMEM } from '../../abi/errno.ts';
 import { MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE } from '../../abi/mman.ts';
 import { charge, uncharge } from '../heap.ts';
@@ -35,9 +36,8 @@ export interface AioContext {
 
 /** /proc/sys/fs/aio-max-nr. */
 export const AIO_MAX = 65536;
-/** Bytes of struct aio_ring and of struct io_event. */
+/** Bytes of struct aio_ring. */
 const RING = 32;
-const EVENT = 32;
 /** What a request may take of the heap. */
 const REQUEST_BYTES = 256;
 /** As many as a machine of one processor has at least (ioctx_alloc of the kernel). */
@@ -47,10 +47,10 @@ const LEAST = 4;
 export const setupAio = (task: Task, asked: number): AioContext | number => {
   const { kernel, mm } = task;
   const vfs = vfsOf(kernel);
-  if (asked > 0x10000000 / EVENT) return -EINVAL;
+  if (asked > 0x10000000 / IO_EVENT_BYTES) return -EINVAL;
   if (vfs.aio + asked > AIO_MAX) return -EAGAIN;
-  const bytes = Math.ceil((RING + (Math.max(asked, LEAST) * 2 + 2) * EVENT) / PAGE) * PAGE;
-  const room = (bytes - RING) / EVENT - 1;
+  const bytes = Math.ceil((RING + (Math.max(asked, LEAST) * 2 + 2) * IO_EVENT_BYTES) / PAGE) * PAGE;
+  const room = (bytes - RING) / IO_EVENT_BYTES - 1;
   if (!charge(kernel.heap, asked * REQUEST_BYTES)) return -ENOMEM;
   // Its contents say that it is no ring that a program could read by itself: io_getevents is the only way.
   const mapping = {

@@ -112,6 +112,13 @@ const jumpEntry = (low: Val): Val =>
     i32.shl(i32.and(i32.xor(low, i32.shrU(low, i32.const(12))), i32.const(JUMP.entries - 1)), i32.const(4)),
   );
 
+/** The entry for an address in the TLB, or in the table of the pages at home, whose entries are of another size. */
+const entryFor = (at: Val, entryShift: number): Val =>
+  i32.add(
+    cpu.i32(OFF.tlb),
+    i32.and(i32.shrU(i32.wrap(at), i32.const(12 - entryShift)), i32.const((TLB.entries - 1) << entryShift)),
+  );
+
 const page = (at: Val): Val => i64.and(at, i64.const(-4096));
 const offset = (at: Val): Val => i32.and(i32.wrap(at), i32.const(4095));
 
@@ -170,11 +177,7 @@ export const defineCore = (
   const fill = (c: Code, at: Val, pte: Val, writable: Val): void => {
     /** Writes the tags of the entry for the page in one of the two tables, and gives the entry. */
     const tag = (entryShift: number, readTag: number, writeTag: number): Val => {
-      const index = i32.and(
-        i32.shrU(i32.wrap(at), i32.const(12 - entryShift)),
-        i32.const((TLB.entries - 1) << entryShift),
-      );
-      const entry = c.let(i32.add(cpu.i32(OFF.tlb), index));
+      const entry = c.let(entryFor(at, entryShift));
       c.store(WASM.i64Store, entry, page(at), readTag);
       c.if(
         writable,
@@ -251,15 +254,7 @@ export const defineCore = (
     write: boolean,
     then: (entry: Val, found: Val) => void,
   ): void => {
-    const entry = c.let(
-      i32.add(
-        cpu.i32(OFF.tlb),
-        i32.and(
-          i32.shrU(i32.wrap(lo), i32.const(12 - TLB.entryShift)),
-          i32.const((TLB.entries - 1) << TLB.entryShift),
-        ),
-      ),
-    );
+    const entry = c.let(entryFor(lo, TLB.entryShift));
     const offset = c.let(i64.sub(lo, loadAt('i64', WASM.i64Load, entry, write ? TLB.writeTag : TLB.readTag)));
     const bytes = i64.extendU(i32.and(shape, i32.const(0xffff)));
     c.if(i64.leU(offset, i64.sub(i64.const(PAGE), bytes)), () => {
