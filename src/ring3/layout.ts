@@ -110,6 +110,10 @@ export const MEMO = {
   noTag: -(0x5a3c_c3a5n << 32n) - 0x5000n,
   noFrame: -0x10000,
 } as const;
+/** Whether an address, of 64 bits, is canonical: bits 47 and up are alike. */
+export const isCanonical = (address: bigint): boolean =>
+  BigInt.asUintN(64, BigInt.asIntN(48, address)) === address;
+
 /** Address of a memo. */
 export const memoAt = (n: number): number => CPU + OFF.memos + MEMO.bytes * n;
 

@@ -10,7 +10,18 @@ import type { SemanticsTable } from './emit.ts';
 import { readFxsave, writeFxsave } from './fpu-image.ts';
 import type { CpuState, HelperTable } from './helpers.ts';
 import { buildCoreModule, createHandlers } from './interp/handlers.ts';
-import { ARITH_FLAGS, CONTEXT_BYTES, CPU, FLAG, GPR, OFF, PAGE, STATUS, VECTOR } from './layout.ts';
+import {
+  ARITH_FLAGS,
+  CONTEXT_BYTES,
+  CPU,
+  FLAG,
+  GPR,
+  isCanonical,
+  OFF,
+  PAGE,
+  STATUS,
+  VECTOR,
+} from './layout.ts';
 import { createFrames } from './mmu/frames.ts';
 import { Homes } from './mmu/homes.ts';
 import { createPageTable, forgetMemos, type MmuTable } from './mmu/page-table.ts';
@@ -114,8 +125,6 @@ export const createCpu = (options: CpuOptions): Cpu => {
     const off = ADDRESSES.find((o) => o !== but && word64(o) === address);
     return off === undefined ? BigInt.asUintN(64, BigInt(address)) : (u64[(CPU + off) >>> 3] as bigint);
   };
-  const isCanonical = (address: bigint): boolean =>
-    BigInt.asUintN(64, BigInt.asIntN(48, address)) === address;
   /** Error codes of page faults in user mode. */
   const ERROR = [4, 6, 20] as const;
   /** Asks the kernel for a page; raises when it refuses. */

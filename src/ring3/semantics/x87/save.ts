@@ -4,7 +4,7 @@
 import type { Semantics, SemanticsTable } from '../../emit.ts';
 import { MXCSR_MASK, readFxsave, writeFxsave } from '../../fpu-image.ts';
 import type { CpuState, Helper, HelperTable } from '../../helpers.ts';
-import { CPU, GPR, OFF, VECTOR } from '../../layout.ts';
+import { CPU, GPR, isCanonical, OFF, VECTOR } from '../../layout.ts';
 
 const LEGACY = 512;
 const HEADER = 64;
@@ -17,8 +17,7 @@ const refuse = (cpu: CpuState): number => (cpu.misplaced(cpu.address(), 4) ? 1 :
 /** By the address as it was before it became a number. One that is not canonical is refused for that first. */
 const misaligned = (cpu: CpuState, bytes: number): boolean => {
   const address = cpu.u64[(CPU + OFF.helperAddress) >>> 3] as bigint;
-  const canonical = BigInt.asUintN(64, BigInt.asIntN(48, address)) === address;
-  return canonical && address % BigInt(bytes) !== 0n;
+  return isCanonical(address) && address % BigInt(bytes) !== 0n;
 };
 /** Whether an image can be accessed at a distance from its start and there, in this order (seen on the processor); it has raised otherwise. */
 const reaches = (cpu: CpuState, distance: number, write: boolean): boolean =>
