@@ -4,7 +4,7 @@
 import { createCodeCache } from './code-cache.ts';
 import type { CoreImage } from './core/core-image.ts';
 import { CORE_SIGNATURES, type CoreExports } from './core/core-module.ts';
-import type { Cpu, CpuHooks, PageTable, Tier } from './cpu.ts';
+import { type Cpu, type CpuHooks, type PageTable, PTE, type Tier } from './cpu.ts';
 import type { Insn } from './decode/insn.ts';
 import type { SemanticsTable } from './emit.ts';
 import { readFxsave, writeFxsave } from './fpu-image.ts';
@@ -127,11 +127,18 @@ export const createCpu = (options: CpuOptions): Cpu => {
   };
   /** Error codes of page faults in user mode. */
   const ERROR = [4, 6, 20] as const;
+  /** Times that an executable page changed its frame when it was accessed: what is being executed may be read from the old one. */
+  let codeShifts = 0;
   /** Asks the kernel for a page; raises when it refuses. */
   const fault = (address: number, access: 0 | 1 | 2): boolean => {
     if (address >= 2 ** 47) return astrayAt(address, access);
-    if (hooks.pageFault(address, ACCESS[access])) return true;
-    const present = (need().get(Math.floor(address / PAGE)) & 7) !== 0 ? 1 : 0;
+    const page = Math.floor(address / PAGE);
+    const before = need().get(page);
+    if (hooks.pageFault(address, ACCESS[access])) {
+      if ((before & PTE.exec) !== 0 && before >>> 3 !== need().get(page) >>> 3) codeShifts++;
+      return true;
+    }
+    const present = (need().get(page) & 7) !== 0 ? 1 : 0;
     setWord64(OFF.cr2, address);
     raise(VECTOR.PF, present | ERROR[access]);
     return false;
@@ -173,46 +180,59 @@ export const createCpu = (options: CpuOptions): Cpu => {
     // Making the second page present may have moved the first (copy on write runs out of memory, say).
     return second === 0 || bytes <= split ? null : { first: physical(address, access), second, split };
   };
+  /** Forgets the code in both parts; whether there was any. */
   const codeIn = (p: { first: number; second: number }): boolean => {
-    for (const a of [p.first, p.second]) {
-      if (((u8[0x10000 + Math.floor(a / PAGE)] as number) & 1) !== 0) {
-        mem.willWrite(Math.floor(a / PAGE));
-        return true;
-      }
-    }
-    return false;
+    const { invalidations } = cache.stats;
+    mem.willWrite(Math.floor(p.first / PAGE));
+    mem.willWrite(Math.floor(p.second / PAGE));
+    return cache.stats.invalidations !== invalidations;
+  };
+
+  /** Leaves for the instruction to be done by itself, since what it is part of may be stale. */
+  const byItself = (): 0 => {
+    i32[at(OFF.status)] = STATUS.smc;
+    return 0;
   };
 
   const js = {
-    fault: (access: number): number => (fault(word64(OFF.cr2), access as 0 | 1) ? 1 : 0),
+    fault: (access: number): number => {
+      const shifts = codeShifts;
+      if (!fault(word64(OFF.cr2), access as 0 | 1)) return 0;
+      return codeShifts === shifts ? 1 : byItself();
+    },
     crossRead: (bytes: number, forWrite: number): number => {
+      const shifts = codeShifts;
       const p = parts(bytes, forWrite as 0 | 1);
       if (!p) return 0;
+      if (codeShifts !== shifts) return byItself();
       u8.copyWithin(bounce, p.first, p.first + p.split);
       u8.copyWithin(bounce + p.split, p.second, p.second + bytes - p.split);
       return bounce;
     },
     crossWrite: (bytes: number): number => {
       const saved = u8.slice(bounce, bounce + bytes);
+      const shifts = codeShifts;
       const p = parts(bytes, 1);
       if (!p) return i32[at(OFF.status)] as number;
-      // The code is forgotten and the instruction starts anew, so that it sees what it changed itself.
-      if (codeIn(p)) return STATUS.unwind;
+      if (codeIn(p) || codeShifts !== shifts) return STATUS.smc;
       u8.set(saved.subarray(0, p.split), p.first);
       u8.set(saved.subarray(p.split), p.second);
       return 0;
     },
     crossProbe: (bytes: number): number => {
+      const shifts = codeShifts;
       const p = parts(bytes, 1);
-      return p ? 0 : (i32[at(OFF.status)] as number);
+      if (p && codeShifts !== shifts) byItself();
+      return p && codeShifts === shifts ? 0 : (i32[at(OFF.status)] as number);
     },
     resolve: (): number => cache.resolve(),
     helper: (number: number, arg: number): number => {
       const f = helperList[number];
       if (!f) throw new Error(`no helper number ${number}`);
       const { invalidations } = cache.stats;
+      const shifts = codeShifts;
       const raised = f(state, arg) !== 0;
-      if (cache.stats.invalidations !== invalidations) i32[at(OFF.moved)] = 1;
+      if (cache.stats.invalidations !== invalidations || codeShifts !== shifts) i32[at(OFF.moved)] = 1;
       return raised ? (i32[at(OFF.status)] as number) : 0;
     },
     gate: (): number => {
@@ -367,7 +387,9 @@ export const createCpu = (options: CpuOptions): Cpu => {
   const selfModified = (careful = false): number => {
     const e = need().get(Math.floor(word64(OFF.cr2) / PAGE));
     if (e !== 0) mem.willWrite(Math.floor(e / 8));
-    return alone(careful);
+    const s = alone(careful);
+    // The other page of a store that reaches into two, say.
+    return s === STATUS.smc ? selfModified(careful) : s;
   };
 
   /** TF or AC is set: each instruction is done by itself. */
@@ -505,11 +527,11 @@ export const createCpu = (options: CpuOptions): Cpu => {
       for (;;) {
         stepped = false;
         let s = watchful() ? carefully() : core.run();
-        if (s === STATUS.smc) s = selfModified();
         if (s === STATUS.step) {
           cache.stumbled();
           s = alone();
         }
+        if (s === STATUS.smc) s = selfModified();
         if (s === STATUS.resync) {
           if (chooseFp()) freshen();
           continue;
