@@ -283,8 +283,9 @@ const farReturn = (cpu: CpuState, arg: number): number => {
   return 0;
 };
 
-/** IRET of 64-bit mode always takes the stack as well. */
+/** IRET of 64-bit mode always takes the stack as well, and returns from no nested task (SDM volume 2, IRET). */
 const interruptReturn = (cpu: CpuState, n: number): number => {
+  if ((cpu.rflags() & FLAG.NT) !== 0) return cpu.raise(VECTOR.GP);
   const from = Number(cpu.u64[RSP]);
   if (cpu.misplaced(from, n)) return 1;
   const b = cpu.load(from + 2 * n, n) && cpu.load(from, 5 * n);

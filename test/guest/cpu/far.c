@@ -51,6 +51,9 @@ int main(void) {
   TRY("sub $128,%%rsp; push $0x33; lea 1f(%%rip),%%rax; push %%rax; rex.W lcall *(%%rsp)");
   TRY("sub $128,%%rsp; push $0x66; lea 1f(%%rip),%%rax; push %%rax; rex.W lcall *(%%rsp)");
   TRY("xor %%eax,%%eax; ljmp *(%%rax)");
+  TRY("sub $128,%%rsp; pushfq; orl $0x4000,(%%rsp); popfq; push $1; push $2; push $3; iretq");
+  TRY("sub $128,%%rsp; pushfq; orl $0x4000,(%%rsp); popfq; mov $16,%%rsp; iretq");
+  asm volatile("sub $128,%%rsp; pushfq; andl $~0x4000,(%%rsp); popfq; add $128,%%rsp" ::: "memory", "cc");
   TRY(".byte 0xf1");
   return 0;
 }
