@@ -265,7 +265,7 @@ export abstract class RegionState extends EmitBase {
     const before = this.lazy.now;
     this.symbols.forgetAll();
     this.clobber();
-    super.loop((l) => this.conditionally(() => body(l)));
+    super.loop((l) => this.flow.loop(() => this.conditionally(() => body(l))));
     if (this.lazy.now !== before) this.lazy.now = DYNAMIC;
     this.symbols.forgetAll();
     this.clobber();

@@ -31,6 +31,19 @@ describe('the registers of a region', () => {
     expect(flow.entry).toBe(set(RAX));
   });
 
+  test('what a round of a loop writes is stored by a fault of the next one', () => {
+    let fault: Point | null = null;
+    const flow = solved([[]], (f) =>
+      f.loop(() => {
+        f.read(RCX);
+        fault = f.point('fault');
+        f.write(RCX);
+      }),
+    );
+    expect(flow.epilogues[(fault as unknown as Point).epilogue]).toBe(set(RCX));
+    expect(flow.entry).toBe(set(RCX));
+  });
+
   test('an exit stores what was written on any way to it, and so needs what another way left alone', () => {
     let exit: Point | null = null;
     const flow = solved(

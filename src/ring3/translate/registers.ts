@@ -74,6 +74,14 @@ export class RegisterFlow {
     body();
     this.#conditional--;
   }
+  /** What a loop inside of an instruction writes may differ from the CPU block from the loop's start on. */
+  loop(body: () => void): void {
+    this.#open();
+    const start = this.#now;
+    const from = this.#items.length;
+    this.conditionally(body);
+    for (const item of this.#items.slice(from)) if (item.kind === 'stretch') start.may |= item.may;
+  }
   read(reg: number): void {
     const bit = 1 << reg;
     if ((this.#now.def & bit) === 0) this.#now.use |= bit;
