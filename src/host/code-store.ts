@@ -56,14 +56,15 @@ interface Stored extends KeptBatch {
   readonly entry: FileEntry;
 }
 
-const stored = (program: string, entry: FileEntry): Stored => {
+/** `all`: how many regions were kept of the program. */
+const stored = (program: string, entry: FileEntry, all: number): Stored => {
   let module: WebAssembly.Module | null | undefined;
   const compile = (): WebAssembly.Module | null => {
     try {
       const { wasm, machine } = entry.compiled() ?? {};
       if (!wasm || !machine) return null;
       const made = entry.optimized > 0 ? deserializeModule(machine.buffer as ArrayBuffer, wasm) : null;
-      return made ?? makeKnown(() => new WebAssembly.Module(wasm as BufferSource));
+      return made ?? makeKnown(all, () => new WebAssembly.Module(wasm as BufferSource));
     } catch {
       return null;
     }
@@ -198,7 +199,9 @@ export const openCodeStore = (dir: string): CodeStore & { save(): void } => {
     fetch(program) {
       const index = new KeptIndex();
       if (++fetched > MAX_FETCHED) return index;
-      for (const entry of openCodeFile(dir, program).entries) index.add(stored(program, entry));
+      const { entries } = openCodeFile(dir, program);
+      const all = entries.reduce((n, e) => n + e.regions.length, 0);
+      for (const entry of entries) index.add(stored(program, entry, all));
       return index;
     },
     made: (program, batch) => void made.push({ program, batch }),

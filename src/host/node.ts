@@ -10,7 +10,7 @@ import { compileCore } from './core-code.ts';
 import { setEngineFlag } from './engine.ts';
 import { nodeFiles } from './files.ts';
 import type { Host } from './host.ts';
-import { TIERING_BUDGET } from './machine-code.ts';
+import { beginPatience } from './machine-code.ts';
 import { defaultMemoryBytes, takeReservedMemory } from './memory.ts';
 import { translationWorker } from './translation.ts';
 
@@ -47,14 +47,11 @@ const entropy = (into: Uint8Array): void => {
   }
 };
 
-/**
- * Generated code is long for what it does, and V8 counts bytes: with its default it optimizes regions that have
- * run for microseconds, at a cost of 150 microseconds an instruction. Branch hints cost nothing.
- */
+/** Branch hints cost nothing. */
 const tuneEngine = (): void => {
   // V8 takes compiled code back only under the flags under which it was made: see cli/start.ts.
   if (process.env.KANMON_MAKE_CODE === '1') return;
-  setEngineFlag(`--wasm-tiering-budget=${TIERING_BUDGET}`);
+  beginPatience();
   setEngineFlag('--experimental-wasm-branch-hinting');
 };
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { MessagePort, Worker } from 'node:worker_threads';
 import type { PackedBatch } from '../ring3/translate/translate.ts';
 import type { MadeModule, TranslationService } from '../ring3/translate/translator.ts';
+import { setPatience } from './machine-code.ts';
 
 /** What the worker answers with: the batches come back in the order in which they were sent. */
 export type Made = MadeModule | null;
@@ -18,6 +19,7 @@ export const translationWorker = (): (TranslationService & { close(): void }) | 
   let port: MessagePort | null = null;
   let broken = false;
   const waiting: ((made: Made) => void)[] = [];
+  let regions = 0;
   // Most programs end before anything is translated: the module is loaded when something is.
   const threads = (): typeof import('node:worker_threads') => process.getBuiltinModule('node:worker_threads');
   const open = (): MessagePort => {
@@ -41,6 +43,8 @@ export const translationWorker = (): (TranslationService & { close(): void }) | 
     submit(batch: PackedBatch, done) {
       if (broken) return false;
       waiting.push(done);
+      regions += batch.regions.length;
+      setPatience(regions);
       port ??= open();
       port.postMessage(batch);
       return true;
