@@ -50,6 +50,8 @@ export interface Block {
   waited: boolean;
   /** How often it was put off because the machine was young. */
   delays: number;
+  /** How often it was put off because a region has it inside. */
+  passes: number;
   /** Its region is being made. */
   pending: boolean;
   /** Executions that it was given at first before it counts as hot. */
@@ -317,6 +319,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       growth: 0,
       waited: false,
       delays: 0,
+      passes: 0,
       pending: false,
       patience,
       stumbles: 0,
@@ -363,6 +366,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       growth: 0,
       waited: false,
       delays: 0,
+      passes: 0,
       pending: false,
       patience: u32[(op + BEGIN.patience) >>> 2] as number,
       stumbles: 0,
@@ -408,6 +412,8 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       tiering.began(block, p.frontier);
       return block;
     });
+    const owner = made.find((block) => block !== null);
+    if (owner) tiering.contains(owner, plan.inside);
     plan.make((functions) =>
       made.forEach((block, n) => {
         const fn = functions?.[n];

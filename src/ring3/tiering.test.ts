@@ -14,6 +14,7 @@ const block = (ip: number, more: Partial<Block> = {}): Block => ({
   growth: 0,
   waited: false,
   delays: 0,
+  passes: 0,
   pending: false,
   patience: 1000,
   stumbles: 0,

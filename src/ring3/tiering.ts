@@ -44,6 +44,9 @@ const WARM = 32;
 const BATCH = 8;
 /** Blocks inside a function wait longer: mostly a region that starts before them takes them in. */
 const INNER_FACTOR = 3;
+/** How often a block is put off, for so much longer, that a region of another has inside: it seldom is entered there. */
+const MAX_PASSES = 3;
+const PASS_FACTOR = 3;
 /** How often a region is made anew because a path that it leaves by became hot. */
 const MAX_GROWTH = 4;
 /** How often a region is left because of how memory lies before it is made anew, cautious. */
@@ -54,6 +57,8 @@ export class Tiering {
   readonly #env: TieringEnv;
   /** Where regions leave to code that had not run when they were made: the region to make anew. */
   readonly #frontier = new Map<number, Block>();
+  /** What regions were made of beside what they start with: the region. */
+  readonly #inside = new Map<number, Block>();
   /** Blocks that wait for others to be translated with. */
   #waiting: Block[] = [];
 
@@ -87,15 +92,14 @@ export class Tiering {
       this.rearm(block);
       return;
     }
-    const owner = this.#frontier.get(block.ip);
-    if (
-      owner?.valid &&
-      !owner.pending &&
-      owner.growth < MAX_GROWTH &&
-      owner.exactFp === block.exactFp &&
-      // Another program may have other code at these addresses.
-      this.#env.stillThere(owner)
-    ) {
+    const around = this.#ownerOf(this.#inside, block);
+    if (around && (around.pending || block.passes < MAX_PASSES)) {
+      if (!around.pending) block.passes++;
+      this.rearm(block, around.pending ? 1 : PASS_FACTOR);
+      return;
+    }
+    const owner = this.#ownerOf(this.#frontier, block);
+    if (owner && !owner.pending && owner.growth < MAX_GROWTH) {
       this.#frontier.delete(block.ip);
       owner.growth++;
       this.rearm(block, INNER_FACTOR);
@@ -108,6 +112,13 @@ export class Tiering {
       return;
     }
     this.#request(block);
+  }
+  /** The region that a block belongs to in one way or another. */
+  #ownerOf(owners: ReadonlyMap<number, Block>, block: Block): Block | null {
+    const owner = owners.get(block.ip);
+    // Another program may have other code at these addresses.
+    const usable = owner?.valid && owner.exactFp === block.exactFp && this.#env.stillThere(owner);
+    return usable ? owner : null;
   }
   #request(block: Block): void {
     if (!this.#waiting.includes(block)) {
@@ -132,6 +143,10 @@ export class Tiering {
     this.#env.setCount(block, FOREVER);
     for (const ip of frontier) this.#frontier.set(ip, block);
   }
+  /** Code at these addresses is going to be inside the region of a block, or of one that comes with it. */
+  contains(block: Block, inside: Iterable<number>): void {
+    for (const ip of inside) this.#inside.set(ip, block);
+  }
   /** The region of a block was left because of how memory lies. */
   stumbled(block: Block): void {
     if (++block.stumbles !== MAX_STUMBLES + 1) return;
@@ -151,5 +166,6 @@ export class Tiering {
   /** All code has been forgotten. */
   forget(): void {
     this.#frontier.clear();
+    this.#inside.clear();
   }
 }

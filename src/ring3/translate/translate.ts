@@ -46,6 +46,8 @@ export const planBatch = (
   for (const { ip, depth } of queue) {
     if (regions.has(ip) || regions.size >= limits.regions || insns >= limits.batchInsns) continue;
     if (depth > 0 && (!code.ran(ip) || code.translated(ip))) continue;
+    // What is inside another is asked for again if it is entered in another way.
+    if (depth === 0 && [...regions.values()].some((r) => r.blocks.some((b) => b.ip === ip))) continue;
     const region = discover(ip, code, limits, small);
     if (!region) continue;
     regions.set(ip, region);

@@ -29,6 +29,8 @@ export interface Planned {
 export interface Plan {
   /** Those asked for that have code, in order; then callees that come with them. */
   readonly regions: readonly Planned[];
+  /** Where their blocks start. */
+  readonly inside: readonly number[];
   /** They were made in an earlier run, and may be there already. */
   readonly kept: boolean;
   /** Makes them: `done` gets a function for each, now or while a later `poll` runs; null when that failed. */
@@ -131,6 +133,7 @@ export const createTranslator =
       if (!batch || !module) return null;
       return {
         regions: batch.regions,
+        inside: batch.code()?.map(({ ip }) => ip) ?? [],
         kept: true,
         make(done) {
           const made = functions(module, batch.regions.length);
@@ -159,6 +162,7 @@ export const createTranslator =
         };
         return {
           regions,
+          inside: [...batch.values()].flatMap((r) => r.blocks.map((b) => b.ip)),
           kept: false,
           make(done) {
             if (batch.size === 0) {
