@@ -7,6 +7,7 @@ import { strerror } from '../abi/strerror.ts';
 import { setEngineFlag } from '../host/engine.ts';
 import { homeFolder } from '../host/home.ts';
 import { nodeHost } from '../host/node.ts';
+import { favourMainThread } from '../host/priority.ts';
 import {
   createMachine,
   type Machine,
@@ -61,7 +62,7 @@ const ASKED_BY = { rootfs: '--rootfs', cwd: 'working directory', volumes: '--vol
 const machineFor = (o: SessionOptions, program: string): Machine => {
   tuneEngine();
   try {
-    return createMachine(nodeHost(), machineOptions(o, program));
+    return createMachine(nodeHost(favourMainThread), machineOptions(o, program));
   } catch (e) {
     if (!(e instanceof RootError)) throw e;
     throw new UsageError(`${ASKED_BY[e.option]} ${e.path}: ${e.reason}`);

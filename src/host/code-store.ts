@@ -22,6 +22,7 @@ import {
 } from './code-file.ts';
 import { homeFolder } from './home.ts';
 import { deserializeModule, isOptimized, makeKnown, serializeModule } from './machine-code.ts';
+import { favourMainThread } from './priority.ts';
 
 /** Names the code that translates; defined in the bundle of the command line, which is who chooses V8's flags. */
 declare const TRANSLATOR: string;
@@ -205,7 +206,11 @@ export const openCodeStore = (dir: string): CodeStore & { save(): void } => {
       return index;
     },
     made: (program, batch) => void made.push({ program, batch }),
-    used: (batch, functions) => void used.set(batch as Stored, functions),
+    used(batch, functions) {
+      // V8 is going to optimize more of it.
+      if (used.size === 0) favourMainThread();
+      used.set(batch as Stored, functions);
+    },
     save() {
       const better = [...used].filter(([batch, functions]) => optimizedIn(functions) > batch.entry.optimized);
       if (made.length + better.length === 0) return;

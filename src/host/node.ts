@@ -72,8 +72,11 @@ const storeOf = (tier: Tier): CodeStore | null => {
   return (tier === 'mixed' ? translated : translatedAtOnce) ?? null;
 };
 
-/** A host for one machine. The compiled core module is shared by all machines of the process: it has no state. */
-export const nodeHost = (): Host => {
+/**
+ * A host for one machine. The compiled core module is shared by all machines of the process: it has no state.
+ * `translating` is called when there is a thread for it.
+ */
+export const nodeHost = (translating: () => void = () => {}): Host => {
   if (core === undefined) {
     tuneEngine();
     core = loadCore();
@@ -84,7 +87,7 @@ export const nodeHost = (): Host => {
     core,
     clock: { monotonic, epoch: () => epoch },
     entropy,
-    translations: translationWorker,
+    translations: () => translationWorker(translating),
     translated: storeOf,
     files: nodeFiles(),
     turn: () => new Promise((resolve) => setImmediate(resolve)),

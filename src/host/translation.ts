@@ -11,8 +11,11 @@ import { setPatience } from './machine-code.ts';
 /** What the worker answers with: the batches come back in the order in which they were sent. */
 export type Made = MadeModule | null;
 
-/** Null where there is no worker beside this file: when running from sources. */
-export const translationWorker = (): (TranslationService & { close(): void }) | null => {
+/**
+ * Null where there is no worker beside this file: when running from sources. `began` is called when the first thread for
+ * translating has been started.
+ */
+export const translationWorker = (began: () => void): (TranslationService & { close(): void }) | null => {
   const file = join(import.meta.dirname, 'translation-worker.cjs');
   if (!existsSync(file)) return null;
   let worker: Worker | null = null;
@@ -34,6 +37,7 @@ export const translationWorker = (): (TranslationService & { close(): void }) | 
     };
     worker.on('error', fail);
     worker.on('exit', fail);
+    began();
     return port1;
   };
   return {
