@@ -136,10 +136,14 @@ export class PseudoNode implements Inode {
     const owner = this.#owner();
     if (owner === null) return -ENOENT;
     const t = this.#time;
+    // Of a directory they are counted: walks ask for attributes, too, and not for this.
+    const links = (): number => this.nlink;
     return {
       ino: this.ino,
       mode: this.mode,
-      nlink: this.nlink,
+      get nlink() {
+        return links();
+      },
       uid: owner.uid,
       gid: owner.gid,
       rdev: 0,

@@ -60,8 +60,7 @@ class ProcRoot extends PseudoDir {
   }
 
   override lookup(name: string): Inode | number {
-    const found = super.lookup(name);
-    if (found !== -ENOENT || !/^[1-9]\d*$/.test(name)) return found;
+    if (!/^[1-9]\d*$/.test(name)) return super.lookup(name);
     const { processes, tasks } = this.fs.kernel;
     const process = processes.get(Number(name));
     if (process !== undefined) return this.#ofProcess(process);
