@@ -468,6 +468,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
       u32[at(OFF.tlb)] = m.tlb;
       u32[at(OFF.home)] = m.home;
       forgetMemos(mem);
+      m.useJumps();
       u32[at(OFF.jumpCache)] = m.jump;
       u32[at(OFF.epoch)] = m.epoch;
     },

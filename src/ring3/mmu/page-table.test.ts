@@ -81,6 +81,7 @@ describe('the TLB', () => {
   test('a table that has forgotten its jumps is in an epoch of its own', () => {
     const mem = createFrames(16 << 20);
     const tables = [createPageTable(mem, () => {}), createPageTable(mem, () => {})];
+    for (const t of tables) t?.useJumps();
     const before = tables.map((t) => t?.epoch);
     tables[0]?.flushJumps();
     const after = tables.map((t) => t?.epoch);

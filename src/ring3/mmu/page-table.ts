@@ -31,6 +31,8 @@ export interface MmuTable extends PageTable {
   readonly epoch: number;
   /** For which mode of arithmetic (OFF.exactFp) the jump cache is; kept by whoever changes it. */
   jumpMode: number;
+  /** Readies the jump cache; to be called before the processor uses it. Many an address space never runs. */
+  useJumps(): void;
   /** Forgets every jump cache entry. */
   flushJumps(): void;
   flushTlb(): void;
@@ -122,6 +124,7 @@ export const createPageTable = (
     return frame * PAGE;
   };
   let epoch = 0;
+  let jumpsUsed = false;
   /** The last table that was found, and which pages it is for: accesses stay close together. */
   let lastSpan = -1;
   let lastTable = 0;
@@ -227,7 +230,13 @@ export const createPageTable = (
         page = next;
       }
     },
+    useJumps() {
+      if (jumpsUsed) return;
+      jumpsUsed = true;
+      self.flushJumps();
+    },
     flushJumps() {
+      if (!jumpsUsed) return;
       i32.fill(-1, jump >>> 2, (jump + JUMP_BYTES) >>> 2);
       // A program may jump to address -1, which is looked up in slot 0: an address of slot 1 stands there.
       i32[(jump + JUMP.ip) >>> 2] = 1;
@@ -249,6 +258,5 @@ export const createPageTable = (
     },
   };
   self.flushTlb();
-  self.flushJumps();
   return self;
 };
