@@ -30,7 +30,7 @@ export const createBlockTable = ({ u8, u32, allocContiguous }: PhysicalMemory): 
   const codeIn = (at: number): number => u32[at + BLOCKS.code / 4] as number;
   /** The first of the two places of a block. */
   const first = (code: number): number =>
-    (table + (((code ^ (code >>> 12)) & (entries - 1)) << BLOCKS.entryShift)) >>> 2;
+    (table + ((((code ^ (code >>> 12)) >>> BLOCKS.nearShift) & (entries - 1)) << BLOCKS.entryShift)) >>> 2;
   const other = (at: number): number => at ^ (1 << (BLOCKS.entryShift - 2));
   const find = (frame: number, ip: number): number => {
     const code = codeAt(frame, ip);

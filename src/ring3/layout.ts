@@ -233,6 +233,8 @@ export const BLOCKS = {
   entries: 1 << 19,
   /** In a machine with less than 256 MiB. */ few: 1 << 17,
   entryShift: 5,
+  /** Blocks so close together begin at the same place, or one has the other of its two: few pages of the table are touched. */
+  nearShift: 2,
   /** u32: physical address of the first byte of code; 0: never taken */ code: 16,
   /** In `code`: taken once. */ gone: 1,
   /** u32: 0 for code that lies in one page; else it holds as long as that is the space's epoch. */ epoch: 20,

@@ -18,7 +18,10 @@ const k = i32.const;
 export const firstEntry = (code: Val): Val =>
   i32.add(
     cpu.i32(OFF.blocks),
-    i32.shl(i32.and(i32.xor(code, i32.shrU(code, k(12))), cpu.i32(OFF.blocksMask)), k(BLOCKS.entryShift)),
+    i32.shl(
+      i32.and(i32.shrU(i32.xor(code, i32.shrU(code, k(12))), k(BLOCKS.nearShift)), cpu.i32(OFF.blocksMask)),
+      k(BLOCKS.entryShift),
+    ),
   );
 /** The other of the two places in the table of blocks that a block may have. */
 export const otherEntry = (entry: Val): Val => i32.xor(entry, k(1 << BLOCKS.entryShift));
