@@ -9,7 +9,9 @@ import {
   defineCore,
   importCore,
 } from '../core/core-module.ts';
+import { tables as decoderTables } from '../decode/decoder.ts';
 import type { Insn } from '../decode/insn.ts';
+import { ROW_FLAG } from '../decode/tables.ts';
 import type { SemanticsTable } from '../emit.ts';
 import { cpu, WASM } from '../emit-base.ts';
 import { OFF, PAGE, PSEUDO, STATUS, VECTOR } from '../layout.ts';
@@ -185,7 +187,15 @@ export const createHandlers = (
     else others.set(form, place);
   };
   let used = FIRST_HANDLER;
-  for (let i = 0; i < prebuilt.length; i++) setPlace(prebuilt[i] as number, used++);
+  // Thousands at every start: what `setPlace` does for most of them, without calls.
+  const { rowFlags } = decoderTables;
+  for (let i = 0; i < prebuilt.length; i++) {
+    const form = prebuilt[i] as number;
+    const plain = ((rowFlags[(form >>> 6) & 0x7ff] as number) & ROW_FLAG.imm) === 0;
+    if (plain && used < 65536) u16[inTable + form] = used;
+    else setPlace(form, used);
+    used++;
+  }
   const unused: number[] = [];
   const slot = (): number => {
     const place = unused.pop();
