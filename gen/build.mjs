@@ -58,15 +58,19 @@ const generate = async (entry, ...args) => {
   return r.stdout;
 };
 
-// Made from the sources: the core module, and the decoder's tables, which take the place of prebuilt.ts.
+// Made from the sources: the core module, and the decoder's tables and the vDSO, which take the place of files.
 await generate('gen/core.ts', dist);
 const tables = await generate('gen/decoder-tables.ts');
-const prebuiltTables = {
-  name: 'prebuilt tables',
+const vdso = await generate('gen/vdso.ts');
+const prebuilt = {
+  name: 'prebuilt',
   setup({ onLoad }) {
     onLoad({ filter: /\/decode\/prebuilt\.ts$/ }, () => ({
       // A fresh Uint8Array: Buffer's share a pool, and the tables must be aligned.
       contents: `export const prebuilt = new Uint8Array(Buffer.from('${tables}', 'base64'));`,
+    }));
+    onLoad({ filter: /\/exec\/vdso-image\.ts$/ }, () => ({
+      contents: `export const buildVdso = () => Buffer.from('${vdso}', 'base64');`,
     }));
   },
 };
@@ -75,7 +79,7 @@ await build({
   ...common,
   format: 'esm',
   packages: 'external',
-  plugins: [prebuiltTables],
+  plugins: [prebuilt],
   entryPoints: ['src/index.ts'],
   outfile: `${dist}/index.js`,
 });
@@ -84,7 +88,7 @@ await build({
 await build({
   ...common,
   format: 'cjs',
-  plugins: [prebuiltTables],
+  plugins: [prebuilt],
   minifySyntax: true,
   minifyWhitespace: true,
   sourcemap: false,
@@ -115,7 +119,7 @@ for (const bundle of BUNDLES) {
   await build({
     ...common,
     format: 'cjs',
-    plugins: [prebuiltTables, lazyChildProcess],
+    plugins: [prebuilt, lazyChildProcess],
     minifySyntax: true,
     minifyWhitespace: true,
     define: {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PHDR, PT_DYNAMIC } from '../../abi/elf.ts';
 import { type Image, parseElf } from './elf.ts';
-import { buildVdso } from './vdso.ts';
+import { buildVdso } from './vdso-image.ts';
 
 const image = buildVdso();
 const dv = new DataView(image.buffer);
