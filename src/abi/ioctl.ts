@@ -47,6 +47,7 @@ export const TIOCGPTN = 0x80045430;
 export const TIOCSPTLCK = 0x40045431;
 export const TIOCGDEV = 0x80045432;
 export const TIOCSIG = 0x40045436;
+export const TIOCVHANGUP = 0x5437;
 export const TIOCGPKT = 0x80045438;
 export const TIOCGPTLCK = 0x80045439;
 export const TIOCGEXCL = 0x80045440;
@@ -141,6 +142,7 @@ export const IOCTL_REQUESTS = {
   TIOCSPTLCK,
   TIOCGDEV,
   TIOCSIG,
+  TIOCVHANGUP,
   TIOCGPKT,
   TIOCGPTLCK,
   TIOCGEXCL,

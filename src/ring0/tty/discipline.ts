@@ -19,7 +19,7 @@ import {
   sendEchoes,
   sendNow,
 } from './output.ts';
-import { clear, shift, used } from './queue.ts';
+import { clear, shift, truncate, used } from './queue.ts';
 import { END, has, type Termios, type Tty } from './types.ts';
 
 /** Bytes that the line discipline holds (N_TTY_BUF_SIZE). */
@@ -102,6 +102,16 @@ export const flushInput = (tty: Tty): void => {
   wake(tty.masterWrite);
 };
 
+/**
+ * Throws away output: what is still on its way (pty_flush_buffer of the kernel), not what the master's line discipline
+ * has taken, where it waits to be read.
+ */
+export const flushOutput = (tty: Tty): void => {
+  truncate(tty.output, INPUT_SIZE - 1);
+  setPacketStatus(tty, PACKET.FLUSHWRITE);
+  wake(tty.toWrite);
+};
+
 const interrupt = (kernel: Kernel, tty: Tty, signo: number, c: number): void => {
   if (!has(tty.termios.lflag, LFLAG.NOFLSH)) {
     tty.echo.length = 0;
@@ -109,7 +119,8 @@ const interrupt = (kernel: Kernel, tty: Tty, signo: number, c: number): void => 
     input.bytes.length = 0;
     input.ends.length = 0;
     input.canon = 0;
-    setPacketStatus(tty, PACKET.FLUSHREAD | PACKET.FLUSHWRITE);
+    flushOutput(tty);
+    setPacketStatus(tty, PACKET.FLUSHREAD);
   }
   signalForeground(kernel, tty, signo);
   if (has(tty.termios.iflag, IFLAG.IXON)) startOutput(tty);

@@ -21,6 +21,7 @@ import {
   TCSETSW2,
   TCXONC,
   TIOCCBRK,
+  TIOCCONS,
   TIOCEXCL,
   TIOCGDEV,
   TIOCGETD,
@@ -48,6 +49,7 @@ import {
   TIOCSSOFTCAR,
   TIOCSTI,
   TIOCSWINSZ,
+  TIOCVHANGUP,
 } from '../../abi/ioctl.ts';
 import { SIG } from '../../abi/signal.ts';
 import {
@@ -77,8 +79,8 @@ import type { Task } from '../task/types.ts';
 import { installOrRelease } from '../vfs/fdtable.ts';
 import { isOpenFile } from '../vfs/open.ts';
 import type { OpenFile } from '../vfs/types.ts';
-import type { Block, Result } from '../wait.ts';
-import { adapt, flushInput, setPacketStatus, startOutput, stopOutput } from './discipline.ts';
+import { type Block, type Result, wake } from '../wait.ts';
+import { adapt, flushInput, flushOutput, setPacketStatus, startOutput, stopOutput } from './discipline.ts';
 import { claimTerminal, dropTerminal, foregroundOnly, signalForeground } from './job.ts';
 import { sendNow } from './output.ts';
 import { clear, used } from './queue.ts';
@@ -210,11 +212,22 @@ const flush: Command = (task, _file, { tty, master }, which) => {
   const allowed = foregroundOnly(task, tty, SIG.SIGTTOU);
   if (allowed !== 0) return allowed;
   if (![TCIFLUSH, TCOFLUSH, TCIOFLUSH].includes(which)) return -EINVAL;
-  // What is input at one end is output at the other.
   const input = which !== TCOFLUSH;
   const output = which !== TCIFLUSH;
-  if (master ? output : input) flushInput(tty);
-  if (master ? input : output) clear(tty.output);
+  if (!master) {
+    if (input) flushInput(tty);
+    if (output) flushOutput(tty);
+    return 0;
+  }
+  if (input) {
+    clear(tty.output);
+    wake(tty.toWrite);
+  }
+  if (output) {
+    // The slave's line discipline keeps what it has taken.
+    clear(tty.incoming);
+    wake(tty.masterWrite);
+  }
   return 0;
 };
 
@@ -310,8 +323,10 @@ const COMMANDS: Readonly<Record<number, Command>> = {
     return 0;
   },
   [TIOCGEXCL]: (task, _file, { tty }, arg) => putInt(task, arg, tty.exclusive ? 1 : 0),
-  // Typing for others is how programs break out of su: it is refused to everybody.
+  // Typing for others is how programs break out of su, and the rest asks for CAP_SYS_ADMIN: refused to everybody.
   [TIOCSTI]: () => -EPERM,
+  [TIOCVHANGUP]: () => -EPERM,
+  [TIOCCONS]: (_task, _file, { master }) => (master ? -EINVAL : -EPERM),
   [TIOCGETD]: (task, _file, _end, arg) => putInt(task, arg, 0),
   [TIOCSETD]: (task, _file, _end, arg) => {
     const which = task.mm.readI32(arg);

@@ -67,3 +67,9 @@ export const clear = (q: ByteQueue): void => {
   q.head = 0;
   q.tail = 0;
 };
+
+/** Keeps the first n bytes only. */
+export const truncate = (q: ByteQueue, n: number): void => {
+  q.tail = Math.min(q.tail, q.head + n);
+  if (q.head === q.tail) clear(q);
+};
