@@ -11,6 +11,7 @@ import {
   ENODEV,
   ENOMEM,
   EOPNOTSUPP,
+  EOVERFLOW,
   EPERM,
   ESRCH,
 } from '../../abi/errno.ts';
@@ -34,7 +35,6 @@ import {
   MAP_SHARED,
   MAP_SHARED_VALIDATE,
   MAP_STACK,
-  MAP_SYNC,
   MAP_TABLE,
   MAP_TYPE,
   MCL_CURRENT,
@@ -68,6 +68,7 @@ import {
   syncRange,
 } from '../mm/calls.ts';
 import { isPageAligned, PAGE, pageUp, TASK_SIZE } from '../mm/layout.ts';
+import { mayWrite } from '../mm/protect.ts';
 import { limitOf, memoryOf, RLIMIT_MEMLOCK } from '../mm/state.ts';
 import { LOCKS, type Mapping } from '../mm/types.ts';
 import type { Task } from '../task/types.ts';
@@ -133,9 +134,11 @@ const filePages = (
   prot: number,
   shared: boolean,
   length: number,
+  offset: number,
 ): Fresh | number => {
   const file = fileAt(task, number);
   if (!file) return -EBADF;
+  if (offset < 0 || offset + pageUp(length) >= 2 ** 63) return -EOVERFLOW;
   if (!canRead(file)) return -EACCES;
   if (shared && prot & PROT_WRITE && !canWrite(file)) return -EACCES;
   if (prot & PROT_EXEC && memoryOf(task.kernel).isNoExec(file)) return -EPERM;
@@ -172,9 +175,8 @@ export const mmap = syscall(
     const type = how & MAP_TYPE;
     const shared = type === MAP_SHARED || type === MAP_SHARED_VALIDATE;
     if (!shared && type !== MAP_PRIVATE) return -EINVAL;
-    if (type === MAP_SHARED_VALIDATE && how & ~KNOWN)
-      return how & MAP_SYNC || !anonymous ? -EOPNOTSUPP : -EINVAL;
     if (type === MAP_SHARED_VALIDATE && anonymous) return -EINVAL;
+    if (type === MAP_SHARED_VALIDATE && how & ~KNOWN) return -EOPNOTSUPP;
     if (how & MAP_LOCKED) {
       const refused = mayLock(task, pageUp(length), -EAGAIN);
       if (refused < 0) return refused;
@@ -200,7 +202,7 @@ export const mmap = syscall(
         flags: how & KEPT,
       };
     } else {
-      const found = filePages(task, number, how, bits, shared, length);
+      const found = filePages(task, number, how, bits, shared, length, offset);
       if (typeof found === 'number') return found;
       m = found.file ? { ...found, pageOffset: offset / PAGE } : found;
     }
@@ -305,10 +307,12 @@ const lockEnd = (start: number, at: number, length: number): number => {
 const lock = (task: Task, at: number, length: number, onFault: boolean): number => {
   const start = at - (at % PAGE);
   const end = lockEnd(start, at, length);
+  // Whether so much may be locked comes before whether it is there.
+  const bytes = end < 0 ? length : end - start - lockedBytes(task.mm, start, end);
+  const refused = mayLock(task, bytes, -ENOMEM);
+  if (refused < 0) return refused;
   if (end < 0) return end;
   if (end === start) return 0;
-  const refused = mayLock(task, end - start - lockedBytes(task.mm, start, end), -ENOMEM);
-  if (refused < 0) return refused;
   const r = lockRange(task.mm, start, end, onFault ? LOCKS : MAP_LOCKED);
   if (r < 0 || onFault) return r;
   const populated = populateRange(task.mm, start, end - start, true, task.kernel.cpu.frames.total);
@@ -368,7 +372,8 @@ export const remap_file_pages = syscall(
     const bytes = length - (length % PAGE);
     if (prot !== 0 || bytes === 0 || start + bytes > TASK_SIZE) return -EINVAL;
     const m = mm.find(start);
-    if (!m?.shared || !m.pages || start + bytes > m.end) return -EINVAL;
+    // Shared pages that may not be written are not VM_SHARED to the kernel.
+    if (!m?.shared || !m.pages || !mayWrite(m) || start + bytes > m.end) return -EINVAL;
     const { start: _start, end: _end, ...same } = m;
     const r = mm.map(start, bytes, { ...same, pageOffset: pgoff }, 'fixed');
     return Math.min(r, 0);

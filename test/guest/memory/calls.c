@@ -30,6 +30,7 @@ int main(void) {
   SHOW(mmap(0, 1ul << 48, 0, ANON, -1, 0));
   SHOW(mmap(0, PAGE, 3, ANON | MAP_GROWSDOWN, -1, 0));
   SHOW(mmap(0, PAGE, 3, MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0));
+  SHOW(mmap(0, PAGE, 3, MAP_SHARED_VALIDATE | MAP_ANONYMOUS | MAP_SYNC, -1, 0));
 
   int ro = open("/etc/passwd", O_RDONLY), wo = open("calls.tmp", O_WRONLY | O_CREAT, 0600);
   int dir = open("/", O_RDONLY), null = open("/dev/null", O_RDWR), ends[2];
@@ -44,6 +45,10 @@ int main(void) {
   SHOW(mmap(0, PAGE, 1, MAP_PRIVATE, null, 0));
   void *shared = mmap(0, PAGE, 1, MAP_SHARED, ro, 0);
   SHOW(mprotect(shared, PAGE, 3));
+  SHOW(syscall(SYS_remap_file_pages, shared, PAGE, 0, 0, 0));
+  SHOW(mmap(0, PAGE, 1, MAP_SHARED, ro, 1l << 62));
+  SHOW(mmap(0, PAGE, 1, MAP_SHARED, ro, 0x7ffffffffffff000));
+  SHOW(mmap(0, PAGE, 1, MAP_PRIVATE, ro, -PAGE));
 
   char *p = mmap(0, 4 * PAGE, 3, ANON, -1, 0);
   p[0] = 5;

@@ -72,5 +72,17 @@ int main(void) {
   printf("%d %s\n", r, strerrorname_np(errno));
   munlock(p, 4096);
   printf("%d\n", mlock(q, 4096));
+
+  // The limit is asked before the range is looked at; one of nothing refuses even nothing.
+  r = mlock((void *)-4096, 5 * 4096);
+  printf("%d %s\n", r, strerrorname_np(errno));
+  r = mlock((void *)-4096, 4096);
+  printf("%d %s\n", r, strerrorname_np(errno));
+  limit.rlim_cur = 0;
+  setrlimit(RLIMIT_MEMLOCK, &limit);
+  r = mlock(p, 0);
+  printf("%d %s\n", r, strerrorname_np(errno));
+  r = mlock((void *)-4096, 4096);
+  printf("%d %s\n", r, strerrorname_np(errno));
   return 0;
 }
