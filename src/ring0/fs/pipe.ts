@@ -221,6 +221,8 @@ export const pipeOps = (p: Pipe, before = 0): FileOps => ({
     return block([p.toRead], 'restart');
   },
   write(task, file, buf, at, n) {
+    // Nothing to write is no error, even when nobody reads.
+    if (n === 0) return 0;
     const done = (task.resume as WriteState | undefined)?.done ?? 0;
     if (p.readers === 0) {
       if (done > 0) return done;
