@@ -30,7 +30,7 @@ const eventOps = (initial: number, semaphore: boolean, id: number): FileOps => {
       return 8;
     },
     write(_task, file, buf, at, n) {
-      if (n < 8) return -EINVAL;
+      if (n !== 8) return -EINVAL;
       const add = new DataView(buf.buffer, buf.byteOffset + at, 8).getBigUint64(0, true);
       if (add > MAX) return -EINVAL;
       if (count + add > MAX) return file.flags & O_NONBLOCK ? -EAGAIN : block([queue], 'restart');
