@@ -157,8 +157,9 @@ export const remove = (task: Task, dirfd: number, path: string, directory: boole
   if (r !== 0) return r;
   detach(w.dentry, w.last);
   if (!isDir) notifyInode(victim, IN.IN_ATTRIB);
-  notifyName(dir, w.last, victim, IN.IN_DELETE);
+  // Of what nobody has open the end is told before its name's (dentry_unlink_inode of the kernel).
   releaseIfGone(victim);
+  notifyName(dir, w.last, victim, IN.IN_DELETE | (isDir ? IN.IN_ISDIR : 0));
   return 0;
 };
 

@@ -149,6 +149,37 @@ int main(void) {
   rename("g", "h");
   rmdir("h");
   events("folder removed");
+  // The end of a file that nobody has open comes before that of its name.
+  mkdir("g", 0755);
+  T(inotify_add_watch(in, "g", IN_DELETE | IN_MOVE));
+  const unsigned ends = IN_ATTRIB | IN_DELETE_SELF | IN_CLOSE | IN_MOVE_SELF;
+  make("g/file", "x");
+  T(inotify_add_watch(in, "g/file", ends));
+  unlink("g/file");
+  events("not open");
+  make("g/file", "x");
+  link("g/file", "g/other");
+  T(inotify_add_watch(in, "g/file", ends));
+  unlink("g/file");
+  events("has another name");
+  unlink("g/other");
+  events("last name");
+  fd = open("g/file", O_CREAT | O_RDWR, 0600);
+  T(inotify_add_watch(in, "g/file", ends));
+  unlink("g/file");
+  events("open");
+  close(fd);
+  events("closed");
+  mkdir("g/dir", 0755);
+  T(inotify_add_watch(in, "g/dir", ends));
+  rmdir("g/dir");
+  events("folder");
+  make("g/one", "x");
+  make("g/two", "x");
+  T(inotify_add_watch(in, "g/one", ends));
+  T(inotify_add_watch(in, "g/two", ends));
+  rename("g/one", "g/two");
+  events("replaced");
   // A full queue.
   T(inotify_add_watch(in, "e", IN_ATTRIB));
   for (int i = 0; i < 10000; i++) chmod("e/1", 0600), chmod("e/2", 0600);
