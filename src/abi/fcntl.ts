@@ -141,6 +141,8 @@ export const F_ADD_SEALS = 1033;
 export const F_GET_SEALS = 1034;
 export const F_GET_RW_HINT = 1035;
 export const F_SET_RW_HINT = 1036;
+/** The last of the hints (enum rw_hint). */
+export const RWH_WRITE_LIFE_EXTREME = 5;
 export const F_GET_FILE_RW_HINT = 1037;
 export const F_SET_FILE_RW_HINT = 1038;
 

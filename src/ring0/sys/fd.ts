@@ -1,6 +1,6 @@
 // Descriptors: close, dup, fcntl, ioctl, and the anonymous memory file.
 
-import { EBADF, EBUSY, EFAULT, EINVAL, ENODEV, ENOTTY, EPERM } from '../../abi/errno.ts';
+import { EBADF, EBUSY, EFAULT, EINVAL, ENODEV, ENOTTY, EOPNOTSUPP, EPERM } from '../../abi/errno.ts';
 import {
   CLOSE_RANGE_CLOEXEC,
   CLOSE_RANGE_FLAGS,
@@ -10,7 +10,6 @@ import {
   F_DUPFD,
   F_DUPFD_CLOEXEC,
   F_DUPFD_QUERY,
-  F_GET_FILE_RW_HINT,
   F_GET_RW_HINT,
   F_GET_SEALS,
   F_GETFD,
@@ -31,7 +30,6 @@ import {
   F_SEAL_EXEC,
   F_SEAL_SEAL,
   F_SEAL_WRITE,
-  F_SET_FILE_RW_HINT,
   F_SET_RW_HINT,
   F_SETFD,
   F_SETFL,
@@ -60,8 +58,10 @@ import {
   O_NONBLOCK,
   O_PATH,
   O_RDWR,
+  RWH_WRITE_LIFE_EXTREME,
 } from '../../abi/fcntl.ts';
 import {
+  FIBMAP,
   FICLONE,
   FICLONERANGE,
   FIDEDUPERANGE,
@@ -72,6 +72,7 @@ import {
   FIONCLEX,
   FIONREAD,
   FIOQSIZE,
+  FS_IOC_FIEMAP,
 } from '../../abi/ioctl.ts';
 import { PROT_WRITE } from '../../abi/mman.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../abi/stat.ts';
@@ -81,6 +82,7 @@ import { HUGE_PAGE, HugeFile, HugeFs } from '../fs/hugetlb.ts';
 import { pipeOf, setCapacity } from '../fs/pipe.ts';
 import { MemFile, MemFs, newAttr } from '../fs/tmpfs.ts';
 import type { Kernel } from '../kernel.ts';
+import { capable } from '../task/creds.ts';
 import type { Descriptor, Task } from '../task/types.ts';
 import { ownerNumber, setAsync, setOwner, setOwnerNumber, watchDirectory } from '../vfs/async.ts';
 import { cloneFile, cloneRange, dedupeRange } from '../vfs/clone-range.ts';
@@ -261,10 +263,18 @@ const COMMANDS: Readonly<Record<number, Command>> = {
   [F_GETPIPE_SZ]: (_task, d) => pipeOf(d.file)?.capacity ?? -EBADF,
   [F_ADD_SEALS]: (task, d, arg) => addSeals(task, d.file, arg),
   [F_GET_SEALS]: (_task, d) => d.file.inode.seals ?? -EINVAL,
-  [F_GET_RW_HINT]: (task, _d, arg) => (task.mm.writeI64(arg, 0) ? 0 : -EFAULT),
-  [F_GET_FILE_RW_HINT]: (task, _d, arg) => (task.mm.writeI64(arg, 0) ? 0 : -EFAULT),
-  [F_SET_RW_HINT]: (task, _d, arg) => (task.mm.readU64(arg) === null ? -EFAULT : 0),
-  [F_SET_FILE_RW_HINT]: (task, _d, arg) => (task.mm.readU64(arg) === null ? -EFAULT : 0),
+  [F_GET_RW_HINT]: (task, d, arg) => (task.mm.writeI64(arg, d.file.inode.writeHint ?? 0) ? 0 : -EFAULT),
+  [F_SET_RW_HINT]: (task, d, arg) => {
+    const { inode } = d.file;
+    const attr = inode.attr();
+    if (typeof attr === 'number') return attr;
+    if (!owns(task.cred, attr)) return -EPERM;
+    const hint = task.mm.readU64(arg);
+    if (hint === null) return -EFAULT;
+    if (hint > RWH_WRITE_LIFE_EXTREME) return -EINVAL;
+    inode.writeHint = Number(hint);
+    return 0;
+  },
   [F_CREATED_QUERY]: () => 0,
 };
 
@@ -315,7 +325,7 @@ const GENERIC: Readonly<
     const a = d.file.inode.attr();
     if (typeof a === 'number') return a;
     if (![S_IFREG, S_IFDIR, S_IFLNK].includes(a.mode & S_IFMT)) return -ENOTTY;
-    return task.mm.writeI64(arg, a.size) ? 0 : -EFAULT;
+    return task.mm.writeI64(arg, a.blocks * 512) ? 0 : -EFAULT;
   },
   [FIONREAD]: (task, d, arg) => {
     const a = d.file.inode.attr();
@@ -327,6 +337,13 @@ const GENERIC: Readonly<
     if (typeof a === 'number' || d.file.path === null) return null;
     return task.mm.writeU32(arg, a.blksize) ? 0 : -EFAULT;
   },
+  // No file system here says where on a disk its blocks lie.
+  [FIBMAP]: (task, d) => {
+    const a = d.file.inode.attr();
+    if (typeof a === 'number' || (a.mode & S_IFMT) !== S_IFREG) return null;
+    return capable(task, 'CAP_SYS_RAWIO') ? -EINVAL : -EPERM;
+  },
+  [FS_IOC_FIEMAP]: () => -EOPNOTSUPP,
   [FICLONE]: (task, d, arg) => cloneFile(task, d.file, arg),
   [FICLONERANGE]: (task, d, arg) => cloneRange(task, d.file, arg),
   [FIDEDUPERANGE]: (task, d, arg) => dedupeRange(task, d.file, arg),

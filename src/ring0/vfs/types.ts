@@ -147,6 +147,8 @@ export interface Inode {
   leases?: InodeLeases;
   /** Guards F_ADD_SEALS (memfd_create); absent: EINVAL. */
   seals?: number;
+  /** How long what is written will live (F_SET_RW_HINT); 0 when nobody said. */
+  writeHint?: number;
 }
 
 /**

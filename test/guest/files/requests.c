@@ -57,5 +57,24 @@ int main(void) {
   int exe = open("/proc/self/exe", O_WRONLY);
   printf("%s\n", exe < 0 ? error_name() : "opened");
 
+  // How long what is written will live.
+  unsigned long hint = 3;
+  fd = open("hinted", O_CREAT | O_RDWR, 0600);
+  int again = open("hinted", O_RDONLY);
+  T(fcntl(fd, F_SET_RW_HINT, &hint));
+  hint = 6;
+  T(fcntl(fd, F_SET_RW_HINT, &hint));
+  T(fcntl(fd, F_SET_RW_HINT, 8));
+  T(fcntl(again, F_GET_RW_HINT, &hint));
+  printf("%lu\n", hint);
+  T(fcntl(fd, F_SET_FILE_RW_HINT, &hint));
+  T(fcntl(pp[0], F_GET_RW_HINT, &hint));
+  printf("%lu\n", hint);
+  // Where blocks lie on a disk.
+  T(ioctl(pp[0], 1, &v));
+  T(ioctl(nul, 1, &v));
+  T(ioctl(pp[0], 0xc020660bu, b));
+  T(ioctl(nul, 0xc020660bu, b));
+
   return finish();
 }
