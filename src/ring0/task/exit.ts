@@ -62,8 +62,8 @@ export const exitTask = (task: Task, status: number): void => {
   kernel.run.graveyard.push(task.mm);
   if (kernel.run.loaded === task) kernel.run.loaded = null;
   releaseVfork(task);
-  // A process that nobody ended as a whole has the status of its first thread.
-  if (last) exitProcess(process, process.exiting ? process.exitStatus : process.leader.exitCode);
+  // A process that nobody ended as a whole has the status of its last thread (synchronize_group_exit of the kernel).
+  if (last) exitProcess(process, process.exiting ? process.exitStatus : status);
 };
 
 /** Ends the whole process. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <errno.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <time.h>
@@ -62,6 +63,11 @@ static void *main_gone(void *arg) {
   printf("main has ended\n");
   exit(12);
 }
+static void *last_thread(void *arg) {
+  usleep(20000);
+  syscall(SYS_exit, 16);
+  return NULL;
+}
 static void *run_exec(void *arg) {
   execlp("sh", "sh", "-c", "exit 13", NULL);
   return NULL;
@@ -117,7 +123,7 @@ int main(void) {
   pthread_rwlock_rdlock(&rw);
   printf("rw %d %d\n", pthread_rwlock_tryrdlock(&rw), pthread_rwlock_trywrlock(&rw) == EBUSY);
 
-  for (int how = 0; how < 5; how++) {
+  for (int how = 0; how < 6; how++) {
     pid_t p = fork();
     if (p == 0) {
       pthread_t self = pthread_self();
@@ -140,6 +146,9 @@ int main(void) {
         case 4:  // exec while others run
           for (int i = 0; i < 3; i++) pthread_create(&t[i], NULL, spin, NULL);
           run_exec(NULL);
+        case 5:  // threads end one by one: the last one's status is the process's
+          pthread_create(&t[0], NULL, last_thread, NULL);
+          syscall(SYS_exit, 9);
       }
     }
     int st;
