@@ -3,7 +3,18 @@
 
 import { AT, CLOCK_TICKS, HWCAP_X86_64, HWCAP2_X86_64, MINSIGSTKSZ } from '../../abi/auxv.ts';
 import { PHDR } from '../../abi/elf.ts';
-import { EACCES, EBADF, EIO, ELOOP, ENOENT, ENOEXEC, ENOMEM, ENXIO, ERRNO } from '../../abi/errno.ts';
+import {
+  EACCES,
+  EBADF,
+  EIO,
+  ELOOP,
+  ENOENT,
+  ENOEXEC,
+  ENOMEM,
+  ENXIO,
+  ERRNO,
+  ETXTBSY,
+} from '../../abi/errno.ts';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -91,6 +102,8 @@ export const openExecutable = (
   if (refused !== 0) return refused;
   const waits = breakLeases(task, inode, O_RDONLY, false);
   if (waits !== 0) return waits;
+  // Of scripts and interpreters, too; a program is kept from being written from here on.
+  if (inode.seals === undefined && (inode.writers ?? 0) > 0) return -ETXTBSY;
   // Opening is when a file of the host is looked at anew.
   const ops = where && inode.open ? inode.open(task, O_RDONLY, where) : pathOnlyOps;
   return typeof ops === 'number' || 'blocked' in ops ? ops : newFile(inode, where, ops, O_RDONLY);

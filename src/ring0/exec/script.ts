@@ -21,7 +21,8 @@ export const parseScript = (head: Uint8Array): ScriptLine | number => {
   let end = head.indexOf(0x0a);
   if (end < 0 || end >= n) {
     // Without a newline in sight the interpreter's name must at least be whole: ended by a blank or a NUL.
-    end = n;
+    // The last byte that counts is the kernel's place for a NUL.
+    end = Math.min(n, HEAD_BYTES - 1);
     if (n === HEAD_BYTES) {
       let at = 2;
       while (at < n && isBlank(head[at])) at++;

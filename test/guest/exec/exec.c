@@ -90,6 +90,7 @@ CHECK(too_many, static char *a[40001]; for (int i = 0; i < 40000; i++)
           a[i] = "0123456789012345678901234567890123456789012345678901234567890123456789";
       return execve(me, a, env_child))
 CHECK(busy, if (open("t_copy", O_WRONLY) < 0) return 0; return run("./t_copy"))
+CHECK(busy_script, if (open("t_script", O_WRONLY) < 0) return 0; return run("./t_script"))
 CHECK(among_threads, pthread_t t; for (int i = 0; i < 3; i++) pthread_create(&t, NULL, sleeper, NULL);
       return run(me))
 CHECK(from_a_thread, pthread_t t; pthread_create(&t, NULL, sleeper, NULL);
@@ -180,6 +181,7 @@ int main(int argc, char **argv) {
   RUN(string_too_long);
   RUN(too_many);
   RUN(busy);
+  RUN(busy_script);
   RUN(among_threads);
   RUN(from_a_thread);
   RUN(signals);
