@@ -135,7 +135,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   /** The same among the blocks that WebAssembly has made. */
   const unnumberedAt = (ip: number, frame: number): Block | undefined => {
     if (!known.mayHaveBeen(frame, ip)) return undefined;
-    const at = known.find(frame, ip);
+    const at = known.find(frame, ip, false);
     if (at !== 0)
       return u32[at + JUMP.fn / 4] === PSEUDO.begin ? blockOf(u32[at + JUMP.arg / 4] as number) : undefined;
     for (let op = u32[made + frame] as number; op !== 0; op = u32[(op + BEGIN.next) >>> 2] as number)
@@ -221,16 +221,16 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
 
   /** Enters a block that is seen in the current space; what lies in several pages has to be looked for again when that changes. */
   const publish = (block: Block): void => {
-    if (block.exactFp) return;
+    const { ip, exactFp } = block;
     const frame = block.frames[0] as number;
     const several = block.pages.length > 1;
     if (several && !isHere(block)) {
-      known.retract(frame, block.ip);
+      known.retract(frame, ip, exactFp);
       return;
     }
     const epoch = several ? env.table().epoch : 0;
-    if (block.region === 0) known.enter(frame, block.ip, PSEUDO.begin, block.op, epoch);
-    else known.enter(frame, block.ip, block.region, 0, epoch);
+    if (block.region === 0) known.enter(frame, ip, exactFp, PSEUDO.begin, block.op, epoch);
+    else known.enter(frame, ip, exactFp, block.region, 0, epoch);
   };
 
   /** Whoever remembers the block by its first op is sent to look its address up. */
@@ -508,14 +508,14 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       byFrame.delete(frame);
       for (let op = u32[made + frame] as number; op !== 0; op = u32[(op + BEGIN.next) >>> 2] as number) {
         if (u32[(op + BEGIN.number) >>> 2] !== UNNUMBERED >>> 0) continue;
-        known.retract(frame, addressIn(op, OP.ip));
+        known.retract(frame, addressIn(op, OP.ip), false);
         u32[op >>> 2] = PSEUDO.moved;
       }
       u32[made + frame] = 0;
       for (const b of held) {
         if (!b.valid) continue;
         b.valid = false;
-        known.retract(b.frames[0] as number, b.ip);
+        known.retract(b.frames[0] as number, b.ip, b.exactFp);
         redirect(b);
         dropRegion(b);
         const others = byFrame.get(b.frames[0] as number);

@@ -238,6 +238,7 @@ export const BLOCKS = {
   /** u32: physical address of the first byte of code; 0: never taken */ code: 16,
   /** In `code`: taken once. */ gone: 1,
   /** u32: 0 for code that lies in one page; else it holds as long as that is the space's epoch. */ epoch: 20,
+  /** This bit of the address is set where the code is for exact arithmetic. */ exactShift: 62,
 } as const;
 
 /** Addresses that are told apart before code is read there, a byte each, by their low bits: one may be mistaken for another. */

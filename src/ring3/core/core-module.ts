@@ -495,26 +495,26 @@ export const defineCore = (
       ]),
     );
   };
-  /** Whether an entry of the table of blocks is that of the code at a physical and a guest address. */
-  const isOf = (known: Val, code: Val, rip: Val): Val =>
+  /** Whether an entry of the table of blocks is that of the code at a physical address, with a guest address and mode. */
+  const isOf = (known: Val, code: Val, key: Val): Val =>
     i32.and(
       i32.eq(loadAt('i32', WASM.i32Load, known, BLOCKS.code), code),
-      i64.eq(loadAt('i64', WASM.i64Load, known, JUMP.ip), rip),
+      i64.eq(loadAt('i64', WASM.i64Load, known, JUMP.ip), key),
     );
   /** Does `found` with the entry of the block at an address in the table of blocks, if it is there. */
   const findBlock = (c: Code, rip: Val, found: (known: Val) => void): void => {
     const pte = c.local('i32');
     const known = c.local('i32');
+    const key = c.local('i64');
     const epoch = loadAt('i32', WASM.i32Load, known, BLOCKS.epoch);
-    c.if(i32.eqz(cpu.i32(OFF.exactFp)), () => {
-      c.set(pte, callFn('i32', walk, [rip]));
-      c.if(i32.and(pte, i32.const(PTE.exec)), () => {
-        c.set(pte, physical(pte, rip));
-        c.set(known, firstEntry(pte));
-        c.if(i32.eqz(isOf(known, pte, rip)), () => c.set(known, otherEntry(known)));
-        const holds = i32.or(i32.eqz(epoch), i32.eq(epoch, cpu.i32(OFF.epoch)));
-        c.if(i32.and(isOf(known, pte, rip), holds), () => found(known));
-      });
+    c.set(pte, callFn('i32', walk, [rip]));
+    c.if(i32.and(pte, i32.const(PTE.exec)), () => {
+      c.set(pte, physical(pte, rip));
+      c.set(known, firstEntry(pte));
+      c.set(key, i64.or(rip, i64.shl(i64.extendU(cpu.i32(OFF.exactFp)), i64.const(BLOCKS.exactShift))));
+      c.if(i32.eqz(isOf(known, pte, key)), () => c.set(known, otherEntry(known)));
+      const holds = i32.or(i32.eqz(epoch), i32.eq(epoch, cpu.i32(OFF.epoch)));
+      c.if(i32.and(isOf(known, pte, key), holds), () => found(known));
     });
   };
 
