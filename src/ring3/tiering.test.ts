@@ -21,13 +21,13 @@ const block = (ip: number, more: Partial<Block> = {}): Block => ({
   ...more,
 });
 
-const make = (work = 1e9, inner: readonly number[] = []) => {
+const make = (work = 1e9, inner: readonly number[] = [], regions = 100) => {
   const counts = new Map<Block, number>();
   const translated: number[][] = [];
   const tiering = new Tiering({
     threshold: 2000,
     work: () => work,
-    regions: () => 100,
+    regions: () => regions,
     count: (b) => counts.get(b) ?? b.patience,
     setCount: (b, n) => counts.set(b, n),
     isInner: (ip) => inner.includes(ip),
@@ -97,5 +97,38 @@ describe('tiering', () => {
     expect([tiering.isCautious(b), translated]).toEqual([false, []]);
     for (let n = 0; n < 64; n++) tiering.stumbled(b);
     expect([tiering.isCautious(b), translated]).toEqual([true, [[10]]]);
+  });
+
+  test('what a region has inside waits for it, and three times three thresholds after that', () => {
+    const { tiering, translated, counts } = make();
+    const around = block(10, { pending: true });
+    const inside = block(20);
+    tiering.contains(around, [20, 30]);
+    tiering.hot(inside);
+    expect([inside.passes, counts.get(inside)]).toEqual([0, 2000]);
+    around.pending = false;
+    for (const n of [1, 2, 3]) {
+      tiering.hot(inside);
+      expect([inside.passes, counts.get(inside)]).toEqual([n, 6000]);
+    }
+    tiering.hot(inside);
+    tiering.hot(inside);
+    expect(translated).toEqual([[20]]);
+  });
+
+  test('a region that is not valid, not there, or of other arithmetic holds nobody up', () => {
+    for (const around of [block(10, { valid: false }), block(13), block(10, { exactFp: true })]) {
+      const { tiering, translated } = make();
+      tiering.contains(around, [20]);
+      const inside = block(20);
+      tiering.hot(inside);
+      tiering.hot(inside);
+      expect(translated).toEqual([[20]]);
+    }
+  });
+
+  test('blocks of a program with many regions wait twice as long', () => {
+    const { tiering } = make(1e9, [], 1000);
+    expect(tiering.countdown(5)).toBe(4000);
   });
 });

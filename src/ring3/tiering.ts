@@ -32,6 +32,13 @@ const TYPICAL_INSNS = 6;
  * takes 40 microseconds an instruction instead of 10.
  */
 const FIRST_REGIONS = 64;
+const FIRST_FACTOR = 3;
+/**
+ * A program with so many regions has many more blocks that are a little warm: they wait twice as long. For a compiler a
+ * fifth of all translating is saved, and what is interpreted instead takes less.
+ */
+const MANY_REGIONS = 1000;
+const MANY_FACTOR = 2;
 /**
  * Until the machine has executed so many blocks, about a second of interpreting, those that are hot are put off this
  * many times: most programs have ended by then, and the translator's thread is one that the program could have had.
@@ -70,7 +77,9 @@ export class Tiering {
   patience(): number {
     const { threshold } = this.#env;
     if (!Number.isFinite(threshold)) return 0;
-    return threshold * (this.#env.regions() < FIRST_REGIONS ? 3 : 1) * TYPICAL_INSNS;
+    const regions = this.#env.regions();
+    const factor = regions < FIRST_REGIONS ? FIRST_FACTOR : regions < MANY_REGIONS ? 1 : MANY_FACTOR;
+    return threshold * factor * TYPICAL_INSNS;
   }
   /** Executions until a block of so many instructions has done the work of `factor` thresholds. */
   countdown(insns: number, factor = 1): number {
