@@ -350,7 +350,7 @@ describe('processes', () => {
     expect(child.process.exitStatus >> 8).toBe(3);
   });
 
-  it('have the status of their first thread unless somebody ended them as a whole', () => {
+  it('have the status of their last thread unless somebody ended them as a whole', () => {
     const f = fixture();
     const root = f.spawn(spin);
     const second = f.clone(root, { flags: THREAD, exitSignal: 0 }, spin);
@@ -361,7 +361,7 @@ describe('processes', () => {
     exitTask(root, 5 << 8);
     expect(status).toBe(-1);
     exitTask(second, 6 << 8);
-    expect(status).toBe(5 << 8);
+    expect(status).toBe(6 << 8);
   });
 
   it('have a group that is orphaned when nobody outside it could continue it', () => {

@@ -26,11 +26,11 @@ export interface Group {
   readonly base: Val;
   lo: number;
   hi: number;
-  /** Whether it is looked up for storing. */
-  write: boolean;
+  /** Whether it began with a store. */
+  readonly write: boolean;
   members: number;
   /** Of a group in a loop: the entry of the TLB that it found last. */
-  memo: Memo | null;
+  readonly memo: Memo | null;
   readonly stack: boolean;
 }
 
@@ -141,13 +141,9 @@ export class GuestMemory {
       const lo = Math.min(g.lo, offset);
       const hi = Math.max(g.hi, offset + bytes);
       if (hi - lo > MAX_RANGE) continue;
-      if (write && !g.write) {
-        // A load must not ask for a store that may not follow: a private page would be copied too early, and miss
-        // what is written to its file in between.
-        if (ctx.conditional || !this.#begun.includes(g)) continue;
-        g.write = true;
-        if (g.memo !== null) g.memo = this.#nextMemo(true);
-      }
+      // A load must not ask for the store after it: a private page would be copied too early, and miss what is
+      // written to its file in between.
+      if (write && !g.write) continue;
       g.lo = lo;
       g.hi = hi;
       g.members++;
