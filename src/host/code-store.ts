@@ -22,7 +22,6 @@ import {
 } from './code-file.ts';
 import { homeFolder } from './home.ts';
 import { deserializeModule, isOptimized, makeKnown, serializeModule } from './machine-code.ts';
-import { favourMainThread } from './priority.ts';
 
 /** Names the code that translates; defined in the bundle of the command line, which is who chooses V8's flags. */
 declare const TRANSLATOR: string;
@@ -82,7 +81,8 @@ const stored = (program: string, entry: FileEntry, all: number): Stored => {
     );
   };
   const { exactFp, regions } = entry;
-  return { program, entry, exactFp, regions, code, module: () => (module ??= compile()) };
+  const starts = (): number[] => entry.ranges.map(([ip]) => ip);
+  return { program, entry, exactFp, regions, starts, code, module: () => (module ??= compile()) };
 };
 
 const optimizedIn = (functions: readonly WebAssembly.ExportValue[]): number =>
@@ -177,8 +177,14 @@ const tidy = (dir: string): void => {
   }
 };
 
-/** A store in a folder. `save` writes what was made and what was optimized since. */
-export const openCodeStore = (dir: string): CodeStore & { save(): void } => {
+/**
+ * A store in a folder. `save` writes what was made and what was optimized since; `compiling` is called when V8 is going
+ * to optimize what was kept.
+ */
+export const openCodeStore = (
+  dir: string,
+  compiling: () => void = () => {},
+): CodeStore & { save(): void } => {
   let fetched = 0;
   const made: { program: string; batch: MadeBatch }[] = [];
   const used = new Map<Stored, readonly WebAssembly.ExportValue[]>();
@@ -207,8 +213,7 @@ export const openCodeStore = (dir: string): CodeStore & { save(): void } => {
     },
     made: (program, batch) => void made.push({ program, batch }),
     used(batch, functions) {
-      // V8 is going to optimize more of it.
-      if (used.size === 0) favourMainThread();
+      if (used.size === 0) compiling();
       used.set(batch as Stored, functions);
     },
     save() {
@@ -242,7 +247,7 @@ const unusable = (dir: string): string | null => {
 };
 
 /** The store of the command line, written when it ends. Null where nothing is kept. */
-export const codeStore = (): CodeStore | null => {
+export const codeStore = (compiling: () => void): CodeStore | null => {
   const dir = folder();
   if (dir === null) return null;
   // A folder that the user has named; others are used where it is possible.
@@ -252,7 +257,7 @@ export const codeStore = (): CodeStore | null => {
     process.stderr.write(`kanmon: KANMON_CACHE=${printable(`${KANMON_CACHE}: nothing is kept (${why})`)}\n`);
     return null;
   }
-  const store = openCodeStore(dir);
+  const store = openCodeStore(dir, compiling);
   process.on('exit', () => {
     try {
       store.save();

@@ -65,18 +65,18 @@ const forAll = (store: CodeStore): CodeStore => ({
   fetch: () => store.fetch(''),
   made: (_program, batch) => store.made('', batch),
 });
-const storeOf = (tier: Tier): CodeStore | null => {
+const storeOf = (tier: Tier, compiling: () => void): CodeStore | null => {
   if (tier === 'interpreter') return null;
-  if (tier === 'mixed') translated ??= codeStore() ?? sharedStore();
+  if (tier === 'mixed') translated ??= codeStore(compiling) ?? sharedStore();
   else translatedAtOnce ??= forAll(sharedStore());
   return (tier === 'mixed' ? translated : translatedAtOnce) ?? null;
 };
 
 /**
  * A host for one machine. The compiled core module is shared by all machines of the process: it has no state.
- * `translating` is called when there is a thread for it.
+ * `compiling` is called when other threads begin to translate or to optimize for the guest.
  */
-export const nodeHost = (translating: () => void = () => {}): Host => {
+export const nodeHost = (compiling: () => void = () => {}): Host => {
   if (core === undefined) {
     tuneEngine();
     core = loadCore();
@@ -87,8 +87,8 @@ export const nodeHost = (translating: () => void = () => {}): Host => {
     core,
     clock: { monotonic, epoch: () => epoch },
     entropy,
-    translations: () => translationWorker(translating),
-    translated: storeOf,
+    translations: () => translationWorker(compiling),
+    translated: (tier) => storeOf(tier, compiling),
     files: nodeFiles(),
     turn: () => new Promise((resolve) => setImmediate(resolve)),
     sleep(ms) {

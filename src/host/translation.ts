@@ -12,10 +12,10 @@ import { setPatience } from './machine-code.ts';
 export type Made = MadeModule | null;
 
 /**
- * Null where there is no worker beside this file: when running from sources. `began` is called when the first thread for
- * translating has been started.
+ * Null where there is no worker beside this file: when running from sources. `compiling` is called when
+ * the thread for it has been started.
  */
-export const translationWorker = (began: () => void): (TranslationService & { close(): void }) | null => {
+export const translationWorker = (compiling: () => void): (TranslationService & { close(): void }) | null => {
   const file = join(import.meta.dirname, 'translation-worker.cjs');
   if (!existsSync(file)) return null;
   let worker: Worker | null = null;
@@ -37,7 +37,7 @@ export const translationWorker = (began: () => void): (TranslationService & { cl
     };
     worker.on('error', fail);
     worker.on('exit', fail);
-    began();
+    compiling();
     return port1;
   };
   return {

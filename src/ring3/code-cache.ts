@@ -117,6 +117,33 @@ const ARENA_BYTES = 128 << 20;
 /** Regions at a time: with more, all code is forgotten and made anew, so that a program cannot fill the host's memory. */
 const MAX_REGIONS = 16384;
 
+/** A block that lies, or begins, in a frame, before it has run. */
+const newBlock = (
+  op: number,
+  ip: number,
+  frame: number,
+  exactFp: boolean,
+  insns: number,
+  patience: number,
+): Block => ({
+  ip,
+  op,
+  // An array that grows from nothing has room for 17, which of most blocks only one would be used.
+  pages: [Math.floor(ip / PAGE)],
+  frames: [frame],
+  exactFp,
+  region: 0,
+  valid: true,
+  insns,
+  growth: 0,
+  waited: false,
+  delays: 0,
+  passes: 0,
+  pending: false,
+  patience,
+  stumbles: 0,
+});
+
 export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
   const { mem, handlers } = env;
   const { u8, u32, i32, dv } = mem;
@@ -306,24 +333,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     const firstPage = Math.floor(ip / PAGE);
     const lastPage = insns === 0 ? firstPage : Math.floor((next - 1) / PAGE);
     const frame = frameOf(firstPage);
-    const block: Block = {
-      ip,
-      op,
-      // An array that grows from nothing has room for 17, which of most blocks only one would be used.
-      pages: [firstPage],
-      frames: [frame],
-      exactFp: exact,
-      region: 0,
-      valid: true,
-      insns,
-      growth: 0,
-      waited: false,
-      delays: 0,
-      passes: 0,
-      pending: false,
-      patience,
-      stumbles: 0,
-    };
+    const block = newBlock(op, ip, frame, exact, insns, patience);
     watch(block, frame);
     for (let p = firstPage + 1; p <= lastPage; p++) hold(block, p, frameOf(p));
     enlist(block, frame);
@@ -354,23 +364,8 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     if (number !== UNNUMBERED >>> 0) return blocks[number];
     const ip = addressIn(op, OP.ip);
     const frame = u32[(op + BEGIN.frame) >>> 2] as number;
-    const block: Block = {
-      ip,
-      op,
-      pages: [Math.floor(ip / PAGE)],
-      frames: [frame],
-      exactFp: false,
-      region: 0,
-      valid: true,
-      insns: u32[(op + BEGIN.insns) >>> 2] as number,
-      growth: 0,
-      waited: false,
-      delays: 0,
-      passes: 0,
-      pending: false,
-      patience: u32[(op + BEGIN.patience) >>> 2] as number,
-      stumbles: 0,
-    };
+    const insns = u32[(op + BEGIN.insns) >>> 2] as number;
+    const block = newBlock(op, ip, frame, false, insns, u32[(op + BEGIN.patience) >>> 2] as number);
     u32[(op + BEGIN.number) >>> 2] = blocks.length;
     blocks.push(block);
     watch(block, frame);

@@ -222,8 +222,9 @@ export const createCpu = (options: CpuOptions): Cpu => {
     crossProbe: (bytes: number): number => {
       const shifts = codeShifts;
       const p = parts(bytes, 1);
-      if (p && codeShifts !== shifts) byItself();
-      return p && codeShifts === shifts ? 0 : (i32[at(OFF.status)] as number);
+      if (p && codeShifts === shifts) return 0;
+      if (p) byItself();
+      return i32[at(OFF.status)] as number;
     },
     resolve: (): number => cache.resolve(),
     helper: (number: number, arg: number): number => {

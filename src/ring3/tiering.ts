@@ -102,9 +102,13 @@ export class Tiering {
       return;
     }
     const around = this.#ownerOf(this.#inside, block);
-    if (around && (around.pending || block.passes < MAX_PASSES)) {
-      if (!around.pending) block.passes++;
-      this.rearm(block, around.pending ? 1 : PASS_FACTOR);
+    if (around?.pending) {
+      this.rearm(block);
+      return;
+    }
+    if (around && block.passes < MAX_PASSES) {
+      block.passes++;
+      this.rearm(block, PASS_FACTOR);
       return;
     }
     const owner = this.#ownerOf(this.#frontier, block);

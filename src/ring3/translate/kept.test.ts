@@ -4,6 +4,7 @@ import { type KeptBatch, KeptIndex, type MadeBatch, sharedStore } from './kept.t
 const batch = (ips: readonly number[], exactFp = false): KeptBatch => ({
   exactFp,
   regions: ips.map((ip) => ({ ip, pages: [Math.floor(ip / 4096)], frontier: [] })),
+  starts: () => ips,
   code: () => ips.map((ip) => ({ ip, bytes: Uint8Array.of(0x90) })),
   module: () => null,
 });

@@ -15,7 +15,9 @@ export interface KeptBatch {
   readonly exactFp: boolean;
   /** The first is the one that was asked for. */
   readonly regions: readonly Planned[];
-  /** All the code that the module depends on; null when that is not known after all. */
+  /** Where the code begins that the module depends on. */
+  starts(): readonly number[];
+  /** All that code; null when it is not known after all. */
   code(): readonly CodeRange[] | null;
   /** Null when it cannot be had after all. */
   module(): WebAssembly.Module | null;
@@ -109,7 +111,8 @@ export const sharedStore = (): CodeStore => {
         for (const index of programs.values()) index.clear();
         bytes = wasm.length;
       }
-      indexOf(program).add({ exactFp, regions, code: () => code, module: () => module });
+      const starts = (): number[] => code.map(({ ip }) => ip);
+      indexOf(program).add({ exactFp, regions, starts, code: () => code, module: () => module });
     },
     used: () => {},
   };

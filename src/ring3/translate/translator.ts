@@ -133,7 +133,7 @@ export const createTranslator =
       if (!batch || !module) return null;
       return {
         regions: batch.regions,
-        inside: batch.code()?.map(({ ip }) => ip) ?? [],
+        inside: batch.starts(),
         kept: true,
         make(done) {
           const made = functions(module, batch.regions.length);
