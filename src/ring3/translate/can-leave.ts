@@ -26,9 +26,11 @@ const has = (names: ReadonlySet<string>): ((row: Row) => boolean) => {
 const isQuiet = has(QUIET);
 const ignoresMemory = has(new Set(['lea', 'nop']));
 
-export const canLeave = (i: Insn): boolean => {
+/** `memoryHolds`: accesses to memory are known not to fault. */
+export const canLeave = (i: Insn, memoryHolds = false): boolean => {
   const { row, operands } = i;
   if (!isQuiet(row)) return true;
+  if (memoryHolds) return false;
   for (let n = 0; n < operands.length; n++) if (operands[n]?.kind === 'mem') return !ignoresMemory(row);
   return false;
 };

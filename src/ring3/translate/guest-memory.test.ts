@@ -59,6 +59,7 @@ const run = (
       conditional: false,
       loop: loop === true,
       stack: stack === true,
+      strip: null,
       ip: 100 + n,
       rip,
       faults: () => faults,
@@ -248,7 +249,15 @@ describe('guest memory in a region', () => {
     const rip = local('i64', result.op);
     const faults = code.open(0x02);
     const where = i64.const(PAGE_5 + 24);
-    const ctx = { conditional: false, loop: false, stack: false, ip: 1, rip, faults: () => faults };
+    const ctx = {
+      conditional: false,
+      loop: false,
+      stack: false,
+      strip: null,
+      ip: 1,
+      rip,
+      faults: () => faults,
+    };
     new GuestMemory(code, table, table, null, 0).load(
       result,
       WASM.i64Load,

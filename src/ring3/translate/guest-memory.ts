@@ -10,6 +10,7 @@ import { WASM } from '../emit-base.ts';
 import { CPU, HOME, MEMO, memoAt, OFF, PAGE, TLB } from '../layout.ts';
 import { bytesOf, type Code, type Label } from '../wasm/code.ts';
 import { i32, type Val } from '../wasm/ir.ts';
+import type { Strip } from './strips.ts';
 import type { Sym } from './symbols.ts';
 
 /** The widest range that one lookup covers: the chance that it crosses a page is range / 4096. */
@@ -32,6 +33,8 @@ export interface Group {
   /** Of a group in a loop: the entry of the TLB that it found last. */
   readonly memo: Memo | null;
   readonly stack: boolean;
+  /** In a strip: what takes its addresses to physical memory, i32. */
+  toPhysical: Val | null;
 }
 
 /** What surrounds an access. */
@@ -42,6 +45,8 @@ export interface AccessContext {
   readonly loop: boolean;
   /** Whether it lies at a known distance from the top of the stack. */
   readonly stack: boolean;
+  /** The copy of a loop that it is in, which needs nothing of what follows. */
+  readonly strip: Pick<Strip, 'add'> | null;
   /** Address of the instruction, and where a fault of it goes with that address in the rip local, known when all is emitted. */
   readonly ip: number;
   readonly rip: Val;
@@ -158,7 +163,9 @@ export class GuestMemory {
       members: 1,
       memo: ctx.loop && this.#ranges && !ctx.stack ? this.#nextMemo(write) : null,
       stack: ctx.stack,
+      toPhysical: null,
     };
+    group.toPhysical = ctx.strip?.add(group) ?? null;
     this.#begun.push(group);
     if (!ctx.conditional) this.#active = [group, ...this.#active.slice(0, MAX_ACTIVE - 1)];
     return group;
@@ -292,6 +299,18 @@ export class GuestMemory {
       c.op(I32_XOR);
       this.#leaveIfNone(c, ctx, g.base);
     };
+    if (g.toPhysical) {
+      c.push(address);
+      if (delta !== 0) {
+        c.i64(-delta);
+        c.op(I64_ADD);
+      }
+      c.op(I32_WRAP);
+      c.push(g.toPhysical);
+      c.op(I32_ADD);
+      c.pop(g.base);
+      return;
+    }
     if (g.stack)
       miss(this.#lookupMemo(c, g, memoAt(g.write ? MEMO.stackWrite : MEMO.stackRead), address, delta));
     else if (g.memo !== null) {

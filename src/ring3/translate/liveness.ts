@@ -9,8 +9,12 @@ import { canLeave } from './can-leave.ts';
 import { directTarget, type Region } from './region.ts';
 import type { Structure } from './structure.ts';
 
-/** Wanted flags behind every instruction, by block and place in the block. */
-export const flagLiveness = (region: Region, s: Structure): readonly Uint16Array[] => {
+/** Wanted flags behind every instruction, by block and place in the block. `memoryHolds`: blocks where accesses to memory do not fault. */
+export const flagLiveness = (
+  region: Region,
+  s: Structure,
+  memoryHolds: (block: number) => boolean = () => false,
+): readonly Uint16Array[] => {
   const { blocks } = region;
   const liveIn = new Uint16Array(blocks.length);
   const after = blocks.map((b) => new Uint16Array(b.insns.length));
@@ -39,7 +43,7 @@ export const flagLiveness = (region: Region, s: Structure): readonly Uint16Array
       (after[index] as Uint16Array)[k] = live;
       const { written, read } = insnFlags(i);
       live = (live & ~written) | (read & ARITH_FLAGS);
-      if (canLeave(i)) live = ARITH_FLAGS;
+      if (canLeave(i, memoryHolds(index))) live = ARITH_FLAGS;
     }
     liveIn[index] = live;
   }

@@ -14,6 +14,7 @@ import { type BasicBlock, isInlined, type Region, type Stub } from './region.ts'
 import { type RegionOptions, RegionState } from './region-state.ts';
 import { EPILOGUES, RegisterFlow } from './registers.ts';
 import { spread } from './spread.ts';
+import { ROUNDS_BEFORE, Strip, type StripLoop, withStrips } from './strips.ts';
 import { type Edges, emitStructured, type Graph, type Structure, structure } from './structure.ts';
 import type { Symbols } from './symbols.ts';
 
@@ -36,8 +37,17 @@ class RegionEmit extends RegionState {
   /** What is known at the end of each block emitted. */
   readonly #ends = new Map<number, { readonly symbols: Symbols; readonly groups: readonly Group[] }>();
 
-  /** `effects`: what each block does at most; see `actualEffects`. */
-  constructor(region: Region, options: RegionOptions, effects: readonly Effects[]) {
+  /** Copies of loops, by the header of the loop and by each block of the copy. */
+  readonly #stripLoops: readonly StripLoop[];
+  readonly #strips = new Map<StripLoop, Strip>();
+
+  /** `effects`: what each block does at most; see `actualEffects`. `loops`: those that have copies. */
+  constructor(
+    region: Region,
+    options: RegionOptions,
+    effects: readonly Effects[],
+    loops: readonly StripLoop[],
+  ) {
     const graph = region.blocks.map((b) => b.succs);
     const s = structure(graph);
     const followed = graph.map((list, u) => list.filter((v) => !s.leaves(u, v)));
@@ -54,6 +64,7 @@ class RegionEmit extends RegionState {
     this.#structure = s;
     this.#preds = preds;
     this.#effects = effects;
+    this.#stripLoops = loops;
     this.#status = this.code.local('i32');
     const calls = region.blocks.some((b) => {
       const flow = b.insns[b.insns.length - 1]?.row.flow;
@@ -66,7 +77,10 @@ class RegionEmit extends RegionState {
   emit(): Code {
     const { code } = this;
     const { blocks } = this.region;
-    const live = flagLiveness(this.region, this.#structure);
+    const loopOf = new Map(
+      this.#stripLoops.flatMap((l) => [...l.copies.values()].map((n) => [n, l] as const)),
+    );
+    const live = flagLiveness(this.region, this.#structure, (n) => loopOf.has(n));
     code.set(this.tlb, cpu.i32(OFF.tlb));
     code.set(this.home, cpu.i32(OFF.home));
     this.lazy.begin();
@@ -90,14 +104,21 @@ class RegionEmit extends RegionState {
           edges: this.#edges,
           cc: this.lazy.now,
           symbols: this.symbols,
+          strip: this.strip,
         };
+        const loop = loopOf.get(node);
+        const beginsStrip = loop?.copies.get(loop.header) === node;
         const { header: headers, merge } = this.#structure;
         const known =
           node !== 0 && headers[node] === 0 && merge[node] === 0
             ? { symbols: before.symbols.fork(true), groups: this.memory.active }
-            : this.#persisting(node);
+            : beginsStrip
+              ? { symbols: this.symbols.fork(false), groups: [] }
+              : this.#persisting(node);
         this.symbols = known.symbols;
         ends.push(this.memory.enter(known.groups));
+        this.strip = loop ? this.#stripOf(loop) : null;
+        if (beginsStrip) this.strip?.begin(this.symbols, this.allGprs());
         this.block = blocks[node] as BasicBlock;
         this.#edges = edges;
         if (node !== 0) {
@@ -112,17 +133,12 @@ class RegionEmit extends RegionState {
         this.#edges = before.edges;
         this.lazy.now = before.cc;
         this.symbols = before.symbols;
+        this.strip = before.strip;
         back();
       },
       end: () => ends.pop()?.(),
       leave: (_from, to) => this.#leaveTo(this.#addressOf(to)),
-      back: (_from, to) => {
-        const budget = this.budget as Val;
-        code.set(budget, i32.sub(budget, i32.const(1)));
-        code.ifUnlikely(i32.ltS(budget, i32.const(0)), () =>
-          this.#returnTo(this.#addressOf(to), STATUS.budget),
-        );
-      },
+      back: (from, to) => this.#goBack(from, to),
     });
     code.unreachable();
     this.flow.solve();
@@ -141,6 +157,48 @@ class RegionEmit extends RegionState {
     return code;
   }
 
+  /** What happens before a jump back to a header. */
+  #goBack(from: number, to: number): void {
+    const { code, strip } = this;
+    const budget = this.budget as Val;
+    // A strip is over: the original does the next round.
+    if (strip && to === strip.loop.header) return;
+    code.set(budget, i32.sub(budget, i32.const(1)));
+    if (strip && to === strip.loop.copies.get(strip.loop.header)) {
+      strip.endRound(this.symbols);
+      code.if(i32.leS(budget, strip.stop), () => {
+        code.set(strip.rounds, i32.const(ROUNDS_BEFORE));
+        this.#follow(strip.loop.header);
+      });
+      return;
+    }
+    code.ifUnlikely(i32.ltS(budget, i32.const(0)), () => this.#returnTo(this.#addressOf(to), STATUS.budget));
+    const loop = this.#stripLoops.find((l) => l.header === to && l.copies.has(from));
+    if (loop) this.#tryStrip(loop);
+  }
+  #stripOf(loop: StripLoop): Strip {
+    const known = this.#strips.get(loop);
+    if (known) return known;
+    const made = new Strip(loop, this.code);
+    this.#strips.set(loop, made);
+    return made;
+  }
+  /** Goes on in the copy of a loop, once in a while and if all its pages are there. */
+  #tryStrip(loop: StripLoop): void {
+    const { code } = this;
+    const strip = this.#stripOf(loop);
+    const cc = this.lazy.now;
+    code.set(strip.rounds, i32.add(strip.rounds, i32.const(1)));
+    code.if(i32.geS(strip.rounds, i32.const(ROUNDS_BEFORE)), () => {
+      code.set(strip.rounds, i32.const(0));
+      strip.look(this.budget as Val, this.tlb, () => this.#follow(loop.copies.get(loop.header) as number));
+    });
+    this.lazy.now = cc;
+  }
+  /** Headers of the loops whose copies do not hold what was hoped. */
+  badStrips(): readonly number[] {
+    return this.#stripLoops.filter((l) => !this.#stripOf(l).holds).map((l) => l.header);
+  }
   /** What was known at the end of the block that dominates a node and holds on every way to the node. */
   #persisting(node: number): { symbols: Symbols; groups: readonly Group[] } {
     const end = node === 0 ? undefined : this.#ends.get(this.#structure.idom[node] as number);
@@ -402,10 +460,22 @@ class RegionEmit extends RegionState {
   }
 }
 
+/** Emissions of a region in which what was hoped of its loops may turn out wrong. */
+const STRIP_ATTEMPTS = 3;
+
 /** The wasm function of a region. */
 export const emitRegion = (region: Region, options: RegionOptions): Code => {
-  const first = new RegionEmit(region, options, guessEffects(region));
-  const code = first.emit();
-  const actual = first.actualEffects();
-  return actual ? new RegionEmit(region, options, actual).emit() : code;
+  const plain = structure(region.blocks.map((b) => b.succs));
+  const without = new Set<number>();
+  let effects: readonly Effects[] = guessEffects(region);
+  for (let attempt = 0; ; attempt++) {
+    const stripped = withStrips(region, plain, effects, attempt < STRIP_ATTEMPTS ? without : null);
+    const emit = new RegionEmit(stripped.region, options, stripped.effects, stripped.loops);
+    const code = emit.emit();
+    const actual = emit.actualEffects();
+    const bad = emit.badStrips();
+    if ((!actual || attempt > 0) && bad.length === 0) return code;
+    if (actual) effects = actual.slice(0, region.blocks.length);
+    for (const header of bad) without.add(header);
+  }
 };

@@ -15,6 +15,7 @@ import { DEAD, DYNAMIC, join, LazyFlags } from './lazy-flags.ts';
 import type { BasicBlock, Region } from './region.ts';
 import type { Point, RegisterFlow } from './registers.ts';
 import { ScalarLanes } from './scalars.ts';
+import type { Strip } from './strips.ts';
 import { type Sym, Symbols } from './symbols.ts';
 
 export interface RegionOptions {
@@ -40,6 +41,8 @@ export abstract class RegionState extends EmitBase {
   insn: Insn;
   protected readonly region: Region;
   protected block: BasicBlock;
+  /** The copy of a loop that the block belongs to. */
+  protected strip: Strip | null = null;
 
   protected readonly flow: RegisterFlow;
   protected readonly gprs: (Val | undefined)[] = [];
@@ -96,12 +99,17 @@ export abstract class RegionState extends EmitBase {
 
   /** Nothing that is known of memory, or of the CPU block, holds any more. */
   protected clobber(): void {
+    this.strip?.refuse();
     this.memory.drop();
     this.clobbering.add(this.block.index);
   }
 
   // Registers
 
+  /** The locals of all general registers. */
+  protected allGprs(): readonly Val[] {
+    return Array.from({ length: 16 }, (_, reg) => this.#gprLocal(reg));
+  }
   #gprLocal(reg: number): Val {
     const known = this.gprs[reg];
     if (known) return known;
@@ -288,15 +296,24 @@ export abstract class RegionState extends EmitBase {
 
   #access(s: Sym): AccessContext {
     const sp = this.gprs[GPR.rsp];
-    const p = this.flow.point('fault');
+    const { strip } = this;
+    const p = strip ? null : this.flow.point('fault');
     return {
+      strip,
       conditional: this.#conditional > 0,
       loop: this.#quiet[this.block.index] as boolean,
       stack: sp !== undefined && this.symbols.of(sp, this.#epoch).root === s.root,
       ip: this.insn.ip,
       rip: this.rip,
-      faults: () => this.epilogues[p.epilogue] as Label,
+      faults: () => {
+        if (!p) throw new Error('nothing faults in a strip');
+        return this.epilogues[p.epilogue] as Label;
+      },
     };
+  }
+  override aligned(bytes: number, address: Val): void {
+    if (this.strip) this.strip.align(this.symbols.of(address, this.#epoch), bytes - 1);
+    else super.aligned(bytes, address);
   }
   protected override guestLoad(t: WasmType, op: number, bytes: number, address: Val, forWrite: boolean): Val {
     const result = this.code.temp(t);

@@ -123,6 +123,18 @@ export const structure = (graph: Graph): Structure => {
   return { order, number, idom, header, merge, merges, leaves, isBack };
 };
 
+/** The nodes of the loop that edges back to a header from the given nodes make. `preds`: by edges that are followed. */
+export const loopBody = (header: number, latches: readonly number[], preds: Graph): Set<number> => {
+  const body = new Set([header]);
+  const open = [...latches];
+  for (let u = open.pop(); u !== undefined; u = open.pop()) {
+    if (body.has(u)) continue;
+    body.add(u);
+    open.push(...(preds[u] as readonly number[]));
+  }
+  return body;
+};
+
 /** The nodes of each loop by its header, which is one of them. `preds`: by edges that are followed. */
 export const loopBodies = (
   { header, isBack }: Pick<Structure, 'header' | 'isBack'>,
@@ -131,14 +143,8 @@ export const loopBodies = (
   const bodies = new Map<number, Set<number>>();
   header.forEach((is, h) => {
     if (is === 0) return;
-    const body = new Set([h]);
-    const open = (preds[h] as readonly number[]).filter((u) => isBack(u, h));
-    for (let u = open.pop(); u !== undefined; u = open.pop()) {
-      if (body.has(u)) continue;
-      body.add(u);
-      open.push(...(preds[u] as readonly number[]));
-    }
-    bodies.set(h, body);
+    const latches = (preds[h] as readonly number[]).filter((u) => isBack(u, h));
+    bodies.set(h, loopBody(h, latches, preds));
   });
   return bodies;
 };

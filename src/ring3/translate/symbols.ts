@@ -80,6 +80,22 @@ export class Symbols {
     return root;
   }
 
+  /** What a root was made of: the sum of two roots, a root shifted, or a constant; null for a value that came from somewhere. */
+  partsOf(
+    root: number,
+  ):
+    | { kind: 'sum' | 'shift'; readonly x: number; readonly y: number }
+    | { kind: 'high'; readonly base: number }
+    | null {
+    for (const kind of ['sum', 'shift', 'high'] as const)
+      for (const [key, made] of this.#roots.keys[KIND[kind]] as Map<number, number>) {
+        if (made !== root) continue;
+        const x = key >>> PART_BITS;
+        return kind === 'high' ? { kind, base: x * FAR } : { kind, x, y: key & ((1 << PART_BITS) - 1) };
+      }
+    return null;
+  }
+
   /** What is known of a value now. `epoch` dates what memory of the CPU block holds. */
   of(v: Val, epoch: number): Sym {
     switch (v.k) {
