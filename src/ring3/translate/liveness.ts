@@ -21,6 +21,7 @@ export const flagLiveness = (
   const atEnd = (index: number): number => {
     const b = blocks[index] as (typeof blocks)[number];
     const last = b.insns[b.insns.length - 1];
+    if (!last && b.ip >= 0) return liveIn[b.succs[0] as number] as number;
     // A dispatch block leaves for addresses that it does not know.
     if (!last) return ARITH_FLAGS;
     const { flow } = last.row;

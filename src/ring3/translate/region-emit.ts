@@ -126,7 +126,8 @@ class RegionEmit extends RegionState {
           const cc = this.#flagsIn.get(node) ?? DYNAMIC;
           this.lazy.now = header && cc.at !== 'dead' ? DYNAMIC : cc;
         } else if (this.#structure.header[0] === 1) this.lazy.now = DYNAMIC;
-        if (this.block.insns.length === 0) this.#dispatch(this.block);
+        if (this.block.ip < 0) this.#dispatch(this.block);
+        else if (this.block.insns.length === 0) this.#follow(this.block.succs[0] as number);
         else this.#emitBlock(this.block, live[node] as Uint16Array);
         this.#ends.set(node, { symbols: this.symbols, groups: this.memory.active });
         this.block = before.block;
@@ -162,13 +163,13 @@ class RegionEmit extends RegionState {
     const { code, strip } = this;
     const budget = this.budget as Val;
     // A strip is over: the original does the next round.
-    if (strip && to === strip.loop.header) return;
+    if (strip && to === strip.loop.entry) return;
     code.set(budget, i32.sub(budget, i32.const(1)));
     if (strip && to === strip.loop.copies.get(strip.loop.header)) {
       strip.endRound(this.symbols);
       code.if(i32.leS(budget, strip.stop), () => {
         code.set(strip.rounds, i32.const(ROUNDS_BEFORE));
-        this.#follow(strip.loop.header);
+        this.#follow(strip.loop.entry);
       });
       return;
     }
@@ -195,9 +196,9 @@ class RegionEmit extends RegionState {
     });
     this.lazy.now = cc;
   }
-  /** Headers of the loops whose copies do not hold what was hoped. */
+  /** Where the loops begin whose copies do not hold what was hoped. */
   badStrips(): readonly number[] {
-    return this.#stripLoops.filter((l) => !this.#stripOf(l).holds).map((l) => l.header);
+    return this.#stripLoops.filter((l) => !this.#stripOf(l).holds).map((l) => l.entry);
   }
   /** What was known at the end of the block that dominates a node and holds on every way to the node. */
   #persisting(node: number): { symbols: Symbols; groups: readonly Group[] } {
@@ -274,7 +275,7 @@ class RegionEmit extends RegionState {
   /** Guest address of a block; for a dispatch block, where the jump goes. */
   #addressOf(index: number): Val {
     const b = this.region.blocks[index] as BasicBlock;
-    return b.insns.length === 0 ? this.rip : i64.const(b.ip);
+    return b.ip < 0 ? this.rip : i64.const(b.ip);
   }
   /** Jumps to the successor whose address is in the rip local, by a hash of the address; else leaves. */
   #dispatch(b: BasicBlock): void {
@@ -315,6 +316,8 @@ class RegionEmit extends RegionState {
     return this.block.succs.find((to) => (this.region.blocks[to] as BasicBlock).ip === ip) ?? null;
   }
   #arrive(to: number): void {
+    const loop = this.#stripLoops.find((l) => l.entry === to);
+    if (loop && !this.strip) this.code.set(this.#stripOf(loop).rounds, i32.const(0));
     const known = this.#flagsIn.get(to);
     this.#flagsIn.set(to, known ? join(known, this.lazy.now) : this.lazy.now);
   }
@@ -476,6 +479,6 @@ export const emitRegion = (region: Region, options: RegionOptions): Code => {
     const bad = emit.badStrips();
     if ((!actual || attempt > 0) && bad.length === 0) return code;
     if (actual) effects = actual.slice(0, region.blocks.length);
-    for (const header of bad) without.add(header);
+    for (const entry of bad) without.add(entry);
   }
 };

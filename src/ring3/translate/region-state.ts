@@ -76,7 +76,7 @@ export abstract class RegionState extends EmitBase {
     const { code } = this;
     this.region = region;
     this.block = region.blocks[0] as BasicBlock;
-    this.insn = this.block.insns[0] as Insn;
+    this.insn = region.blocks.find((b) => b.insns.length > 0)?.insns[0] as Insn;
     this.flow = paths.flow;
     this.#quiet = paths.quiet;
     this.#scalars = new ScalarLanes(

@@ -11,7 +11,7 @@ import { WASM } from '../emit-base.ts';
 import { PAGE, TLB } from '../layout.ts';
 import type { Code } from '../wasm/code.ts';
 import { i32, i64, loadAt, select, type Val } from '../wasm/ir.ts';
-import type { Effects } from './between.ts';
+import { type Effects, NO_EFFECTS } from './between.ts';
 import type { Group } from './guest-memory.ts';
 import type { BasicBlock, Region } from './region.ts';
 import { loopBody, type Structure } from './structure.ts';
@@ -26,8 +26,14 @@ const MAX_INSNS = 64;
 /** Copies in a region. */
 const MAX_COPIES = 8;
 
-/** A loop of a region by the numbers of its blocks. */
+/**
+ * A loop of a region by the numbers of its blocks. Where its header was, there is an empty block now that leads to it: so the
+ * loop and its copy stand side by side in a loop around both, and neither costs the other the processor's registers.
+ */
 export interface StripLoop {
+  /** The empty block, by which the loop is entered and by which the copy goes back to it. */
+  readonly entry: number;
+  /** The header, in its new place. */
   readonly header: number;
   /** The copy of each block of the loop. */
   readonly copies: ReadonlyMap<number, number>;
@@ -110,14 +116,14 @@ const loopsOf = (
   return found;
 };
 
-/** A region with copies of its loops behind its blocks, and the effects of all. */
+/** A region with its loops' headers and copies behind its blocks, and the effects of all. */
 export interface Stripped {
   readonly region: Region;
   readonly effects: readonly Effects[];
   readonly loops: readonly StripLoop[];
 }
 
-/** Copies the loops that may be run in strips, but those with a header in `without`; null: none. */
+/** Copies the loops that may be run in strips, but those whose headers are in `without`; null: none. */
 export const withStrips = (
   region: Region,
   s: Structure,
@@ -127,20 +133,31 @@ export const withStrips = (
   const loops: StripLoop[] = [];
   const blocks = [...region.blocks];
   const allEffects = [...effects];
-  for (const [header, body] of region.cautious || !without ? [] : loopsOf(region, s, effects)) {
-    if (without?.has(header)) continue;
-    const copies = new Map([...body].map((n, k) => [n, blocks.length + k]));
-    for (const [n, index] of copies) {
-      const b = region.blocks[n] as BasicBlock;
-      const inside = b.succs.map((to) => copies.get(to) ?? to);
-      const isLatch = b.succs.includes(header);
-      blocks.push({ ...b, index, succs: isLatch ? [...inside, header] : inside });
-      allEffects.push(effects[n] as Effects);
-      if (!isLatch) continue;
-      const latch = blocks[n] as BasicBlock;
-      blocks[n] = { ...latch, succs: [...latch.succs, copies.get(header) as number] };
+  const add = (b: BasicBlock, effect: Effects, succs: readonly number[]): number => {
+    const index = blocks.length;
+    blocks.push({ ...b, index, succs });
+    allEffects.push(effect);
+    return index;
+  };
+  for (const [entry, body] of region.cautious || !without ? [] : loopsOf(region, s, effects)) {
+    if (without?.has(entry)) continue;
+    const first = region.blocks[entry] as BasicBlock;
+    const header = add(first, effects[entry] as Effects, first.succs);
+    blocks[entry] = { index: entry, ip: first.ip, insns: [], end: first.ip, succs: [header] };
+    allEffects[entry] = NO_EFFECTS;
+
+    const inLoop = [...body].map((n) => (n === entry ? header : n));
+    const copies = new Map(inLoop.map((n, k) => [n, blocks.length + k]));
+    const copyOfHeader = copies.get(header) as number;
+    for (const n of inLoop) {
+      const b = blocks[n] as BasicBlock;
+      const isLatch = b.succs.includes(entry);
+      const succs = b.succs.map((to) => (to === entry ? header : to));
+      blocks[n] = { ...b, succs: isLatch ? [...succs, copyOfHeader] : succs };
+      const inside = succs.map((to) => copies.get(to) ?? to);
+      add(b, allEffects[n] as Effects, isLatch ? [...inside, entry] : inside);
     }
-    loops.push({ header, copies });
+    loops.push({ entry, header, copies });
   }
   return { region: { ...region, blocks }, effects: allEffects, loops };
 };
@@ -164,7 +181,7 @@ export class Strip {
   readonly #streams: Stream[] = [];
   readonly #aligned: { readonly sym: Sym; readonly mask: number }[] = [];
   readonly #code: Code;
-  /** Rounds that the original has done since the last look. */
+  /** Rounds that the original has done since the loop was entered, or the last look. */
   readonly rounds: Val;
   /** What the budget is when a strip ends. */
   readonly stop: Val;
