@@ -85,6 +85,7 @@ class RegionEmit extends RegionState {
     code.set(this.home, cpu.i32(OFF.home));
     this.lazy.begin();
     if (this.budget) code.set(this.budget, cpu.i32(OFF.budget));
+    this.#enterStrip(0);
     if (this.#depth) {
       const depth = this.#depth;
       code.set(depth, code.param(0));
@@ -168,14 +169,26 @@ class RegionEmit extends RegionState {
     if (strip && to === strip.loop.copies.get(strip.loop.header)) {
       strip.endRound(this.symbols);
       code.if(i32.leS(budget, strip.stop), () => {
-        code.set(strip.rounds, i32.const(ROUNDS_BEFORE));
+        code.set(strip.next, budget);
         this.#follow(strip.loop.entry);
       });
       return;
     }
-    code.ifUnlikely(i32.ltS(budget, i32.const(0)), () => this.#returnTo(this.#addressOf(to), STATUS.budget));
+    const outOfBudget = (): void =>
+      code.ifUnlikely(i32.ltS(budget, i32.const(0)), () =>
+        this.#returnTo(this.#addressOf(to), STATUS.budget),
+      );
     const loop = this.#stripLoops.find((l) => l.header === to && l.copies.has(from));
-    if (loop) this.#tryStrip(loop);
+    if (!loop) {
+      outOfBudget();
+      return;
+    }
+    const { next } = this.#stripOf(loop);
+    // Not said to be unlikely: V8 would leave the copy without registers.
+    code.if(i32.ltS(budget, next), () => {
+      outOfBudget();
+      this.#tryStrip(loop);
+    });
   }
   #stripOf(loop: StripLoop): Strip {
     const known = this.#strips.get(loop);
@@ -184,16 +197,21 @@ class RegionEmit extends RegionState {
     this.#strips.set(loop, made);
     return made;
   }
-  /** Goes on in the copy of a loop, once in a while and if all its pages are there. */
+  /** Goes to a block from outside of a strip. */
+  #enterStrip(to: number): void {
+    const loop = this.#stripLoops.find((l) => l.entry === to);
+    if (loop) this.#waitForStrip(loop);
+  }
+  /** The pages of a strip are looked for when the loop has gone round a few times more. */
+  #waitForStrip(loop: StripLoop): void {
+    this.code.set(this.#stripOf(loop).next, i32.sub(this.budget as Val, i32.const(ROUNDS_BEFORE)));
+  }
+  /** Goes on in the copy of a loop if all its pages are there. */
   #tryStrip(loop: StripLoop): void {
-    const { code } = this;
-    const strip = this.#stripOf(loop);
     const cc = this.lazy.now;
-    code.set(strip.rounds, i32.add(strip.rounds, i32.const(1)));
-    code.if(i32.geS(strip.rounds, i32.const(ROUNDS_BEFORE)), () => {
-      code.set(strip.rounds, i32.const(0));
-      strip.look(this.budget as Val, this.tlb, () => this.#follow(loop.copies.get(loop.header) as number));
-    });
+    this.#waitForStrip(loop);
+    const copy = loop.copies.get(loop.header) as number;
+    this.#stripOf(loop).look(this.budget as Val, this.tlb, () => this.#follow(copy));
     this.lazy.now = cc;
   }
   /** Where the loops begin whose copies do not hold what was hoped. */
@@ -316,8 +334,7 @@ class RegionEmit extends RegionState {
     return this.block.succs.find((to) => (this.region.blocks[to] as BasicBlock).ip === ip) ?? null;
   }
   #arrive(to: number): void {
-    const loop = this.#stripLoops.find((l) => l.entry === to);
-    if (loop && !this.strip) this.code.set(this.#stripOf(loop).rounds, i32.const(0));
+    if (!this.strip) this.#enterStrip(to);
     const known = this.#flagsIn.get(to);
     this.#flagsIn.set(to, known ? join(known, this.lazy.now) : this.lazy.now);
   }

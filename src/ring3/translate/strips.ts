@@ -18,7 +18,7 @@ import { loopBody, type Structure } from './structure.ts';
 import { type Sym, Symbols } from './symbols.ts';
 
 /** Rounds that the original does before pages are looked for. */
-export const ROUNDS_BEFORE = 8;
+export const ROUNDS_BEFORE = 16;
 /** Rounds of a strip that are worth the look. */
 const LEAST_ROUNDS = 4;
 /** The longest loop that gets a copy, in instructions. */
@@ -39,7 +39,8 @@ export interface StripLoop {
   readonly copies: ReadonlyMap<number, number>;
 }
 
-/** What a register is stepped by; null for what is no step. */
+const STEPS: ReadonlySet<string> = new Set(['add', 'sub', 'inc', 'dec', 'lea']);
+/** Whether an instruction adds a constant to a register. */
 const isStep = (i: Insn): boolean => {
   const [to, by] = i.operands;
   if (to?.kind !== 'reg' || to.width !== 64) return false;
@@ -61,6 +62,19 @@ const COMPARES: ReadonlySet<string> = new Set(['cmp', 'test', 'bt']);
 /** The register that an instruction writes by the look of its operands, as a bit: a guess. */
 const firstOperand = ({ row, operands: [to] }: Insn): number =>
   to?.kind === 'reg' && !COMPARES.has(row.semantics) ? 1 << to.reg : 0;
+
+/** Whether a loop ends when a counter that begins near 0, it seems, has come to a small constant. */
+const looksShort = (insns: readonly Insn[]): boolean => {
+  const ends = insns.findLast((i) => i.row.semantics === 'cmp');
+  const [counter, bound] = ends?.operands ?? [];
+  if (counter?.kind !== 'reg' || bound?.kind !== 'imm') return false;
+  const step = insns.find(
+    ({ row, operands: [to] }) => STEPS.has(row.semantics) && to?.kind === 'reg' && to.reg === counter.reg,
+  );
+  const by = step?.operands[1];
+  const size = by?.kind === 'imm' ? Number(by.value) : by?.kind === 'mem' ? Number(by.disp) : 1;
+  return Math.abs(Number(bound.value)) < Math.abs(size) * 2 * ROUNDS_BEFORE;
+};
 
 /** Whether a loop looks as if its addresses advanced by fixed steps. */
 const looksSteady = (insns: readonly Insn[]): boolean => {
@@ -101,7 +115,7 @@ const loopsOf = (
       );
     });
     const insns = blocks.flatMap((b) => b.insns);
-    return plain && insns.length <= MAX_INSNS && looksSteady(insns);
+    return plain && insns.length <= MAX_INSNS && looksSteady(insns) && !looksShort(insns);
   };
   const found = new Map<number, ReadonlySet<number>>();
   s.header.forEach((is, header) => {
@@ -181,8 +195,8 @@ export class Strip {
   readonly #streams: Stream[] = [];
   readonly #aligned: { readonly sym: Sym; readonly mask: number }[] = [];
   readonly #code: Code;
-  /** Rounds that the original has done since the loop was entered, or the last look. */
-  readonly rounds: Val;
+  /** What the budget falls below when pages are looked for next. */
+  readonly next: Val;
   /** What the budget is when a strip ends. */
   readonly stop: Val;
   readonly #count: Val;
@@ -191,7 +205,7 @@ export class Strip {
   constructor(loop: StripLoop, code: Code) {
     this.loop = loop;
     this.#code = code;
-    this.rounds = code.local('i32');
+    this.next = code.local('i32');
     this.stop = code.local('i32');
     this.#count = code.local('i32');
   }
