@@ -20,7 +20,8 @@ int main(void) {
   char *p = mmap(0, 8192, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   p[0] = 1;
   int key = syscall(SYS_pkey_alloc, 0, 0);
-  printf("alloc %d\n", key > 0 || errno == ENOSPC);
+  /* A processor without keys: EINVAL the first time, because key 0 is not set aside then. */
+  printf("alloc %d\n", key > 0 || errno == ENOSPC || errno == EINVAL);
   T(syscall(SYS_pkey_alloc, 1, 0));
   T(syscall(SYS_pkey_alloc, 0, 9));
   T(syscall(SYS_pkey_free, 9));
