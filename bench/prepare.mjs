@@ -58,6 +58,10 @@ export const prepare = (dir) => {
   writeFileSync(f.text, lines);
   writeFileSync(f.long, lines.repeat(4));
   writeFileSync(f.bytes, lines.slice(0, 1_200_000));
-  run('sh', '-c', `for i in 1 2 3 4 5 6 7 8; do cat '${f.text}'; done | gzip -1 > '${f.compressed}'`);
+  run(
+    'sh',
+    '-c',
+    `for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do cat '${f.text}'; done | gzip -1 > '${f.compressed}'`,
+  );
   return { cc1: run('gcc', '-print-prog-name=cc1') };
 };

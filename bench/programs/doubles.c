@@ -9,7 +9,7 @@ static double a[N][N], b[N][N], c[N][N];
 static double matmul(void) {
     for (int i = 0; i < N; i++)
         for (int j = 0; j < N; j++) a[i][j] = (i * 7 + j) % 13, b[i][j] = (i + j * 5) % 11;
-    for (int round = 0; round < 4; round++)
+    for (int round = 0; round < 8; round++)
         for (int i = 0; i < N; i++)
             for (int k = 0; k < N; k++)
                 for (int j = 0; j < N; j++) c[i][j] += a[i][k] * b[k][j];
@@ -28,7 +28,7 @@ static double nbody(void) {
         for (int d = 0; d < 3; d++) bodies[i].x[d] = (i * 37 + d * 101) % 17 - 8.0;
         bodies[i].mass = 1.0 / (1 + i);
     }
-    for (int step = 0; step < 500000; step++) {
+    for (int step = 0; step < 1000000; step++) {
         for (int i = 0; i < BODIES; i++)
             for (int j = i + 1; j < BODIES; j++) {
                 double dx[3], square = 0.01;

@@ -15,7 +15,7 @@ static uint64_t sieve(void) {
     enum { LIMIT = 4000000 };
     static uint8_t composite[LIMIT];
     uint64_t sum = 0;
-    for (int round = 0; round < 24; round++) {
+    for (int round = 0; round < 48; round++) {
         memset(composite, 0, LIMIT);
         for (long i = 2; i * i < LIMIT; i++)
             if (!composite[i])
@@ -37,16 +37,18 @@ static uint64_t fnv(void) {
 static uint64_t shellsort(void) {
     enum { COUNT = 2000000 };
     static int32_t numbers[COUNT];
-    for (int i = 0; i < COUNT; i++) numbers[i] = (int32_t)random_number();
-    for (int gap = COUNT / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11)
-        for (int i = gap; i < COUNT; i++) {
-            int32_t x = numbers[i];
-            int j = i;
-            for (; j >= gap && numbers[j - gap] > x; j -= gap) numbers[j] = numbers[j - gap];
-            numbers[j] = x;
-        }
     uint64_t sum = 0;
-    for (int i = 0; i < COUNT; i++) sum = sum * 31 + (uint32_t)numbers[i];
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < COUNT; i++) numbers[i] = (int32_t)random_number();
+        for (int gap = COUNT / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11)
+            for (int i = gap; i < COUNT; i++) {
+                int32_t x = numbers[i];
+                int j = i;
+                for (; j >= gap && numbers[j - gap] > x; j -= gap) numbers[j] = numbers[j - gap];
+                numbers[j] = x;
+            }
+        for (int i = 0; i < COUNT; i++) sum = sum * 31 + (uint32_t)numbers[i];
+    }
     return sum;
 }
 
@@ -83,7 +85,7 @@ int main(int argc, char **argv) {
                  : strcmp(what, "fnv") == 0       ? fnv()
                  : strcmp(what, "shellsort") == 0 ? shellsort()
                  : strcmp(what, "chase") == 0     ? chase()
-                                                  : fib(39);
+                                                  : fib(41);
     printf("%llu\n", (unsigned long long)r);
     return 0;
 }
