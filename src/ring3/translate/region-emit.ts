@@ -14,7 +14,8 @@ import { type BasicBlock, isInlined, type Region, type Stub } from './region.ts'
 import { type RegionOptions, RegionState } from './region-state.ts';
 import { EPILOGUES, RegisterFlow } from './registers.ts';
 import { spread } from './spread.ts';
-import { ROUNDS_BEFORE, Strip, type StripLoop, withStrips } from './strips.ts';
+import { ROUNDS_BEFORE, type StripLoop, withStrips } from './strip-loops.ts';
+import { Strip } from './strips.ts';
 import { type Edges, emitStructured, type Graph, type Structure, structure } from './structure.ts';
 import type { Symbols } from './symbols.ts';
 

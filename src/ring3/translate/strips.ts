@@ -1,180 +1,21 @@
-// Strip mining: a loop whose addresses advance by fixed steps runs in strips of rounds that stay on the pages that it is on,
-// which are looked up once for a strip. A loop gets a copy for that: after a few rounds, each of which looks up what it
-// reaches as any code does, the pages of the next round are looked for in the TLB; where all are there, the copy does as many rounds as fit,
-// and the first round that does not is the original's again. So the copy never faults, never asks the core, and whatever is unusual
-// (a page that is not there, a store to a page of code) happens in the original.
+// Strip mining: a loop whose addresses advance by fixed steps runs in strips of rounds that stay on the pages where it is,
+// which are looked up once for a strip. A loop gets a copy for that (strip-loops.ts): after a few rounds, each of which
+// looks up what it reaches as any code does, the pages of the next round are looked for in the TLB; where all are there,
+// the copy does as many rounds as fit, and the first round that does not is the original's again. So the copy never
+// faults and never asks the core, and whatever is unusual (a page that is missing, a store to code) the original meets.
 // That addresses advance so is seen while the copy is emitted, by the symbolic values of its registers; where it is not
 // so after all, the region is emitted again without this copy.
 
-import type { Insn } from '../decode/insn.ts';
 import { WASM } from '../emit-base.ts';
 import { PAGE, TLB } from '../layout.ts';
 import type { Code } from '../wasm/code.ts';
 import { i32, i64, loadAt, select, type Val } from '../wasm/ir.ts';
-import { type Effects, NO_EFFECTS } from './between.ts';
 import type { Group } from './guest-memory.ts';
-import type { BasicBlock, Region } from './region.ts';
-import { loopBody, type Structure } from './structure.ts';
+import type { StripLoop } from './strip-loops.ts';
 import { type Sym, Symbols } from './symbols.ts';
 
-/** Rounds that the original does before pages are looked for. */
-export const ROUNDS_BEFORE = 16;
 /** Rounds of a strip that are worth the look. */
 const LEAST_ROUNDS = 4;
-/** The longest loop that gets a copy, in instructions. */
-const MAX_INSNS = 64;
-/** Copies in a region. */
-const MAX_COPIES = 8;
-
-/**
- * A loop of a region by the numbers of its blocks. Where its header was, there is an empty block now that leads to it: so the
- * loop and its copy stand side by side in a loop around both, and neither costs the other the processor's registers.
- */
-export interface StripLoop {
-  /** The empty block, by which the loop is entered and by which the copy goes back to it. */
-  readonly entry: number;
-  /** The header, in its new place. */
-  readonly header: number;
-  /** The copy of each block of the loop. */
-  readonly copies: ReadonlyMap<number, number>;
-}
-
-const STEPS: ReadonlySet<string> = new Set(['add', 'sub', 'inc', 'dec', 'lea']);
-/** Whether an instruction adds a constant to a register. */
-const isStep = (i: Insn): boolean => {
-  const [to, by] = i.operands;
-  if (to?.kind !== 'reg' || to.width !== 64) return false;
-  switch (i.row.semantics) {
-    case 'inc':
-    case 'dec':
-      return true;
-    case 'add':
-    case 'sub':
-      return by?.kind === 'imm';
-    case 'lea':
-      return by?.kind === 'mem' && by.base === to.reg && by.index < 0;
-    default:
-      return false;
-  }
-};
-
-const COMPARES: ReadonlySet<string> = new Set(['cmp', 'test', 'bt']);
-/** The register that an instruction writes by the look of its operands, as a bit: a guess. */
-const firstOperand = ({ row, operands: [to] }: Insn): number =>
-  to?.kind === 'reg' && !COMPARES.has(row.semantics) ? 1 << to.reg : 0;
-
-/** Whether a loop ends when a counter that begins near 0, it seems, has come to a small constant. */
-const looksShort = (insns: readonly Insn[]): boolean => {
-  const ends = insns.findLast((i) => i.row.semantics === 'cmp');
-  const [counter, bound] = ends?.operands ?? [];
-  if (counter?.kind !== 'reg' || bound?.kind !== 'imm') return false;
-  const step = insns.find(
-    ({ row, operands: [to] }) => STEPS.has(row.semantics) && to?.kind === 'reg' && to.reg === counter.reg,
-  );
-  const by = step?.operands[1];
-  const size = by?.kind === 'imm' ? Number(by.value) : by?.kind === 'mem' ? Number(by.disp) : 1;
-  return Math.abs(Number(bound.value)) < Math.abs(size) * 2 * ROUNDS_BEFORE;
-};
-
-/** Whether a loop looks as if its addresses advanced by fixed steps. */
-const looksSteady = (insns: readonly Insn[]): boolean => {
-  let wild = 0;
-  for (const i of insns) if (!isStep(i)) wild |= firstOperand(i);
-  let accesses = 0;
-  for (const i of insns) {
-    if (i.row.semantics === 'lea' || i.row.semantics === 'nop') continue;
-    for (const o of i.operands) {
-      if (o.kind !== 'mem') continue;
-      if (o.segment !== null) return false;
-      for (const reg of [o.base, o.index]) if (reg >= 0 && ((wild >>> reg) & 1) !== 0) return false;
-      accesses++;
-    }
-  }
-  return accesses > 0;
-};
-
-/**
- * The loops that may get a copy, by their headers: innermost, without calls, with addresses that seem to advance by fixed
- * steps. Of loops that share a header (a region may begin in the midst of two) the shortest is the inner one.
- */
-const loopsOf = (
-  region: Region,
-  s: Structure,
-  effects: readonly Effects[],
-): ReadonlyMap<number, ReadonlySet<number>> => {
-  const preds: number[][] = region.blocks.map(() => []);
-  for (const b of region.blocks)
-    for (const to of b.succs) if (!s.leaves(b.index, to)) preds[to]?.push(b.index);
-  const fits = (header: number, body: ReadonlySet<number>): boolean => {
-    const blocks = [...body].map((n) => region.blocks[n] as BasicBlock);
-    const plain = blocks.every(({ index, insns }) => {
-      const flow = insns[insns.length - 1]?.row.flow;
-      if (index !== header && s.header[index] === 1) return false;
-      return (
-        (flow === 'next' || flow === 'jump' || flow === 'branch') && !(effects[index] as Effects).clobbers
-      );
-    });
-    const insns = blocks.flatMap((b) => b.insns);
-    return plain && insns.length <= MAX_INSNS && looksSteady(insns) && !looksShort(insns);
-  };
-  const found = new Map<number, ReadonlySet<number>>();
-  s.header.forEach((is, header) => {
-    if (is === 0 || found.size === MAX_COPIES) return;
-    const latches = (preds[header] as number[]).filter((u) => s.isBack(u, header));
-    const best = latches
-      .map((u) => loopBody(header, [u], preds))
-      .filter((body) => fits(header, body))
-      .sort((x, y) => x.size - y.size)[0];
-    if (best) found.set(header, best);
-  });
-  return found;
-};
-
-/** A region with its loops' headers and copies behind its blocks, and the effects of all. */
-export interface Stripped {
-  readonly region: Region;
-  readonly effects: readonly Effects[];
-  readonly loops: readonly StripLoop[];
-}
-
-/** Copies the loops that may be run in strips, but those whose headers are in `without`; null: none. */
-export const withStrips = (
-  region: Region,
-  s: Structure,
-  effects: readonly Effects[],
-  without: ReadonlySet<number> | null,
-): Stripped => {
-  const loops: StripLoop[] = [];
-  const blocks = [...region.blocks];
-  const allEffects = [...effects];
-  const add = (b: BasicBlock, effect: Effects, succs: readonly number[]): number => {
-    const index = blocks.length;
-    blocks.push({ ...b, index, succs });
-    allEffects.push(effect);
-    return index;
-  };
-  for (const [entry, body] of region.cautious || !without ? [] : loopsOf(region, s, effects)) {
-    if (without?.has(entry)) continue;
-    const first = region.blocks[entry] as BasicBlock;
-    const header = add(first, effects[entry] as Effects, first.succs);
-    blocks[entry] = { index: entry, ip: first.ip, insns: [], end: first.ip, succs: [header] };
-    allEffects[entry] = NO_EFFECTS;
-
-    const inLoop = [...body].map((n) => (n === entry ? header : n));
-    const copies = new Map(inLoop.map((n, k) => [n, blocks.length + k]));
-    const copyOfHeader = copies.get(header) as number;
-    for (const n of inLoop) {
-      const b = blocks[n] as BasicBlock;
-      const isLatch = b.succs.includes(entry);
-      const succs = b.succs.map((to) => (to === entry ? header : to));
-      blocks[n] = { ...b, succs: isLatch ? [...succs, copyOfHeader] : succs };
-      const inside = succs.map((to) => copies.get(to) ?? to);
-      add(b, allEffects[n] as Effects, isLatch ? [...inside, entry] : inside);
-    }
-    loops.push({ entry, header, copies });
-  }
-  return { region: { ...region, blocks }, effects: allEffects, loops };
-};
 
 /** Addresses that lie at known distances from each other, and advance together. */
 interface Stream {
