@@ -50,6 +50,13 @@ describe('loops for strips', () => {
     expect(copies('48 8b 36 48 ff c9 75 f8 c3')).toBe(0);
   });
 
+  test('one that a register is added to does, where the loop leaves that alone', () => {
+    // 1: mov rax,[rsi]; add rsi,rdx; dec rcx; jnz 1b; ret, and with rcx and rax for rdx
+    expect(copies('48 8b 06 48 01 d6 48 ff c9 75 f5 c3')).toBe(1);
+    expect(copies('48 8b 06 48 01 ce 48 ff c9 75 f5 c3')).toBe(0);
+    expect(copies('48 8b 06 48 01 c6 48 ff c9 75 f5 c3')).toBe(0);
+  });
+
   test('a loop without memory needs none', () => {
     // 1: add rax,rcx; dec rcx; jnz 1b; ret
     expect(copies('48 01 c8 48 ff c9 75 f8 c3')).toBe(0);

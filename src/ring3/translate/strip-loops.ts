@@ -26,7 +26,7 @@ export interface StripLoop {
 }
 
 const STEPS: ReadonlySet<string> = new Set(['add', 'sub', 'inc', 'dec', 'lea']);
-/** Whether an instruction adds a constant to a register. */
+/** Whether an instruction adds something to a register that the loop leaves alone, as far as one instruction tells. */
 const isStep = (i: Insn): boolean => {
   const [to, by] = i.operands;
   if (to?.kind !== 'reg' || to.width !== 64) return false;
@@ -35,6 +35,7 @@ const isStep = (i: Insn): boolean => {
     case 'dec':
       return true;
     case 'add':
+      return by?.kind === 'imm' || (by?.kind === 'reg' && by.reg !== to.reg);
     case 'sub':
       return by?.kind === 'imm';
     case 'lea':
@@ -65,7 +66,15 @@ const looksShort = (insns: readonly Insn[]): boolean => {
 /** Whether a loop looks as if its addresses advanced by fixed steps. */
 const looksSteady = (insns: readonly Insn[]): boolean => {
   let wild = 0;
-  for (const i of insns) if (!isStep(i)) wild |= firstOperand(i);
+  let written = 0;
+  for (const i of insns) {
+    written |= firstOperand(i);
+    if (!isStep(i)) wild |= firstOperand(i);
+  }
+  for (const i of insns) {
+    const by = i.operands[1];
+    if (isStep(i) && by?.kind === 'reg' && ((written >>> by.reg) & 1) !== 0) wild |= firstOperand(i);
+  }
   let accesses = 0;
   for (const i of insns) {
     if (i.row.semantics === 'lea' || i.row.semantics === 'nop') continue;

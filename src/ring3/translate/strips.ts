@@ -25,14 +25,21 @@ interface Stream {
   readonly toPhysical: Val;
 }
 
+/** What something advances by in a round: a constant, and what a register holds that the loop leaves alone, given by its root. */
+interface Step {
+  readonly constant: number;
+  readonly register: number | null;
+}
+const NO_STEP: Step = { constant: 0, register: null };
+
 /** A loop's copy while it is emitted. */
 export class Strip {
   readonly loop: StripLoop;
   #symbols = new Symbols();
   /** The general registers by the roots of what they hold where a round begins. */
   #registers: ReadonlyMap<number, Val> = new Map();
-  /** What each root advances by from round to round; null where that differs. */
-  readonly #steps = new Map<number, number | null>();
+  /** What each root is from round to round; null where that differs. */
+  readonly #next = new Map<number, Sym | null>();
   readonly #streams: Stream[] = [];
   readonly #aligned: { readonly sym: Sym; readonly mask: number }[] = [];
   readonly #code: Code;
@@ -64,9 +71,9 @@ export class Strip {
   endRound(symbols: Symbols): void {
     for (const [root, local] of this.#registers) {
       const now = symbols.of(local, 0);
-      const step = now.root === root ? now.offset : null;
-      const known = this.#steps.get(root);
-      this.#steps.set(root, known === undefined || known === step ? step : null);
+      const known = this.#next.get(root);
+      const same = known === undefined || (known?.root === now.root && known.offset === now.offset);
+      this.#next.set(root, same ? now : null);
     }
   }
   /** Takes a group of accesses; returns the local that takes it to physical memory. */
@@ -84,18 +91,33 @@ export class Strip {
     this.#aligned.push({ sym, mask });
   }
 
+  #isInvariant(root: number): boolean {
+    return this.#next.get(root)?.root === root && this.#next.get(root)?.offset === 0;
+  }
+  /** What a register advances by, whose root is `root`. */
+  #stepOfRegister(root: number): Step | null {
+    const next = this.#next.get(root);
+    if (!next) return null;
+    if (next.root === root) return { constant: next.offset, register: null };
+    const parts = this.#symbols.partsOf(next.root);
+    if (parts?.kind !== 'sum' || (parts.x !== root && parts.y !== root)) return null;
+    const register = parts.x === root ? parts.y : parts.x;
+    return this.#isInvariant(register) ? { constant: next.offset, register } : null;
+  }
   /** What a root advances by in a round; null when that is not known. */
-  #stepOf(root: number): number | null {
-    if (root === 0) return 0;
-    const step = this.#steps.get(root);
-    if (step !== undefined) return step;
+  #stepOf(root: number): Step | null {
+    if (root === 0) return NO_STEP;
+    if (this.#registers.has(root)) return this.#stepOfRegister(root);
     const parts = this.#symbols.partsOf(root);
     if (!parts) return null;
-    if (parts.kind === 'high') return 0;
+    if (parts.kind === 'high') return NO_STEP;
     const x = this.#stepOf(parts.x);
-    if (parts.kind === 'shift') return x === null ? null : x * 2 ** parts.y;
+    if (!x) return null;
+    if (parts.kind === 'shift')
+      return x.register === null ? { constant: x.constant * 2 ** parts.y, register: null } : null;
     const y = this.#stepOf(parts.y);
-    return x === null || y === null ? null : x + y;
+    if (!y || (x.register !== null && y.register !== null)) return null;
+    return { constant: x.constant + y.constant, register: x.register ?? y.register };
   }
   /** The value of a root where a round begins. */
   #valueOf(root: number): Val {
@@ -113,18 +135,36 @@ export class Strip {
   get holds(): boolean {
     const steady = (root: number): boolean => {
       const step = this.#stepOf(root);
-      return step !== null && Math.abs(step) < PAGE;
+      return step !== null && Math.abs(step.constant) < PAGE;
+    };
+    const keepsAligned = (root: number, mask: number): boolean => {
+      const step = this.#stepOf(root);
+      return step !== null && step.register === null && (step.constant & mask) === 0;
     };
     return (
       !this.#refused &&
       this.#streams.length > 0 &&
       this.#streams.every((t) => steady(t.root) && extent(t).bytes <= PAGE) &&
-      this.#aligned.every(
-        ({ sym, mask }) => steady(sym.root) && ((this.#stepOf(sym.root) as number) & mask) === 0,
-      )
+      this.#aligned.every(({ sym, mask }) => keepsAligned(sym.root, mask))
     );
   }
 
+  /** How many rounds stay on a page, from an offset in it to where there is `room` left; null: all. */
+  #roundsOf(c: Code, { constant, register }: Step, offset: Val, room: number): Val | null {
+    const at = i32.wrap(offset);
+    const rounds = (way: Val, step: Val): Val => i32.add(i32.divU(way, step), i32.const(1));
+    if (register === null) {
+      if (constant === 0) return null;
+      const way = constant < 0 ? at : i32.sub(i32.const(room), at);
+      return rounds(way, i32.const(Math.abs(constant)));
+    }
+    const step = c.local('i64');
+    c.set(step, i64.add(this.#valueOf(register), i64.const(constant)));
+    // Only forwards, and by less than a page.
+    const small = i64.ltU(i64.sub(step, i64.const(1)), i64.const(PAGE));
+    const forwards = rounds(i32.sub(i32.const(room), at), select(small, i32.wrap(step), i32.const(1)));
+    return select(small, forwards, i32.const(0));
+  }
   /**
    * Where a round begins: looks for the pages, and sets `toPhysical` of all streams. Then calls `then` for the case that a strip of
    * several rounds is possible, within the budget.
@@ -140,16 +180,15 @@ export class Strip {
       for (const stream of this.#streams) {
         const { lo, bytes, write } = extent(stream);
         const room = PAGE - bytes;
-        const step = this.#stepOf(stream.root) as number;
         c.set(at, i64.add(this.#valueOf(stream.root), i64.const(lo)));
         const index = i32.shrU(i32.wrap(at), i32.const(12 - TLB.entryShift));
         c.set(entry, i32.add(i32.and(index, i32.const((TLB.entries - 1) << TLB.entryShift)), tlb));
         c.set(offset, i64.sub(at, loadAt('i64', WASM.i64Load, entry, write ? TLB.writeTag : TLB.readTag)));
         const physical = i32.add(i32.wrap(offset), loadAt('i32', WASM.i32Load, entry, TLB.frame));
         c.set(stream.toPhysical, i32.sub(physical, i32.wrap(at)));
-        const left = step < 0 ? i32.wrap(offset) : i32.sub(i32.const(room), i32.wrap(offset));
-        if (step !== 0) {
-          c.set(entry, i32.add(i32.divU(left, i32.const(Math.abs(step))), i32.const(1)));
+        const fitting = this.#roundsOf(c, this.#stepOf(stream.root) as Step, offset, room);
+        if (fitting) {
+          c.set(entry, fitting);
           c.set(count, select(i32.ltS(entry, count), entry, count));
         }
         c.set(count, select(i64.gtU(offset, i64.const(room)), i32.const(0), count));

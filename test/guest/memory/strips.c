@@ -73,6 +73,9 @@ LOOP(narrow_index, "movslq %%ecx, %%rax; movzbl (%%rsi,%%rax), %%eax; add %%rax,
 LOOP(table, "movzbl (%%rsi), %%eax; movzbl (%%rdi,%%rax), %%eax; add %%rax, %%rdx; rol $7, %%rdx; inc %%rsi; dec %%rcx; jnz 1b")
 LOOP(doubles, "cvtsi2sdl (%%rsi), %%xmm0; addsd %%xmm0, %%xmm1; divsd %%xmm0, %%xmm1; movsd %%xmm1, (%%rdi); add $4, %%rsi; add $8, %%rdi; dec %%rcx; jnz 1b")
 LOOP(divides, "mov (%%rsi), %%eax; mov %%rdx, %%r8; xor %%edx, %%edx; divl (%%rdi); lea (%%r8,%%rax), %%rdx; add $4, %%rsi; add $4, %%rdi; dec %%rcx; jnz 1b")
+LOOP(stride, "mov %%rcx, %%r8; and $0, %%r9; lea 24(%%r9), %%r9; 2: mov (%%rsi), %%rax; xor %%rax, %%rdx; movb $7, (%%rdi); add %%r9, %%rsi; add %%r9, %%rdi; dec %%rcx; jnz 2b; mov %%rcx, %%rax")
+LOOP(strides, "mov $-3, %%r9; mov $4, %%r10; 2: movzbl (%%rsi), %%eax; add %%rax, %%rdx; mov %%dl, 1(%%rdi); add %%r10, %%rsi; add %%r9, %%rdi; dec %%rcx; jnz 2b")
+LOOP(no_stride, "xor %%r9d, %%r9d; mov $5000, %%r10d; 2: movzwl 2(%%rsi), %%eax; add %%rax, (%%rdi); add %%r9, %%rsi; dec %%rcx; jnz 2b; mov $10, %%ecx; 3: mov (%%rsi), %%eax; sub %%eax, %%edx; add %%r10, %%rsi; dec %%rcx; jnz 3b")
 
 static const struct {
     const char *name;
@@ -86,6 +89,8 @@ static const struct {
     {"ends", two_ends, 1000, 9000, 20000},    {"skipping", skipping, 2, 9000, 3000},  {"overlap", overlap, 1, 0, 9000},
     {"carries", carries, 7, 15000, 1500},     {"narrow", narrow_index, 99, 3, 9000},  {"table", table, 0, 12345, 20000},
     {"doubles", doubles, 4, 9000, 2000},      {"divides", divides, 4, 3000, 3000},
+    {"stride", stride, 3, 4000, 1100},        {"strides", strides, 1, 30000, 8100},
+    {"no stride", no_stride, 4, 64, 900},
 };
 #define COUNT (int)(sizeof loops / sizeof *loops)
 
