@@ -56,6 +56,9 @@ export interface Block {
   pending: boolean;
   /** Executions that it was given at first before it counts as hot. */
   readonly patience: number;
+  /** What its count was set to last, and how often it had run by then. */
+  armed: number;
+  ranBefore: number;
   /** How often its region was left because of STATUS.step. */
   stumbles: number;
 }
@@ -141,6 +144,8 @@ const newBlock = (
   passes: 0,
   pending: false,
   patience,
+  armed: patience,
+  ranBefore: 0,
   stumbles: 0,
 });
 
@@ -219,6 +224,10 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
       if (env.threshold === 0) return true;
       const b = blockAt(ip, false);
       return b !== undefined && tiering.isWarm(b);
+    },
+    runs(ip) {
+      const b = env.threshold === 0 ? undefined : blockAt(ip, false);
+      return b ? tiering.runs(b) : -1;
     },
     translated(ip) {
       const b = find(ip, env.exactFp());

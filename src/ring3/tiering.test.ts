@@ -17,6 +17,8 @@ const block = (ip: number, more: Partial<Block> = {}): Block => ({
   passes: 0,
   pending: false,
   patience: 1000,
+  armed: 1000,
+  ranBefore: 0,
   stumbles: 0,
   ...more,
 });

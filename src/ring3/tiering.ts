@@ -85,9 +85,18 @@ export class Tiering {
   countdown(insns: number, factor = 1): number {
     return Math.ceil((this.patience() * factor) / (insns + 1));
   }
+  #arm(block: Block, count: number): void {
+    block.ranBefore = this.runs(block);
+    block.armed = count;
+    this.#env.setCount(block, count);
+  }
+  /** How often a block has run, as far as it was interpreted. */
+  runs(block: Block): number {
+    return block.ranBefore + block.armed - this.#env.count(block);
+  }
   /** Lets a block run for `factor` thresholds more. */
   rearm(block: Block, factor = 1): void {
-    this.#env.setCount(block, Math.max(1, this.countdown(block.insns, factor)));
+    this.#arm(block, Math.max(1, this.countdown(block.insns, factor)));
   }
 
   /** Decides what to translate when a block has run often. */
@@ -153,7 +162,7 @@ export class Tiering {
   /** The region of a block is being made: it may run without asking for more, and grow beyond the addresses given. */
   began(block: Block, frontier: readonly number[]): void {
     block.pending = true;
-    this.#env.setCount(block, FOREVER);
+    this.#arm(block, FOREVER);
     for (const ip of frontier) this.#frontier.set(ip, block);
   }
   /** Code at these addresses is going to be inside the region of a block, or of one that comes with it. */

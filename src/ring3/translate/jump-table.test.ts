@@ -22,6 +22,7 @@ const tableOf = (hex: string, words: readonly number[]): JumpTable | null => {
     insn: (ip) => (ip >= CODE && ip < CODE + 0x100 ? (insns[0] as Insn) : null),
     word: (address) => words[(address - TABLE) / 4] ?? null,
     ran: () => true,
+    runs: () => -1,
     cautious: () => false,
     register: () => 0,
     translated: () => false,

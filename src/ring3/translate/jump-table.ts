@@ -11,6 +11,8 @@ export interface GuestCode {
   word(address: number): number | null;
   /** Whether the code at an address has run: only such code is worth translating. */
   ran(ip: number): boolean;
+  /** How often the block at an address has run, roughly; -1 when that is not known. */
+  runs(ip: number): number;
   /** Whether there is a region that starts there. */
   translated(ip: number): boolean;
   /** What a general register holds at the moment, near to some run of the code: a guess at what it holds there. */

@@ -47,6 +47,7 @@ const guest = (code: Map<number, Insn>) => ({
   insn: (ip: number) => code.get(ip) ?? null,
   word: () => null,
   ran: () => true,
+  runs: () => -1,
   cautious: () => false,
   register: () => 0,
   translated: () => false,

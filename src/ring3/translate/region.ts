@@ -22,6 +22,8 @@ export interface BasicBlock {
    * (`isInlined`), the callee's first; of a return in that code, the block that the call returns to.
    */
   readonly succs: readonly number[];
+  /** How often it had run when the region was planned, roughly; -1 when that is not known. */
+  readonly runs: number;
 }
 
 /** A stub of a procedure linkage table. */
@@ -284,6 +286,7 @@ export const discover = (
       insns: [] as Insn[],
       end: ip,
       succs: [] as readonly number[],
+      runs: code.runs(ip),
     }));
     blocks.push(...drafts);
     const dispatch = new Map<number, number>();
@@ -292,7 +295,7 @@ export const discover = (
       if (known !== undefined) return known;
       const index = blocks.length;
       dispatch.set(t.address, index);
-      blocks.push({ index, ip: -1, insns: [], end: -1, succs: inside(t.targets) });
+      blocks.push({ index, ip: -1, insns: [], end: -1, succs: inside(t.targets), runs: -1 });
       return index;
     };
     for (const b of drafts) {

@@ -8,7 +8,7 @@ import { structure } from './structure.ts';
 const AT = 0x1000;
 
 /** The region of the machine code at AT. */
-const regionOf = (hex: string): Region => {
+const regionOf = (hex: string, runs: (ip: number) => number): Region => {
   const code = Uint8Array.from(hex.split(' ').map((byte) => Number.parseInt(byte, 16)));
   const region = discover(AT, {
     insn: (ip) => {
@@ -17,6 +17,7 @@ const regionOf = (hex: string): Region => {
     },
     word: () => null,
     ran: () => true,
+    runs,
     cautious: () => false,
     register: () => 0,
     translated: () => false,
@@ -24,13 +25,13 @@ const regionOf = (hex: string): Region => {
   if (!region) throw new Error('no code');
   return region;
 };
-const stripped = (hex: string) => {
-  const region = regionOf(hex);
+const stripped = (hex: string, runs = (_ip: number): number => -1) => {
+  const region = regionOf(hex, runs);
   const s = structure(region.blocks.map((b) => b.succs));
   return withStrips(region, s, guessEffects(region), new Set());
 };
 /** How many loops get a copy. */
-const copies = (hex: string): number => stripped(hex).loops.length;
+const copies = (hex: string, runs?: (ip: number) => number): number => stripped(hex, runs).loops.length;
 
 describe('loops for strips', () => {
   test('a loop is entered by an empty block, and has a copy that goes back to it', () => {
@@ -63,9 +64,10 @@ describe('loops for strips', () => {
   });
 
   test('what ends after a few rounds is not worth it', () => {
-    // 1: mov rax,[rsi+rcx]; add rcx,8; cmp rcx,16; jne 1b; ret, and with 4096 for 16
-    expect(copies('48 8b 04 0e 48 83 c1 08 48 83 f9 10 75 f2 c3')).toBe(0);
-    expect(copies('48 8b 04 0e 48 83 c1 08 48 81 f9 00 10 00 00 75 ef c3')).toBe(1);
+    // 1: mov rax,[rsi+rcx]; add rcx,8; cmp rcx,4096; jne 1b; ret
+    const hex = '48 8b 04 0e 48 83 c1 08 48 81 f9 00 10 00 00 75 ef c3';
+    const ran = (times: number) => (ip: number) => (ip === AT ? 6000 : times);
+    expect([5, 300, 500, 2000].map((times) => copies(hex, ran(times)))).toEqual([1, 1, 0, 0]);
   });
 
   test('of a loop in a loop, the inner one', () => {

@@ -25,7 +25,6 @@ export interface StripLoop {
   readonly copies: ReadonlyMap<number, number>;
 }
 
-const STEPS: ReadonlySet<string> = new Set(['add', 'sub', 'inc', 'dec', 'lea']);
 /** Whether an instruction adds something to a register that the loop leaves alone, as far as one instruction tells. */
 const isStep = (i: Insn): boolean => {
   const [to, by] = i.operands;
@@ -50,17 +49,16 @@ const COMPARES: ReadonlySet<string> = new Set(['cmp', 'test', 'bt']);
 const firstOperand = ({ row, operands: [to] }: Insn): number =>
   to?.kind === 'reg' && !COMPARES.has(row.semantics) ? 1 << to.reg : 0;
 
-/** Whether a loop ends when a counter that begins near 0, it seems, has come to a small constant. */
-const looksShort = (insns: readonly Insn[]): boolean => {
-  const ends = insns.findLast((i) => i.row.semantics === 'cmp');
-  const [counter, bound] = ends?.operands ?? [];
-  if (counter?.kind !== 'reg' || bound?.kind !== 'imm') return false;
-  const step = insns.find(
-    ({ row, operands: [to] }) => STEPS.has(row.semantics) && to?.kind === 'reg' && to.reg === counter.reg,
-  );
-  const by = step?.operands[1];
-  const size = by?.kind === 'imm' ? Number(by.value) : by?.kind === 'mem' ? Number(by.disp) : 1;
-  return Math.abs(Number(bound.value)) < Math.abs(size) * 2 * ROUNDS_BEFORE;
+/** Whether a loop seems to go round a few times only, by how often it and what lies behind it have run. */
+const isBrief = (region: Region, header: number, body: ReadonlySet<number>): boolean => {
+  const { blocks } = region;
+  const exits = new Set<BasicBlock>();
+  for (const n of body)
+    for (const to of (blocks[n] as BasicBlock).succs) if (!body.has(to)) exits.add(blocks[to] as BasicBlock);
+  let left = 0;
+  for (const { runs } of exits) left += Math.max(0, runs);
+  const { runs } = blocks[header] as BasicBlock;
+  return runs >= 0 && left * ROUNDS_BEFORE > runs;
 };
 
 /** Whether a loop looks as if its addresses advanced by fixed steps. */
@@ -110,7 +108,7 @@ const loopsOf = (
       );
     });
     const insns = blocks.flatMap((b) => b.insns);
-    return plain && insns.length <= MAX_INSNS && looksSteady(insns) && !looksShort(insns);
+    return plain && insns.length <= MAX_INSNS && looksSteady(insns) && !isBrief(region, header, body);
   };
   const found = new Map<number, ReadonlySet<number>>();
   s.header.forEach((is, header) => {
@@ -150,7 +148,14 @@ export const withStrips = (
     if (without?.has(entry)) continue;
     const first = region.blocks[entry] as BasicBlock;
     const header = add(first, effects[entry] as Effects, first.succs);
-    blocks[entry] = { index: entry, ip: first.ip, insns: [], end: first.ip, succs: [header] };
+    blocks[entry] = {
+      index: entry,
+      ip: first.ip,
+      insns: [],
+      end: first.ip,
+      succs: [header],
+      runs: first.runs,
+    };
     allEffects[entry] = NO_EFFECTS;
 
     const inLoop = [...body].map((n) => (n === entry ? header : n));

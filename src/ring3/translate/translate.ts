@@ -117,8 +117,8 @@ export interface PackedBatch {
   readonly exactFp: boolean;
   readonly regions: readonly {
     readonly cautious: boolean;
-    /** Address, address behind it, and successors of each block; -1, -1 for the dispatch block of a jump table. */
-    readonly blocks: readonly (readonly [ip: number, end: number, succs: readonly number[]])[];
+    /** Address, address behind it, successors and runs of each block; -1, -1 for the dispatch block of a jump table. */
+    readonly blocks: readonly (readonly [ip: number, end: number, succs: readonly number[], runs: number])[];
     readonly code: Uint8Array;
     /** See `Region.flagless`. */
     readonly flagless: readonly number[];
@@ -141,7 +141,7 @@ export const packBatch = (regions: Batch, exactFp: boolean, bytes: ReadCode): Pa
       bytes(jump.ip, jump.next, code, 0);
       return [stub, jump.ip, code, to] as const;
     });
-    const blocks = r.blocks.map((b) => [b.ip, b.end, b.succs] as const);
+    const blocks = r.blocks.map((b) => [b.ip, b.end, b.succs, b.runs] as const);
     return { cautious: r.cautious, blocks, code, flagless: [...r.flagless], stubs };
   }),
 });
@@ -157,7 +157,7 @@ export const unpackBatch = (packed: PackedBatch): Batch =>
   new Map(
     packed.regions.map(({ cautious, blocks, code, flagless, stubs }) => {
       let at = 0;
-      const made = blocks.map(([ip, end, succs], index): BasicBlock => {
+      const made = blocks.map(([ip, end, succs, runs], index): BasicBlock => {
         const insns: Insn[] = [];
         for (let here = ip; here < end; ) {
           const insn = instruction(code, at, here);
@@ -165,7 +165,7 @@ export const unpackBatch = (packed: PackedBatch): Batch =>
           at += insn.length;
           here = insn.next;
         }
-        return { index, ip, insns, end, succs };
+        return { index, ip, insns, end, succs, runs };
       });
       const entry = made[0]?.ip ?? 0;
       const region: Region = {
