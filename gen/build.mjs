@@ -129,6 +129,9 @@ for (const bundle of BUNDLES) {
         nameOf('core.wasm') + nameOfAll([`${dist}/translation-worker.cjs`, ...PLANNERS]),
       ),
     },
+    // A function, whether it is run as a script, which has it as its value, or required as a module.
+    banner: { js: '(typeof module === "undefined" ? {} : module).exports = function (require, __dirname) {' },
+    footer: { js: '};' },
     entryPoints: [`src/cli/${bundle}.ts`],
     outfile: `${dist}/${bundle}.cjs`,
   });

@@ -1,10 +1,11 @@
 // What `kanmon` runs first. It loads the command line, one of two bundles beside it, with the code that V8 made of it
 // when it was built: reading and compiling a megabyte of JavaScript would take longer than many programs run.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { setEngineFlag } from '../host/engine.ts';
+import { readLarge } from '../host/large-files.ts';
 import { reserveMemory } from '../host/memory.ts';
 
 /** The bundles, and names for their contents; set by gen/build.mjs. */
@@ -29,11 +30,11 @@ const mode = process.env.KANMON_MAKE_CODE;
 const making = mode === '1';
 
 if (making || existsSync(codeFile)) {
-  // The bundle is ASCII.
-  const text = readFileSync(main, 'latin1');
-  const script = new Script(`(function(exports,require,module,__filename,__dirname){${text}\n})`, {
+  // The bundle is ASCII, and a function already: V8 would copy a text that is put together.
+  const text = readLarge(main).toString('latin1');
+  const script = new Script(text, {
     filename: main,
-    ...(making ? {} : { cachedData: readFileSync(codeFile) }),
+    ...(making ? {} : { cachedData: readLarge(codeFile) }),
   });
   if (making) {
     // Functions that have not run for a while would be left out, and those that V8's baseline compiler has met would
@@ -47,13 +48,12 @@ if (making || existsSync(codeFile)) {
     });
   }
   if (mode === 'check' && script.cachedDataRejected) throw new Error('the code does not fit');
-  const self = { exports: {} };
-  script.runInThisContext()(self.exports, require, self, main, __dirname);
+  script.runInThisContext()(require, __dirname);
 } else {
   // Another Node than the one that built this; from version 22 on it keeps such code by itself.
   const modules = process.getBuiltinModule('node:module');
   if ('enableCompileCache' in modules && typeof modules.enableCompileCache === 'function') {
     modules.enableCompileCache();
   }
-  require(main);
+  require(main)(require, __dirname);
 }

@@ -1,6 +1,6 @@
 // The host that is Node.js: clocks, entropy, the event loop, and the core module from the build.
 
-import { openSync, readFileSync, readSync } from 'node:fs';
+import { openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CoreImage, unpackCore } from '../ring3/core/core-image.ts';
 import type { Tier } from '../ring3/cpu.ts';
@@ -10,6 +10,7 @@ import { compileCore } from './core-code.ts';
 import { setEngineFlag } from './engine.ts';
 import { nodeFiles } from './files.ts';
 import type { Host } from './host.ts';
+import { readLarge } from './large-files.ts';
 import { beginPatience } from './machine-code.ts';
 import { defaultMemoryBytes, takeReservedMemory } from './memory.ts';
 import { translationWorker } from './translation.ts';
@@ -28,7 +29,7 @@ const bootMs = Date.now();
 /** Reads dist/core.wasm, made by the build (gen/core.ts); null when running from sources. */
 const loadCore = (): CoreImage | null => {
   try {
-    return unpackCore(readFileSync(join(import.meta.dirname, 'core.wasm')), compileCore);
+    return unpackCore(readLarge(join(import.meta.dirname, 'core.wasm')), compileCore);
   } catch (e) {
     if (e instanceof Error && 'code' in e && e.code === 'ENOENT') return null;
     throw e;
