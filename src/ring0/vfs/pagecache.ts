@@ -137,39 +137,41 @@ export class Pages implements PageCache {
     return index * PAGE_SIZE < this.#sourceEnd && !this.#map.has(index);
   }
 
-  /** Reads pages [from, to) of the source that are absent into fresh frames. */
+  /** Reads pages [from, to) of the source, which are absent, into fresh frames: into neighbouring ones at once. */
   #load(from: number, to: number): number {
     const source = this.#source;
     if (source === null) return 0;
-    const n = Math.min(to * PAGE_SIZE, this.#sourceEnd) - from * PAGE_SIZE;
-    const { u8 } = this.#frames;
-    if (to - from === 1) {
-      const frame = this.#alloc(from, false);
-      if (frame === 0) return -ENOMEM;
-      const at = frame * PAGE_SIZE;
-      const got = source.read(u8, at, n, from * PAGE_SIZE);
-      if (got < 0) {
-        this.#frames.release(frame);
-        return got;
-      }
-      u8.fill(0, at + got, at + PAGE_SIZE);
-      this.#map.set(from, frame);
-      return 0;
-    }
-    const bytes = new Uint8Array(n);
-    const got = source.read(bytes, 0, n, from * PAGE_SIZE);
-    if (got < 0) return got;
-    for (let i = from; i < to; i++) {
-      if (this.#map.has(i)) continue;
+    const frames = this.#frames;
+    // Where frames would have to be taken back from others, the page that is asked for has to do.
+    const end = frames.free - this.#reserve > to - from ? to : from + 1;
+    for (let i = from; i < end; i++) {
       const frame = this.#alloc(i, false);
-      // What is already there serves the caller as far as it goes.
-      if (frame === 0) return i === from ? -ENOMEM : 0;
-      const at = frame * PAGE_SIZE;
-      const start = (i - from) * PAGE_SIZE;
-      const end = Math.min(start + PAGE_SIZE, got);
-      if (end > start) u8.set(bytes.subarray(start, end), at);
-      u8.fill(0, at + Math.max(0, end - start), at + PAGE_SIZE);
+      if (frame === 0) return i === from ? -ENOMEM : this.#fill(source, from, i);
       this.#map.set(i, frame);
+    }
+    return this.#fill(source, from, end);
+  }
+
+  /** Reads pages [from, to) into the frames that they have been given. */
+  #fill(source: PageSource, from: number, to: number): number {
+    const { u8 } = this.#frames;
+    const frameOf = (i: number): number => this.#map.get(i) as number;
+    for (let i = from, next = from; i < to; i = next) {
+      const first = frameOf(i);
+      do next++;
+      while (next < to && frameOf(next) === first + next - i);
+      const at = first * PAGE_SIZE;
+      const n = Math.min(next * PAGE_SIZE, this.#sourceEnd) - i * PAGE_SIZE;
+      const got = source.read(u8, at, n, i * PAGE_SIZE);
+      if (got < 0) {
+        for (let k = i; k < to; k++) {
+          this.#frames.release(frameOf(k));
+          this.#map.delete(k);
+        }
+        // What is already there serves the caller as far as it goes.
+        return i === from ? got : 0;
+      }
+      u8.fill(0, at + got, at + (next - i) * PAGE_SIZE);
     }
     return 0;
   }
