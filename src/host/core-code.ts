@@ -3,9 +3,10 @@
 // start. V8 has this for its embedders only, not for JavaScript, but its natives for testing reach it; should they be
 // gone or the flags be others, the module is compiled as usual.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setEngineFlag } from './engine.ts';
+import { readKept } from './large-files.ts';
 import { deserializeModule, serializeModule } from './machine-code.ts';
 
 /** Names the contents of core.wasm; defined in the bundle of the command line, which is who chooses the flags. */
@@ -35,8 +36,7 @@ export const compileCore = (wasm: Uint8Array): WebAssembly.Module => {
   const file = codeFile();
   if (file !== null && mode === 'core') return keep(wasm, file);
   if (file !== null && existsSync(file)) {
-    const code = readFileSync(file).buffer;
-    const module = deserializeModule(code, wasm);
+    const module = deserializeModule(readKept(file), wasm);
     if (module) return module;
   }
   if (mode === 'check-core') throw new Error('the code of the core module does not fit');

@@ -17,12 +17,11 @@ const room = (): Buffer => {
   return room;
 };
 
-/** What is in a file, until the next one is read. */
-export const readLarge = (file: string): Buffer => {
+const read = (file: string, roomFor: (bytes: number) => Buffer): Buffer => {
   const fd = openSync(file, 'r');
   try {
     const { size } = fstatSync(fd);
-    const into = size <= BYTES ? room().subarray(0, size) : Buffer.allocUnsafeSlow(size);
+    const into = roomFor(size);
     let at = 0;
     for (let n = -1; n !== 0 && at < size; at += n) n = readSync(fd, into, at, size - at, null);
     return into.subarray(0, at);
@@ -30,3 +29,11 @@ export const readLarge = (file: string): Buffer => {
     closeSync(fd);
   }
 };
+
+/** What is in a file, until the next one is read. */
+export const readLarge = (file: string): Buffer =>
+  read(file, (bytes) => (bytes <= BYTES ? room().subarray(0, bytes) : Buffer.allocUnsafeSlow(bytes)));
+
+/** What is in a file, in memory of its own. */
+export const readKept = (file: string): ArrayBuffer =>
+  read(file, (bytes) => Buffer.allocUnsafeSlow(bytes)).buffer as ArrayBuffer;

@@ -1,18 +1,24 @@
 // Physical memory of the default size, which the command line makes before anything else: V8 collects all garbage
 // when it is handed gigabytes, and that takes least while there is hardly any. Start.ts makes it, node.ts takes it.
 
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { setEngineFlag } from './engine.ts';
 
 const PAGE = 65536;
+/** More than the first line of /proc/meminfo has. */
+const LINE = 64;
 /** The most that 32-bit linear memory can hold. */
 const MAX_MEMORY = 65535 * PAGE;
 
 /** What the host has, in bytes. node:os says the same, and takes longer to load than the file to read. */
 const hostMemory = (): number => {
   try {
-    const [total = ''] = readFileSync('/proc/meminfo', 'latin1').split('\n', 1);
-    const kib = Number.parseInt(total.slice('MemTotal:'.length), 10);
+    // Node would have to compile its own way to read a file whose size is not known: this does without.
+    const file = openSync('/proc/meminfo', 'r');
+    const line = Buffer.allocUnsafeSlow(LINE);
+    const length = readSync(file, line, 0, LINE, 0);
+    closeSync(file);
+    const kib = Number.parseInt(line.toString('latin1', 'MemTotal:'.length, length), 10);
     if (kib > 0) return kib * 1024;
   } catch {
     // Not everywhere is Linux.
