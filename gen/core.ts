@@ -8,10 +8,10 @@ import { packCore } from '../src/ring3/core/core-image.ts';
 import { instances } from '../src/ring3/decode/encode.ts';
 import type { Insn } from '../src/ring3/decode/insn.ts';
 import { rows } from '../src/ring3/decode/table.ts';
-import { buildCoreModule } from '../src/ring3/interp/handlers.ts';
+import { numberHelpers } from '../src/ring3/helpers.ts';
+import { buildCoreModule } from '../src/ring3/interp/handler-module.ts';
 import { helpers, semantics } from '../src/ring3/semantics/index.ts';
 
-const helperNames = Object.keys(helpers);
 /** Operand values do not matter for a form, but instances of a row need some variety to be found. */
 let seed = 1;
 const rng = (): number => {
@@ -79,7 +79,7 @@ for (const row of rows) {
     }
   }
 }
-const { bytes, keys } = buildCoreModule(samples, semantics(), (name) => helperNames.indexOf(name));
+const { bytes, keys } = buildCoreModule(samples, semantics(), numberHelpers(helpers).number);
 
 writeFileSync(`${process.argv[2] ?? 'dist'}/core.wasm`, packCore(bytes, keys));
 console.log(`core: ${keys.length} handlers, ${bytes.length} bytes`);

@@ -142,7 +142,7 @@ export const createMachine = (host: Host, options: MachineOptions = {}): Machine
     ...(options.threshold === undefined ? {} : { threshold: options.threshold }),
     translator: createTranslator(
       semantics,
-      Object.keys(helpers),
+      helpers,
       options.tier === 'translator' ? SMALL_REGIONS : undefined,
       translations ?? undefined,
       host.translated(options.tier ?? 'mixed') ?? undefined,

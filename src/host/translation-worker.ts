@@ -6,7 +6,7 @@ import type { PackedBatch } from '../ring3/translate/translate.ts';
 import { createModuleMaker } from '../ring3/translate/translator.ts';
 
 const port = workerData as MessagePort;
-const make = createModuleMaker(semantics, Object.keys(helpers));
+const make = createModuleMaker(semantics, helpers);
 port.on('message', (batch: PackedBatch) => {
   try {
     port.postMessage(make(batch));

@@ -40,3 +40,41 @@ export interface CpuState {
 export type Helper = (cpu: CpuState, arg: number) => number;
 
 export type HelperTable = Readonly<Record<string, Helper>>;
+
+/** All of them, family by family. */
+export type HelperFamilies = readonly (() => HelperTable)[];
+
+/** Helpers by number, which is how generated code knows them: their place in the order of families. */
+export interface NumberedHelpers {
+  number(name: string): number;
+  at(number: number): Helper;
+}
+
+/** Families are asked for in their order, as far as they are needed. */
+export const numberHelpers = (families: () => HelperFamilies): NumberedHelpers => {
+  const numbers = new Map<string, number>();
+  const list: Helper[] = [];
+  let asked = 0;
+  /** Adds the next family; false when there is none. */
+  const more = (): boolean => {
+    const family = families()[asked++];
+    if (!family) return false;
+    for (const [name, helper] of Object.entries(family())) {
+      if (numbers.has(name)) throw new Error(`${name} is defined twice`);
+      numbers.set(name, list.length);
+      list.push(helper);
+    }
+    return true;
+  };
+  const find = <T>(look: () => T | undefined, what: string): T => {
+    for (;;) {
+      const found = look();
+      if (found !== undefined) return found;
+      if (!more()) throw new Error(`no helper ${what}`);
+    }
+  };
+  return {
+    number: (name) => find(() => numbers.get(name), name),
+    at: (number) => list[number] ?? find(() => list[number], `number ${number}`),
+  };
+};

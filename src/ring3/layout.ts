@@ -120,6 +120,9 @@ export const memoAt = (n: number): number => CPU + OFF.memos + MEMO.bytes * n;
 /** Bytes of the CPU block that belong to a task. */
 export const CONTEXT_BYTES = 0x2a0;
 
+/** Segment registers as instructions number them. */
+export const SREG = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5 } as const;
+
 /** Exception vectors (Intel SDM volume 3, table 6-1). */
 export const VECTOR = {
   DE: 0,
@@ -224,6 +227,8 @@ export const PSEUDO = {
   /** Raises #GP at ip: the instruction there has more than 15 bytes. */ tooLong: 5,
   /** Begins a block that was translated or thrown away: looks the address in ip up anew. */ moved: 6,
 } as const;
+/** The handler that follows them. */
+export const FIRST_HANDLER = 8;
 
 /**
  * What the jump caches of all address spaces are filled from: blocks by their physical address, in two places each, an

@@ -6,7 +6,7 @@ import type { CodeMemory } from './guest-code.ts';
 import type { Arena } from './interp/arena.ts';
 import type { Handlers } from './interp/handlers.ts';
 import { MAX_INSNS, OP, OP_BYTES, writeOp } from './interp/op.ts';
-import { RESULT } from './interp/predecoder.ts';
+import { RESULT } from './interp/predecoder-tables.ts';
 import { PAGE, PSEUDO } from './layout.ts';
 import type { PhysicalMemory } from './mmu/frames.ts';
 

@@ -3,13 +3,14 @@
 
 import { createCodeCache } from './code-cache.ts';
 import type { CoreImage } from './core/core-image.ts';
-import { CORE_SIGNATURES, type CoreExports } from './core/core-module.ts';
+import { type CoreExports, importsOf } from './core/core-signatures.ts';
 import { type Cpu, type CpuHooks, type PageTable, PTE, type Tier } from './cpu.ts';
 import type { Insn } from './decode/insn.ts';
 import type { SemanticsTable } from './emit.ts';
 import { readFxsave, writeFxsave } from './fpu-image.ts';
-import type { CpuState, HelperTable } from './helpers.ts';
-import { buildCoreModule, createHandlers } from './interp/handlers.ts';
+import { type CpuState, type HelperFamilies, numberHelpers } from './helpers.ts';
+import { buildCoreModule } from './interp/handler-module.ts';
+import { createHandlers } from './interp/handlers.ts';
 import {
   ARITH_FLAGS,
   CONTEXT_BYTES,
@@ -19,13 +20,13 @@ import {
   isCanonical,
   OFF,
   PAGE,
+  SREG,
   STATUS,
   VECTOR,
 } from './layout.ts';
 import { createFrames } from './mmu/frames.ts';
 import { Homes } from './mmu/homes.ts';
 import { createPageTable, forgetMemos, type MmuTable } from './mmu/page-table.ts';
-import { SREG } from './semantics/segment.ts';
 import { throughStack } from './stack-segment.ts';
 import { createTranslator, type Translator } from './translate/translator.ts';
 
@@ -39,7 +40,7 @@ export interface CpuOptions {
   readonly tier: Tier;
   readonly hooks: CpuHooks;
   readonly semantics: () => SemanticsTable;
-  readonly helpers: HelperTable;
+  readonly helpers: () => HelperFamilies;
   readonly core?: CoreImage;
   /** Executions of a block before it is translated in mixed mode; 2000 by default. */
   readonly threshold?: number;
@@ -58,14 +59,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
   const { hooks } = options;
   const mem = createFrames(options.memoryBytes, options.memory);
   const { u8, u32, i32, u64, dv } = mem;
-  const helperNames = Object.keys(options.helpers);
-  const helperList = helperNames.map((n) => options.helpers[n] as HelperTable[string]);
-  const helperIndex = new Map(helperNames.map((n, i) => [n, i]));
-  const helperNumber = (name: string): number => {
-    const i = helperIndex.get(name);
-    if (i === undefined) throw new Error(`no helper named ${name}`);
-    return i;
-  };
+  const helpers = numberHelpers(options.helpers);
   const table = new WebAssembly.Table({ element: 'anyfunc', initial: 4096 });
   const tables = new Set<MmuTable>();
   let current: MmuTable | null = null;
@@ -228,8 +222,7 @@ export const createCpu = (options: CpuOptions): Cpu => {
     },
     resolve: (): number => cache.resolve(),
     helper: (number: number, arg: number): number => {
-      const f = helperList[number];
-      if (!f) throw new Error(`no helper number ${number}`);
+      const f = helpers.at(number);
       const { invalidations } = cache.stats;
       const shifts = codeShifts;
       const raised = f(state, arg) !== 0;
@@ -252,22 +245,19 @@ export const createCpu = (options: CpuOptions): Cpu => {
   const image =
     options.core ??
     (() => {
-      const built = buildCoreModule([], options.semantics(), helperNumber);
+      const built = buildCoreModule([], options.semantics(), helpers.number);
       return { module: new WebAssembly.Module(built.bytes as BufferSource), keys: built.keys };
     })();
   if (image.keys.length + 64 > table.length) table.grow(image.keys.length + 1024 - table.length + 64);
   const core = new WebAssembly.Instance(image.module, { k: { memory: mem.memory, table }, js })
     .exports as unknown as CoreExports;
 
-  const handlers = createHandlers(table, mem, core, image.keys, options.semantics, helperNumber);
-  const imports: Record<string, WebAssembly.ExportValue> = { memory: mem.memory };
-  for (const name of Object.keys(CORE_SIGNATURES)) {
-    imports[name] = core[name as keyof typeof CORE_SIGNATURES] as unknown as WebAssembly.ExportValue;
-  }
+  const handlers = createHandlers(table, mem, core, image.keys, options.semantics, helpers.number);
+  const imports = importsOf(core, mem.memory);
   const translator =
     options.tier === 'interpreter'
       ? undefined
-      : (options.translator ?? createTranslator(options.semantics, helperNames))(imports);
+      : (options.translator ?? createTranslator(options.semantics, options.helpers))(imports);
 
   const cache = createCodeCache({
     mem,

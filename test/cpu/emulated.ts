@@ -61,7 +61,7 @@ export const createMachine = (tier: Exclude<Tier, 'mixed'>): Machine => {
       pageFault: () => false,
     },
     needsExactFp,
-    translator: createTranslator(semantics, Object.keys(helpers)),
+    translator: createTranslator(semantics, helpers),
     missing: (insn) => missing.push(insn),
   });
   const { frames } = cpu;

@@ -39,7 +39,7 @@ const runAll = (tier: Tier): Record<string, number> => {
     threshold: 20,
     hooks: { syscall: () => false, pageFault: () => false },
     needsExactFp,
-    translator: createTranslator(semantics, Object.keys(helpers)),
+    translator: createTranslator(semantics, helpers),
   });
   const { frames } = cpu;
   const table = cpu.newPageTable();

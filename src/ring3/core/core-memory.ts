@@ -6,7 +6,8 @@ import { FRAME_FLAGS, HOME, MEMO, memoAt, OFF, PAGE, STATUS, TLB } from '../layo
 import { Code } from '../wasm/code.ts';
 import { callFn, i32, i64, loadAt, type Val, type WasmType } from '../wasm/ir.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
-import type { CoreHost, CoreName } from './core-module.ts';
+import type { CoreHost } from './core-module.ts';
+import type { CoreName } from './core-signatures.ts';
 
 /** The entry for an address in the TLB, or in the table of the pages at home, whose entries are of another size. */
 const entryFor = (at: Val, entryShift: number): Val =>

@@ -3,7 +3,7 @@
 // interpreter's first op or to a translated region. Everything it cannot do itself it asks of TypeScript.
 
 import { PTE } from '../cpu.ts';
-import { type CoreImports, cpu, WASM } from '../emit-base.ts';
+import { cpu, WASM } from '../emit-base.ts';
 import { CC_KINDS, CC_WIDTHS, type CcState, conditionValue, flagsImage } from '../flags.ts';
 import { firstEntry, otherEntry } from '../interp/block-maker.ts';
 import { OP } from '../interp/op.ts';
@@ -11,9 +11,10 @@ import { BLOCKS, FLAG, GPR, JUMP, OFF, PSEUDO, STATUS } from '../layout.ts';
 import { divideInCore } from '../semantics/integer-product.ts';
 import { compareStringsInCore } from '../semantics/simd/string-compare.ts';
 import { Code, type Label } from '../wasm/code.ts';
-import { callFn, i32, i64, loadAt, type Val, type WasmType } from '../wasm/ir.ts';
+import { callFn, i32, i64, loadAt, type Val } from '../wasm/ir.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
 import { defineMemory, physical } from './core-memory.ts';
+import { CORE_SIGNATURES, type CoreFunctions, type CoreName } from './core-signatures.ts';
 
 /** What the core module imports from TypeScript, all over i32. */
 export interface CoreHost {
@@ -32,51 +33,6 @@ export interface CoreHost {
   /** A block has run often: `op` is its first predecoded op. Returns a status. */
   hot(op: number): number;
 }
-
-/**
- * Core functions by name, for generated modules to import: [parameters, results]. For every signature among the imports
- * of a module V8 compiles a wrapper before the module can be used, 200 microseconds each, so those that regions
- * import have three, and parameters that nobody looks at.
- */
-export const CORE_SIGNATURES = {
-  loadSlow: [['i64', 'i32'], ['i32']],
-  loadForWriteSlow: [['i64', 'i32'], ['i32']],
-  storeSlow: [['i64', 'i64', 'i32'], ['i32']],
-  storeSlow128: [['i64', 'v128'], ['i32']],
-  probeWrite: [['i64', 'i32'], ['i32']],
-  /**
-   * A range around an access that begins at an address; the other argument is length | distance from its start << 16.
-   * The complement of the physical address of its start, behind which all of it lies, or -1 with CPU.status set.
-   */
-  readRange: [['i64', 'i32'], ['i32']],
-  writeRange: [['i64', 'i32'], ['i32']],
-  /** The same on the stack: an entry of the TLB that has it is remembered (MEMO.stackRead, MEMO.stackWrite). */
-  readStack: [['i64', 'i32'], ['i32']],
-  writeStack: [['i64', 'i32'], ['i32']],
-  helper: [['i32', 'i32'], ['i32']],
-  /** Helpers, or what the core does in their place; see IN_CORE. */
-  compareStrings: [['i32', 'i32'], ['i32']],
-  divide: [['i32', 'i32'], ['i32']],
-  gate: [['i32', 'i32'], ['i32']],
-  flagsImage: [['i32', 'i32'], ['i32']],
-  condition: [['i32', 'i32'], ['i32']],
-  /** Tail-continues with the predecoded op at the address given; see interp/loop.ts. */
-  next: [['i32'], ['i32']],
-  /** Continues at CPU.rip through the jump cache. The argument is ignored. */
-  dispatch: [['i32'], ['i32']],
-  /** Continues at the address given. */
-  jump: [['i64', 'i32'], ['i32']],
-  /** The same from a region: counts the budget down first. */
-  leave: [['i64', 'i32'], ['i32']],
-  /** The same from the op at an address, which remembers the block in the field at an offset when it may; see `follow`. */
-  chain: [['i32', 'i32', 'i64'], ['i32']],
-  /** Runs from CPU.rip, with the host stack at the depth given, until rip is the address given (a guest return) or something has to unwind. */
-  enter: [['i64', 'i32'], ['i32']],
-  hot: [['i32'], ['i32']],
-} as const satisfies Record<string, readonly [readonly WasmType[], readonly WasmType[]]>;
-
-export type CoreName = keyof typeof CORE_SIGNATURES;
-export type CoreFunctions = CoreImports & Record<CoreName, number>;
 
 /** What only handlers of the interpreter call. */
 const FOR_HANDLERS: ReadonlySet<string> = new Set<CoreName>(['next', 'dispatch', 'chain', 'hot']);
@@ -343,9 +299,3 @@ export const defineCore = (
   }
   return { core: fn as CoreFunctions, table, handlerType, walk, makeBlock };
 };
-
-/** Exports of an instantiated core module. */
-export interface CoreExports extends Record<CoreName, CallableFunction> {
-  run(): number;
-  runOp(op: number): number;
-}

@@ -8,9 +8,9 @@
 
 import type { DecodeError, Insn, Operand, Rep, Row, Segment, Width } from './insn.ts';
 import { COLUMN, GROUP } from './lookup.ts';
+import { METHOD, TYPE, WIDTHS as TYPE_WIDTHS } from './operand-spec.ts';
 import { highOperand, immOperand, KIND, memOperand, registerOperand, relOperand } from './operands.ts';
 import { prebuilt } from './prebuilt.ts';
-import { METHOD, TYPE, WIDTHS as TYPE_WIDTHS } from './row.ts';
 import { everyRow, rowAt } from './table.ts';
 import { compileTables, type DecoderTables, ROW_FLAG as F, packTables, unpackTables } from './tables.ts';
 

@@ -3,7 +3,8 @@
 
 import { decode } from './decoder.ts';
 import type { Insn, Row } from './insn.ts';
-import { METHOD, type OperandSpec, type TableRow, TYPE } from './row.ts';
+import { METHOD, type OperandSpec, TYPE } from './operand-spec.ts';
+import type { TableRow } from './row.ts';
 import { rows } from './table.ts';
 
 export interface EncodeOptions {

@@ -10,9 +10,11 @@
 // Not in it: LOCK, because one thread runs at a time and a locked instruction does nothing else than an
 // unlocked one; register numbers (AH..BH included), segments, displacements and immediates, which are data.
 
+import { tables } from './decoder.ts';
 import type { Rep, Row, Width } from './insn.ts';
-import { rowAt, rowCount } from './table.ts';
+import { rowAt } from './table.ts';
 
+const rowCount = tables.rowFlags.length;
 const WIDTHS: readonly Width[] = [8, 16, 32, 64];
 const REPS: readonly Rep[] = ['none', 'rep', 'repne'];
 

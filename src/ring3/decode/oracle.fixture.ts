@@ -6,7 +6,7 @@ import { type CpuidFeature, Decoder, EncodingKind, Instruction, Mnemonic, OpKind
 import { decode } from './decoder.ts';
 import { mnemonic, registerName } from './format.ts';
 import type { Insn, MemOperand, Operand } from './insn.ts';
-import { TYPE } from './row.ts';
+import { TYPE } from './operand-spec.ts';
 import { rows } from './table.ts';
 
 /** iced's names where they differ from ours. */

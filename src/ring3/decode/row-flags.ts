@@ -4,7 +4,7 @@
 import { once } from '../../once.ts';
 import { ARITH_FLAGS, FLAG } from '../layout.ts';
 import type { Insn } from './insn.ts';
-import type { OperandSpec } from './row.ts';
+import type { OperandSpec } from './operand-spec.ts';
 
 export interface FlagUse {
   /** Flags that change or may change, undefined ones included. */

@@ -2,7 +2,8 @@
 
 import type { Flow } from './insn.ts';
 import { buildLookup } from './lookup.ts';
-import { METHOD, type OperandSpec, type TableRow, TYPE, WIDTHS } from './row.ts';
+import { METHOD, type OperandSpec, TYPE, WIDTHS } from './operand-spec.ts';
+import type { TableRow } from './row.ts';
 
 /** Rules of the operand size; its index is 0, 1, 2 for 16, 32, 64 bits. */
 const SIZE_RULE = { v: 0, d64: 1, f64: 2, mandatory: 3 } as const;

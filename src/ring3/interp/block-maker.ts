@@ -10,7 +10,7 @@ import { Code } from '../wasm/code.ts';
 import { callFn, i32, i64, loadAt, type Val } from '../wasm/ir.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
 import { BEGIN, MAX_INSNS, OP, OP_BYTES, UNNUMBERED } from './op.ts';
-import { RESULT } from './predecoder.ts';
+import { RESULT } from './predecoder-tables.ts';
 
 const k = i32.const;
 

@@ -1,7 +1,7 @@
 // `Emit` for interpreter handlers: one function per form, its operands fetched from the predecoded op that
 // the parameter points to, registers and flags kept in the CPU block.
 
-import type { CoreFunctions } from '../core/core-module.ts';
+import type { CoreFunctions } from '../core/core-signatures.ts';
 import type { Insn, MemOperand, Operand, RegOperand, Width } from '../decode/insn.ts';
 import type { FlagName } from '../emit.ts';
 import { cpu, EmitBase, WASM } from '../emit-base.ts';

@@ -4,12 +4,12 @@ import { expect, test } from 'vitest';
 import { decode, flowNumber } from '../decode/decoder.ts';
 import { instances } from '../decode/encode.ts';
 import type { Insn } from '../decode/insn.ts';
-import { METHOD } from '../decode/row.ts';
+import { METHOD } from '../decode/operand-spec.ts';
 import { rowAt, rows } from '../decode/table.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import { OP_BYTES, writeOp } from './op.ts';
+import { definePredecoder } from './predecoder.ts';
 import {
-  definePredecoder,
   HANDLERS_AT,
   PREDECODED_FORMS,
   type Predecode,
@@ -17,7 +17,7 @@ import {
   READ_AHEAD,
   RESULT,
   writePredecoderTables,
-} from './predecoder.ts';
+} from './predecoder-tables.ts';
 
 const TABLES = 0x10000;
 const CODE = 0x5000;

@@ -5,91 +5,30 @@
 //
 // predecoder.test.ts holds the two against each other.
 
-import {
-  formWidth,
-  MAX_LENGTH,
-  PREFIX,
-  packedTables,
-  prefixClass,
-  sizes,
-  tables,
-  widths,
-} from '../decode/decoder.ts';
+import { MAX_LENGTH, PREFIX, tables } from '../decode/decoder.ts';
 import { PLAIN_FORMS } from '../decode/form.ts';
 import { COLUMN, GROUP } from '../decode/lookup.ts';
-import { METHOD, TYPE } from '../decode/row.ts';
-import { ROW_FLAG as F, packedPlaces } from '../decode/tables.ts';
+import { METHOD, TYPE } from '../decode/operand-spec.ts';
+import { ROW_FLAG as F } from '../decode/tables.ts';
 import { WASM } from '../emit-base.ts';
 import { OFF, PAGE } from '../layout.ts';
 import { Code, type Label } from '../wasm/code.ts';
 import { i32, i64, loadAt, select, type Val } from '../wasm/ir.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
 import { OP, OP_BYTES } from './op.ts';
-
-/** Where the predecoder's tables are, from their start: those of decode/, small ones, and handlers by form. */
-const packed = packedPlaces(tables.rowFlags.length, tables.groups.length);
-const PREFIXES = packed.end;
-const SIZES = PREFIXES + prefixClass.length;
-const WIDTHS = SIZES + sizes.length;
-const FORM_WIDTHS = WIDTHS + widths.length;
-/** u8 by row: the number of those whose immediate is part of the form. */
-const WITH_IMMEDIATE = FORM_WIDTHS + widths.length;
-const HANDLERS = (WITH_IMMEDIATE + tables.rowFlags.length + 1) & ~1;
-/** Of such a row, by width, memory and immediate. */
-const FORMS_WITH_IMMEDIATE = 4 * 2 * 256;
-
-const withImmediate = tables.rowFlags.reduce((n, flags) => n + (flags & F.imm ? 1 : 0), 0);
-/** Forms that the predecoder knows handlers of. */
-export const PREDECODED_FORMS = PLAIN_FORMS + withImmediate * FORMS_WITH_IMMEDIATE;
-/** Bytes of the predecoder's tables, which start at a multiple of 4. */
-export const PREDECODER_BYTES = HANDLERS + PREDECODED_FORMS * 2;
-/** u16 by `predecoded` form: the table index of its handler; below `firstHandler` there is none. */
-export const HANDLERS_AT = HANDLERS;
-
-/** Lays the tables out; the handlers are the caller's to enter. */
-export const writePredecoderTables = (u8: Uint8Array, at: number): void => {
-  u8.set(packedTables, at);
-  u8.set(prefixClass, at + PREFIXES);
-  u8.set(sizes, at + SIZES);
-  u8.set(widths, at + WIDTHS);
-  let n = 0;
-  tables.rowFlags.forEach((flags, row) => {
-    if (flags & F.imm) u8[at + WITH_IMMEDIATE + row] = n++;
-  });
-  widths.forEach((w, i) => {
-    u8[at + FORM_WIDTHS + i] = formWidth[w >> 3] ?? 0;
-  });
-};
-
-/** The place of a form in the predecoder's table of handlers, which is at `at`; -1 when it is in none. */
-export const predecoded = (u8: Uint8Array, at: number, form: number): number => {
-  const row = (form >>> 6) & 0x7ff;
-  if (((tables.rowFlags[row] as number) & F.imm) === 0) return form;
-  // With another size of addresses than the usual one.
-  if (form & 1) return -1;
-  const n = u8[at + WITH_IMMEDIATE + row] as number;
-  return PLAIN_FORMS + n * FORMS_WITH_IMMEDIATE + ((((form >>> 3) & 7) << 8) | (form >>> 17));
-};
-
-/** The most bytes that are looked at to read one instruction: in the last page of the memory, what is closer to its end is not read. */
-export const READ_AHEAD = 32;
-
-/** What `predecode` returns: how many instructions, how many bytes, and why no more. */
-export const RESULT = {
-  insns: 0xff,
-  /** FLOW of the last one; `stop` when the next instruction is left to others. */
-  flowShift: 8,
-  flow: 0xff,
-  stop: 0xff,
-  bytesShift: 16,
-} as const;
-
-/**
- * predecode(code, ip, op, most, tables): reads up to `most` instructions at physical address `code`, which is guest
- * address `ip`, up to the first that may go elsewhere, and writes their ops from `op` on. Returns a RESULT.
- */
-export const PREDECODE = [['i32', 'f64', 'i32', 'i32', 'i32'], ['i32']] as const;
-export type Predecode = (code: number, ip: number, op: number, most: number, tables: number) => number;
+import {
+  FORM_WIDTHS,
+  FORMS_WITH_IMMEDIATE,
+  HANDLERS_AT,
+  PREDECODE,
+  PREFIXES,
+  packed,
+  READ_AHEAD,
+  RESULT,
+  SIZES,
+  WIDTHS,
+  WITH_IMMEDIATE,
+} from './predecoder-tables.ts';
 
 const k = i32.const;
 const u8 = (at: Val, offset = 0): Val => loadAt('i32', WASM.i32Load8U, at, offset);
@@ -456,7 +395,7 @@ export const definePredecoder = (mb: ModuleBuilder, firstHandler: number): numbe
       c.set(form, i32.add(k(PLAIN_FORMS), i32.add(n, i32.or(widthAndMemory, imm))));
     });
     const handler = kind;
-    c.set(handler, loadAt('i32', WASM.i32Load16U, i32.add(at, i32.shl(form, k(1))), HANDLERS));
+    c.set(handler, loadAt('i32', WASM.i32Load16U, i32.add(at, i32.shl(form, k(1))), HANDLERS_AT));
     c.if(i32.ltU(handler, k(firstHandler)), stop);
     c.store(WASM.i32Store, op, handler, OP.fn);
     c.if(i64.ne(disp, i64.const(0)), () => c.store(WASM.i64Store, op, disp, OP.disp));

@@ -324,10 +324,10 @@ const farJump =
     return 0;
   };
 
-export const controlHelpers: HelperTable = {
+export const controlHelpers = (): HelperTable => ({
   enter: enterNested,
   retf: farReturn,
   iret: interruptReturn,
   jmpf: farJump(false),
   callf: farJump(true),
-};
+});

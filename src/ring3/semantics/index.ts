@@ -2,7 +2,7 @@
 
 import { once } from '../../once.ts';
 import type { Semantics, SemanticsTable } from '../emit.ts';
-import type { Helper, HelperTable } from '../helpers.ts';
+import type { HelperFamilies } from '../helpers.ts';
 import { controlHelpers, controlSemantics } from './control.ts';
 import { integerSemantics } from './integer.ts';
 import { bitSemantics } from './integer-bit.ts';
@@ -27,33 +27,33 @@ const merge = <T>(...tables: readonly Readonly<Record<string, T>>[]): Readonly<R
   return Object.freeze(all);
 };
 
+const allSemantics = once(() =>
+  merge<Semantics>(
+    integerSemantics(),
+    shiftSemantics(),
+    productSemantics(),
+    bitSemantics(),
+    controlSemantics(),
+    stringSemantics(),
+    systemSemantics(),
+    simdSemantics(),
+    x87Semantics(),
+    saveSemantics(),
+  ),
+);
 /**
  * The meaning of every row of the opcode table, by `Row.semantics`. Where the core module is there, few programs run
  * anything that needs it.
  */
-export const semantics = once(
-  (): SemanticsTable =>
-    merge<Semantics>(
-      integerSemantics(),
-      shiftSemantics(),
-      productSemantics(),
-      bitSemantics(),
-      controlSemantics(),
-      stringSemantics(),
-      systemSemantics(),
-      simdSemantics(),
-      x87Semantics(),
-      saveSemantics(),
-    ),
-);
+export const semantics = (): SemanticsTable => allSemantics();
 
-/** TypeScript parts of instructions, by the name that semantics give to `Emit.helper`. */
-export const helpers: HelperTable = merge<Helper>(
-  productHelpers,
-  controlHelpers,
-  stringHelpers,
+/** TypeScript parts of instructions by the name that semantics give to `Emit.helper`, those that most programs use first. */
+export const helpers = (): HelperFamilies => [
   systemHelpers,
+  stringHelpers,
+  controlHelpers,
+  productHelpers,
   simdHelpers,
-  x87Helpers,
   saveHelpers,
-);
+  x87Helpers,
+];

@@ -245,4 +245,4 @@ export const divideInCore = (helper: number): Code => {
 };
 
 /** 128 by 64-bit division; the divisor is the address argument. */
-export const productHelpers: HelperTable = { div128: divide(false), idiv128: divide(true) };
+export const productHelpers = (): HelperTable => ({ div128: divide(false), idiv128: divide(true) });

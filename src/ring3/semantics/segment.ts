@@ -3,7 +3,7 @@
 import type { Insn, Operand } from '../decode/insn.ts';
 import type { Emit } from '../emit.ts';
 import type { HelperTable } from '../helpers.ts';
-import { VECTOR } from '../layout.ts';
+import { SREG, VECTOR } from '../layout.ts';
 import { i32, i64, select, type Val } from '../wasm/ir.ts';
 
 /** The selectors of a 64-bit process that cannot be others: user code in CS, user data in SS. */
@@ -12,8 +12,6 @@ export const DATA_SELECTOR = 0x2b;
 /** The other segments that Linux has in the descriptor table for programs: 32-bit code, and the processor's number. */
 export const CODE32_SELECTOR = 0x23;
 export const NUMBER_SELECTOR = 0x7b;
-
-export const SREG = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5 } as const;
 
 /** Where the selector of segment register n (ES, DS, FS, GS) is in the field: ES, FS, GS, DS from the lowest byte. */
 const shiftOf = (n: Val): Val => i32.shl(i32.add(n, i32.shrU(n, i32.const(2))), i32.const(3));
@@ -62,9 +60,9 @@ export const loadSelector = (e: Emit, n: Val, v: Val): void => {
   e.if(i32.eq(n, i32.const(SREG.gs)), () => e.setField('gsBase', i64.const(0)));
 };
 
-export const segmentHelpers: HelperTable = {
+export const segmentHelpers = (): HelperTable => ({
   selectorFault: (cpu, selector) => cpu.raise(VECTOR.GP, selector & ~3),
-};
+});
 
 /** Base of the segment of an implicit memory operand (strings, XLAT), i64. */
 export const segmentBase = (e: Emit, i: Insn): Val =>

@@ -334,10 +334,10 @@ const scas: Helper = (cpu, arg) => {
 };
 
 /** By name: `rep_` and the string instruction; the argument is said at repArgument in string.ts. */
-export const stringHelpers: HelperTable = {
+export const stringHelpers = (): HelperTable => ({
   rep_movs: movs,
   rep_stos: stos,
   rep_lods: lods,
   rep_cmps: cmps,
   rep_scas: scas,
-};
+});

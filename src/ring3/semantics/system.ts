@@ -3,7 +3,7 @@
 
 import type { Semantics, SemanticsTable } from '../emit.ts';
 import type { CpuState, HelperTable } from '../helpers.ts';
-import { CPU, GPR, OFF, VECTOR } from '../layout.ts';
+import { CPU, GPR, OFF, SREG, VECTOR } from '../layout.ts';
 import { i32, i64, select, type Val } from '../wasm/ir.ts';
 import { cpuidHelper, XCR0 } from './cpuid.ts';
 import { low32, memory, operand, widthOf, zero } from './integer-width.ts';
@@ -13,7 +13,6 @@ import {
   DATA_SELECTOR,
   loadSelector,
   names,
-  SREG,
   segmentHelpers,
   visible,
 } from './segment.ts';
@@ -199,8 +198,8 @@ const rdtsc = (cpu: CpuState): number => {
   return 0;
 };
 
-export const systemHelpers: HelperTable = {
-  ...segmentHelpers,
+export const systemHelpers = (): HelperTable => ({
+  ...segmentHelpers(),
   cpuid: cpuidHelper,
   rdtsc,
   /** IA32_TSC_AUX as Linux sets it: node and processor number, both 0. */
@@ -210,4 +209,4 @@ export const systemHelpers: HelperTable = {
     return 0;
   },
   int: (cpu, n) => cpu.raise(VECTOR.GP, (n & 0xff) * 8 + 2),
-};
+});

@@ -1,7 +1,7 @@
 // The arithmetic flags in a region: the operands of the last instruction that wrote them, in locals, from which a flag
 // is computed where one is read; see flags.ts. The CPU block takes them over where others may look.
 
-import type { CoreFunctions } from '../core/core-module.ts';
+import type { CoreFunctions } from '../core/core-signatures.ts';
 import type { Width } from '../decode/insn.ts';
 import type { FlagName } from '../emit.ts';
 import { cpu } from '../emit-base.ts';

@@ -2,7 +2,7 @@
 // known of addresses and of ranges of memory, and how the CPU block takes it all over. Where control goes is
 // region-emit.ts.
 
-import type { CoreFunctions } from '../core/core-module.ts';
+import type { CoreFunctions } from '../core/core-signatures.ts';
 import type { Insn, MemOperand, Operand, RegOperand, Width } from '../decode/insn.ts';
 import type { Field, FlagKind, FlagName, SemanticsTable } from '../emit.ts';
 import { cpu, EmitBase } from '../emit-base.ts';

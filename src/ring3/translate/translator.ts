@@ -3,6 +3,7 @@
 
 import type { CodeReader } from '../code-cache.ts';
 import type { SemanticsTable } from '../emit.ts';
+import { type HelperFamilies, numberHelpers } from '../helpers.ts';
 import type { CodeStore, KeptIndex } from './kept.ts';
 import {
   type Batch,
@@ -81,15 +82,6 @@ export interface TranslationService {
 /** Batches that may be under way on the other thread; beyond that this one helps. */
 const MAX_SUBMITTED = 8;
 
-const helperNumbers = (names: readonly string[]): ((name: string) => number) => {
-  const numbers = new Map(names.map((name, i) => [name, i]));
-  return (name) => {
-    const n = numbers.get(name);
-    if (n === undefined) throw new Error(`no helper named ${name}`);
-    return n;
-  };
-};
-
 const makeModule = (batch: Batch, env: EmitEnv): MadeModule => {
   const wasm = emitBatch(batch, env);
   return { module: new WebAssembly.Module(wasm as BufferSource), wasm };
@@ -98,9 +90,9 @@ const makeModule = (batch: Batch, env: EmitEnv): MadeModule => {
 /** For the other thread: the module of a packed batch. */
 export const createModuleMaker = (
   semantics: () => SemanticsTable,
-  helperNames: readonly string[],
+  helpers: () => HelperFamilies,
 ): ((packed: PackedBatch) => MadeModule) => {
-  const helperNumber = helperNumbers(helperNames);
+  const helperNumber = numberHelpers(helpers).number;
   return (packed) =>
     makeModule(unpackBatch(packed), { semantics: semantics(), helperNumber, exactFp: packed.exactFp });
 };
@@ -108,13 +100,13 @@ export const createModuleMaker = (
 export const createTranslator =
   (
     semantics: () => SemanticsTable,
-    helperNames: readonly string[],
+    helpers: () => HelperFamilies,
     limits?: BatchLimits,
     service?: TranslationService,
     store?: CodeStore,
   ) =>
   (imports: Record<string, WebAssembly.ExportValue>): Translator => {
-    const helperNumber = helperNumbers(helperNames);
+    const helperNumber = numberHelpers(helpers).number;
     let submitted = 0;
     const functions = (module: WebAssembly.Module, n: number): WebAssembly.ExportValue[] => {
       const { exports } = new WebAssembly.Instance(module, { k: imports });

@@ -110,7 +110,7 @@ export const cryptoSemantics = (): SemanticsTable => ({
   aeskeygenassist: helped('aeskeygenassist', true),
   pclmulqdq: helped('pclmulqdq', true),
 });
-export const cryptoHelpers: HelperTable = {
+export const cryptoHelpers = (): HelperTable => ({
   aesenc: round(BOX, 1, MIX),
   aesenclast: round(BOX, 1, null),
   aesdec: round(INVERSE_BOX, -1, UNMIX),
@@ -118,4 +118,4 @@ export const cryptoHelpers: HelperTable = {
   aesimc: aesInverseMix,
   aeskeygenassist: aesKey,
   pclmulqdq: clmul,
-};
+});

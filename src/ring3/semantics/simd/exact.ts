@@ -186,4 +186,4 @@ const sseExact: Helper = (cpu, arg) => {
   return raised;
 };
 
-export const exactHelpers: HelperTable = { sseExact };
+export const exactHelpers = (): HelperTable => ({ sseExact });

@@ -27,4 +27,4 @@ export const simdSemantics = (): SemanticsTable => ({
   ...cryptoSemantics(),
 });
 
-export const simdHelpers: HelperTable = { ...stringHelpers, ...cryptoHelpers, ...exactHelpers };
+export const simdHelpers = (): HelperTable => ({ ...stringHelpers(), ...cryptoHelpers(), ...exactHelpers() });

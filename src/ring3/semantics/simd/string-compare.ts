@@ -246,4 +246,4 @@ export const stringSemantics = (): SemanticsTable => ({
   pcmpestri: compareStrings(EXPLICIT),
   pcmpestrm: compareStrings(EXPLICIT | MASK),
 });
-export const stringHelpers: HelperTable = { sseStrings };
+export const stringHelpers = (): HelperTable => ({ sseStrings });

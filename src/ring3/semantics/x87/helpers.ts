@@ -153,7 +153,7 @@ const noting =
     return 0;
   };
 
-export const x87Helpers: HelperTable = {
+export const x87Helpers = (): HelperTable => ({
   ...Object.fromEntries(Object.entries(noted).map(([name, run]) => [name, noting(run)])),
   fldcw: loadControl,
   fninit: initialize,
@@ -163,4 +163,4 @@ export const x87Helpers: HelperTable = {
   fnsave: saveAll,
   frstor: restoreAll,
   x87wait: waiting(() => {}),
-};
+});

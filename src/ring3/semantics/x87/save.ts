@@ -114,14 +114,14 @@ const xrstor: Helper = (cpu, arg) => {
   return 0;
 };
 
-export const saveHelpers: HelperTable = {
+export const saveHelpers = (): HelperTable => ({
   fxsave,
   fxrstor,
   xsave: xsave(false, false),
   xsaveopt: xsave(false, true),
   xsavec: xsave(true, true),
   xrstor,
-};
+});
 
 const at =
   (helper: string): Semantics =>
@@ -132,7 +132,7 @@ const at =
 
 export const saveSemantics = (): SemanticsTable => {
   const table: Record<string, Semantics> = {};
-  for (const name of Object.keys(saveHelpers)) table[name] = at(name);
+  for (const name of Object.keys(saveHelpers())) table[name] = at(name);
   /** Restoring MXCSR may change how code has to be made. */
   for (const name of ['fxrstor', 'xrstor']) {
     table[name] = (e, i) => {
