@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { lazyRooms } from './lazy.mjs';
 
 const { values: options } = parseArgs({
   options: { out: { type: 'string', default: 'dist' }, types: { type: 'boolean', default: true } },
@@ -109,6 +110,18 @@ const lazyChildProcess = {
     }));
   },
 };
+/** What most programs do without: see lazy.mjs. */
+const LAZY = [
+  /^ring3\/decode\/(row|row-flags|table|table-.*)\.ts$/,
+  /^ring3\/(emit-base|flags|wasm\/.*|core\/core-(module|memory))\.ts$/,
+  /^ring3\/interp\/(handler-module|predecoder|block-maker|loop|interp-emit|careful-emit)\.ts$/,
+  /^ring3\/(semantics\/(?!simd\/mxcsr|cpuid)|softfloat\/|translate\/(?!translator|kept))/,
+  /^ring0\/(net\/(?!limits)|ipc\/(?!objects)|tty\/)/,
+  /^ring0\/fs\/(proc-(?!mount|node).*|mqueue|nsfs)\.ts$/,
+  /^ring0\/vfs\/(acl|aio|async|clone-range|locks)\.ts$/,
+  /^ring0\/(mm\/(advise|remap)|task\/(anon|clock|oom|traps|usage)|exec\/explain)\.ts$/,
+];
+const lazy = lazyRooms(`${root}src/`, (path) => LAZY.some((room) => room.test(path)));
 /** All commands, and `run` alone: see cli/start.ts. */
 const BUNDLES = ['main', 'main-run'];
 /** What plans regions is no part of the worker, and decides as much what a module does. */
@@ -119,7 +132,7 @@ for (const bundle of BUNDLES) {
   await build({
     ...common,
     format: 'cjs',
-    plugins: [prebuilt, lazyChildProcess],
+    plugins: [prebuilt, lazyChildProcess, lazy],
     minifySyntax: true,
     minifyWhitespace: true,
     define: {

@@ -4,4 +4,6 @@ import { AF } from '../../abi/socket.ts';
 import type { Family } from './types.ts';
 import { unixFamily } from './unix/socket.ts';
 
-export const FAMILIES: ReadonlyMap<number, Family> = new Map([[AF.AF_UNIX, unixFamily]]);
+const FAMILIES: ReadonlyMap<number, Family> = new Map([[AF.AF_UNIX, unixFamily]]);
+
+export const familyAt = (number: number): Family | undefined => FAMILIES.get(number);

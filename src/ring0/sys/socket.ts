@@ -38,7 +38,7 @@ import {
 } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { readAddress, writeAddress } from '../net/addresses.ts';
-import { FAMILIES } from '../net/families.ts';
+import { familyAt } from '../net/families.ts';
 import { getOption, setOption } from '../net/options.ts';
 import { socketFile } from '../net/sockfs.ts';
 import { type Socket, socketOf } from '../net/types.ts';
@@ -71,7 +71,7 @@ const OPTIONS = SOCK_NONBLOCK | SOCK_CLOEXEC;
 const create = (task: Task, family: number, type: number, protocol: number): Socket | number => {
   if (family < 0 || family >= AF_MAX) return -EAFNOSUPPORT;
   if (type >= SOCK_MAX) return -EINVAL;
-  return FAMILIES.get(family)?.create(task, type, protocol) ?? -EAFNOSUPPORT;
+  return familyAt(family)?.create(task, type, protocol) ?? -EAFNOSUPPORT;
 };
 
 /** A description for a socket, at the lowest free number. */

@@ -3,7 +3,7 @@ import { AF, CMSGHDR, MSG, SCM, SOCK, SOL_SOCKET } from '../../../abi/socket.ts'
 import { fakeKernel, fakeTask } from '../../testing.ts';
 import { closeFd, installFile } from '../../vfs/fdtable.ts';
 import { bufferSource } from '../bytes.ts';
-import { FAMILIES } from '../families.ts';
+import { familyAt } from '../families.ts';
 import { socketFile } from '../sockfs.ts';
 import { netOf } from '../state.ts';
 import type { Socket } from '../types.ts';
@@ -12,7 +12,7 @@ const machine = () => {
   const kernel = fakeKernel();
   const task = fakeTask(kernel);
   const make = (): Socket => {
-    const s = FAMILIES.get(AF.AF_UNIX)?.create(task, SOCK.SOCK_STREAM, 0);
+    const s = familyAt(AF.AF_UNIX)?.create(task, SOCK.SOCK_STREAM, 0);
     if (typeof s !== 'object') throw new Error(`${s}`);
     return s;
   };
