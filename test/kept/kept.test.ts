@@ -15,7 +15,7 @@ const program = (n: number): string => `
 __attribute__((noinline)) static unsigned step(unsigned x) { return x * 1664525u + ${n}u; }
 int main(void) {
     unsigned x = 1;
-    for (int i = 0; i < 3000000; i++) x = step(x) ^ (x >> 7);
+    for (int i = 0; i < 30000000; i++) x = step(x) ^ (x >> 7);
     printf("%u\\n", x);
 }`;
 
