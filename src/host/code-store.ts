@@ -188,13 +188,15 @@ export const openCodeStore = (
   let fetched = 0;
   const made: { program: string; batch: MadeBatch }[] = [];
   const used = new Map<Stored, readonly WebAssembly.ExportValue[]>();
+  /** How many modules there were of a program: an index of many takes long to read again. */
+  const found = new Map<string, number>();
 
-  const merge = (program: string, fresh: readonly Contents[]): void => {
+  const merge = (program: string, news: readonly (() => Contents | null)[]): void => {
     // Another run may have written it meanwhile.
     const { entries, close } = openCodeFile(dir, program);
-    const worth = fresh.length >= entries.length * NEWS;
+    const worth = news.length >= entries.length * NEWS;
     const all = new Map<string, Contents>();
-    for (const b of worth ? [...entries.map(fromEntry), ...fresh] : []) {
+    for (const b of worth ? [...entries.map(fromEntry), ...news.map((n) => n())] : []) {
       if (!b) continue;
       all.delete(identity(b));
       all.set(identity(b), b);
@@ -207,6 +209,7 @@ export const openCodeStore = (
       const index = new KeptIndex();
       if (++fetched > MAX_FETCHED) return index;
       const { entries } = openCodeFile(dir, program);
+      found.set(program, entries.length);
       const all = entries.reduce((n, e) => n + e.regions.length, 0);
       for (const entry of entries) index.add(stored(program, entry, all));
       return index;
@@ -223,13 +226,14 @@ export const openCodeStore = (
       makeFolder(dir);
       // What lay elsewhere would not be read again.
       if (!isPrivateFolder(dir)) return;
-      const fresh = new Map<string, Contents[]>();
-      const put = (program: string, b: Contents | null): void => {
-        if (b) fresh.set(program, [...(fresh.get(program) ?? []), b]);
-      };
-      for (const { program, batch } of made) put(program, fromMade(batch));
-      for (const [batch, functions] of better) put(batch.program, fromUsed(batch, functions));
-      for (const [program, modules] of fresh) merge(program, modules);
+      const news = new Map<string, (() => Contents | null)[]>();
+      const put = (program: string, contents: () => Contents | null): void =>
+        void news.set(program, [...(news.get(program) ?? []), contents]);
+      for (const { program, batch } of made) put(program, () => fromMade(batch));
+      for (const [batch, functions] of better) put(batch.program, () => fromUsed(batch, functions));
+      const worth = [...news].filter(([program, n]) => n.length >= (found.get(program) ?? 0) * NEWS);
+      for (const [program, n] of worth) merge(program, n);
+      if (worth.length === 0) return;
       tidy(dir);
     },
   };
