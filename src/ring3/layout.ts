@@ -255,4 +255,4 @@ export const HINT = {
   /** A region that starts here was kept from an earlier run. */ kept: 4,
 } as const;
 /** Instructions that a block executes, roughly, before its region is fetched from those kept. */
-export const KEPT_PATIENCE = 400;
+export const KEPT_PATIENCE = 4000;
