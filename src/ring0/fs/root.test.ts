@@ -37,8 +37,9 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
-const boot = (options: Partial<RootOptions> = {}) => {
+const boot = (options: Partial<RootOptions> = {}, hostname?: string) => {
   const kernel = fakeKernel();
+  if (hostname !== undefined) kernel.hostname.node = hostname;
   const built = buildRoot(kernel, { files: nodeFiles(), ...options });
   const task = fakeTask(kernel, { root: built.root });
   const ls = (path: string) => {
@@ -94,6 +95,28 @@ describe('the default root', () => {
       );
       expect(names.includes(n)).toBe(expected);
     }
+  });
+
+  it('has a name of its own, which leads to the loopback interface', () => {
+    const { kernel, has, read } = boot();
+    const name = kernel.hostname.node;
+    expect(read('/etc/hostname')).toBe(`${name}\n`);
+    const hosts = (read('/etc/hosts') as string).split('\n');
+    expect(hosts[0]).toBe('127.0.0.1\tlocalhost');
+    expect(hosts.at(-2)).toBe(`127.0.1.1\t${name}`);
+    expect(has('/etc/resolv.conf')).toBe(true);
+  });
+
+  it('has the first part of a full name as an alias', () => {
+    const { read } = boot({}, 'one.example.org');
+    expect(read('/etc/hosts')).toMatch(/^127\.0\.1\.1\tone\.example\.org one$/m);
+  });
+
+  it('lets files with its name be changed, and be those of the caller in a root of their own', () => {
+    const { write, read } = boot();
+    expect(write('/etc/hostname', 'x')).toBe(1);
+    expect((read('/etc/hostname') as string)[0]).toBe('x');
+    expect(boot({ rootfs: join(work, 'rootfs') }).has('/etc/hosts')).toBe(false);
   });
 
   it('is writable without touching the host', () => {

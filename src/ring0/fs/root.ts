@@ -19,6 +19,7 @@ import { HostLink } from './host-inode.ts';
 import { Specials } from './host-specials.ts';
 import { queueMount } from './mqueue.ts';
 import { OverlayFs } from './overlay.ts';
+import { nameMachine } from './own-name.ts';
 import { MemLink, newTmpfs, tmpfsFromOptions } from './tmpfs.ts';
 
 export interface Volume {
@@ -270,6 +271,7 @@ const build = (kernel: Kernel, options: RootOptions, hosts: HostFs[]): BuiltRoot
       ['lock', '/run/lock'],
     ] as const)
       findPath(root, '/var')?.dentry.inode.symlink?.(name, target, 0, 0);
+    nameMachine(findPath(root, '/etc'), kernel.hostname.node, findPath(root, '/etc/resolv.conf') !== null);
   }
 
   const flags = MS_NOSUID | MS_NODEV;
