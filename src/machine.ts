@@ -10,15 +10,8 @@ import type { Host } from './host/host.ts';
 import { startProgram } from './ring0/exec/exec.ts';
 import { explainExec } from './ring0/exec/explain.ts';
 import { refreshVdso } from './ring0/exec/vdso.ts';
-import {
-  dropReader,
-  dropWriter,
-  makePipe,
-  type Pipe,
-  putBytes,
-  registerFifos,
-  takeBytes,
-} from './ring0/fs/pipe.ts';
+import { dropReader, dropWriter, makePipe, registerFifos } from './ring0/fs/pipe.ts';
+import { type Pipe, putBytes, takeBytes } from './ring0/fs/pipe-ring.ts';
 import { mountPseudoFileSystems } from './ring0/fs/proc-mount.ts';
 import { buildRoot, type RootOptions } from './ring0/fs/root.ts';
 import { createKernel, type Kernel } from './ring0/kernel.ts';

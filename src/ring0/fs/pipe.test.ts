@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { fakeKernel, fakeTask } from '../testing.ts';
-import { makePipe, takeBytes } from './pipe.ts';
+import { makePipe } from './pipe.ts';
+import { takeBytes } from './pipe-ring.ts';
 
 test('a reader that empties the pipe when it is woken lets a long write go on', () => {
   const kernel = fakeKernel();

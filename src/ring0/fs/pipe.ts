@@ -1,12 +1,13 @@
-// Pipes and FIFOs (pipe(7), fifo(7)): a ring of bytes with a count of readers and writers. Both the unnamed
-// ones of pipe2 and the named ones of mknod use it; the host's end of a program's standard streams, too.
+// Pipes and FIFOs (pipe(7), fifo(7)) as files: their two ends, who has them open, and what their calls do with the
+// ring of slots between them (pipe-ring.ts). Both the unnamed ones of pipe2 and the named ones of mknod are here; the
+// host's end of a program's standard streams, too.
 
-import { EAGAIN, EBUSY, EFAULT, EINVAL, ENOTTY, ENXIO, EPERM, EPIPE } from '../../abi/errno.ts';
+import { EAGAIN, EBUSY, EFAULT, EINVAL, ENOMEM, ENOTTY, ENXIO, EPERM, EPIPE } from '../../abi/errno.ts';
 import { O_ACCMODE, O_DIRECT, O_NONBLOCK, O_RDONLY, O_WRONLY } from '../../abi/fcntl.ts';
 import { POLL as BAND } from '../../abi/signal.ts';
 import { S_IFIFO } from '../../abi/stat.ts';
-import { charge, type KernelHeap, uncharge } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
+import { capable } from '../task/creds.ts';
 import { signalTask, userInfo } from '../task/signals.ts';
 import type { Task } from '../task/types.ts';
 import { freshAttr, withoutBlocks } from '../vfs/attr.ts';
@@ -14,12 +15,22 @@ import { newFile } from '../vfs/file.ts';
 import { anonymousDev, now, vfsOf } from '../vfs/state.ts';
 import { noteRead } from '../vfs/times.ts';
 import type { FileOps, FileSystem, Inode, OpenFile } from '../vfs/types.ts';
-import { type Block, block, type WaitQueue, waitQueue, wake } from '../wait.ts';
+import { type Block, block, type Result, wake } from '../wait.ts';
+import {
+  dropData,
+  isFull,
+  MAX_SLOTS,
+  mergeBytes,
+  newPipe,
+  PAGE,
+  type Pipe,
+  putPages,
+  readable,
+  resizeRing,
+  takeRead,
+} from './pipe-ring.ts';
 
-/** Writes of up to this many bytes are atomic. */
-export const PIPE_BUF = 4096;
-const NOTHING = new Uint8Array(0);
-const DEFAULT_CAPACITY = 65536;
+/** fs.pipe-max-size: who may not exceed limits makes no larger ones. */
 const MAX_CAPACITY = 1 << 20;
 
 const POLLIN = 0x1;
@@ -30,151 +41,6 @@ const POLLRDNORM = 0x40;
 const POLLWRNORM = 0x100;
 const SIGPIPE = 13;
 const FIONREAD = 0x541b;
-
-/** Bytes that were written together as a packet, or a stretch of plain ones. */
-interface Piece {
-  bytes: number;
-  readonly packet: boolean;
-}
-
-/** The state of one pipe. `data` grows up to `capacity`; the bytes are data[head, head + used) modulo its length. */
-export interface Pipe {
-  data: Uint8Array;
-  head: number;
-  used: number;
-  capacity: number;
-  /** How the bytes are divided while there are packets among them (O_DIRECT); null for a plain stream. */
-  pieces: Piece[] | null;
-  readers: number;
-  writers: number;
-  /** Opens of either end so far: a FIFO's open waits for the other end to have come, even if it left again. */
-  readerOpens: number;
-  writerOpens: number;
-  /** Waiting for bytes or for the last writer to leave; for room or the last reader to leave. */
-  readonly toRead: WaitQueue;
-  readonly toWrite: WaitQueue;
-  /** Where `data` is charged; null for pipes of the machine's own. */
-  readonly heap: KernelHeap | null;
-}
-
-export const newPipe = (heap: KernelHeap | null = null): Pipe => ({
-  data: NOTHING,
-  head: 0,
-  used: 0,
-  capacity: DEFAULT_CAPACITY,
-  pieces: null,
-  readers: 0,
-  writers: 0,
-  readerOpens: 0,
-  writerOpens: 0,
-  toRead: waitQueue(),
-  toWrite: waitQueue(),
-  heap,
-});
-
-/** False when there is no memory for it; the first page of a pipe is there always. */
-const resize = (p: Pipe, size: number): boolean => {
-  const more = size - p.data.length;
-  if (p.heap !== null && (size <= PIPE_BUF || !charge(p.heap, more))) {
-    if (size > PIPE_BUF && more > 0) return false;
-    p.heap.used += more;
-  }
-  const next = new Uint8Array(size);
-  peek(p, next, 0, p.used);
-  p.data = next;
-  p.head = 0;
-  return true;
-};
-
-/** Nobody has it open any more: what is left in it is lost. */
-const dropData = (p: Pipe): void => {
-  if (p.readers > 0 || p.writers > 0) return;
-  if (p.heap !== null) uncharge(p.heap, p.data.length);
-  p.data = NOTHING;
-  p.head = 0;
-  p.used = 0;
-  p.pieces = null;
-};
-
-const peek = (p: Pipe, into: Uint8Array, at: number, n: number): void => {
-  const first = Math.min(n, p.data.length - p.head);
-  into.set(p.data.subarray(p.head, p.head + first), at);
-  if (n > first) into.set(p.data.subarray(0, n - first), at + first);
-};
-
-/** Takes up to n bytes out; wakes writers. */
-export const takeBytes = (p: Pipe, into: Uint8Array, at: number, n: number): number => {
-  const k = Math.min(n, p.used);
-  if (k === 1) into[at] = p.data[p.head] as number;
-  else peek(p, into, at, k);
-  p.used -= k;
-  if (p.pieces !== null) dropPieces(p, k);
-  p.head = p.used === 0 ? 0 : (p.head + k) % p.data.length;
-  if (p.toWrite.waiters.size > 0) wake(p.toWrite);
-  return k;
-};
-
-const dropPieces = (p: Pipe, n: number): void => {
-  const { pieces } = p;
-  let left = n;
-  while (pieces !== null && left > 0) {
-    const first = pieces[0] as Piece;
-    const k = Math.min(first.bytes, left);
-    first.bytes -= k;
-    left -= k;
-    if (first.bytes === 0) pieces.shift();
-  }
-  if (pieces?.length === 0) p.pieces = null;
-};
-
-/** Counts k bytes, of which `used` knows already, at the end. */
-const addPiece = (p: Pipe, k: number, packet: boolean): void => {
-  p.pieces ??= p.used > k ? [{ bytes: p.used - k, packet: false }] : [];
-  const last = p.pieces.at(-1);
-  if (!packet && last?.packet === false) last.bytes += k;
-  else p.pieces.push({ bytes: k, packet });
-};
-
-/** Takes what one read gets: no more than a packet, whose rest is lost. */
-const takePiece = (p: Pipe, pieces: readonly Piece[], into: Uint8Array, at: number, n: number): number => {
-  const { bytes, packet } = pieces[0] as Piece;
-  const k = takeBytes(p, into, at, Math.min(n, bytes));
-  if (packet && k < bytes) takeBytes(p, new Uint8Array(bytes - k), 0, bytes - k);
-  return k;
-};
-
-/** A packet takes a page's place, however short it is. */
-const roomOf = (p: Pipe): number => {
-  const room = p.capacity - p.used;
-  return p.pieces === null ? room : Math.min(room, p.capacity - p.pieces.length * PIPE_BUF);
-};
-
-/** Puts up to n bytes in, as many as fit; wakes readers. */
-export const putBytes = (p: Pipe, from: Uint8Array, at: number, n: number, packet = false): number => {
-  const k = Math.min(n, roomOf(p));
-  if (k <= 0) return 0;
-  if (p.used + k > p.data.length) {
-    let size = Math.max(p.data.length, PIPE_BUF);
-    while (size < p.used + k) size *= 2;
-    if (!resize(p, Math.min(size, p.capacity))) {
-      // Memory is short: the pipe stays as small as it is, as those of a user with very many do.
-      if (p.data.length < PIPE_BUF) resize(p, PIPE_BUF);
-      p.capacity = p.data.length;
-      return putBytes(p, from, at, n, packet);
-    }
-  }
-  const tail = (p.head + p.used) % p.data.length;
-  if (k === 1) p.data[tail] = from[at] as number;
-  else {
-    const first = Math.min(k, p.data.length - tail);
-    p.data.set(from.subarray(at, at + first), tail);
-    if (k > first) p.data.set(from.subarray(at + first, at + k), 0);
-  }
-  p.used += k;
-  if (packet || p.pieces !== null) addPiece(p, k, packet);
-  if (p.toRead.waiters.size > 0) wake(p.toRead);
-  return k;
-};
 
 const reads = (flags: number): boolean => (flags & O_ACCMODE) !== O_WRONLY;
 const writes = (flags: number): boolean => (flags & O_ACCMODE) !== O_RDONLY;
@@ -200,6 +66,22 @@ export const dropWriter = (p: Pipe): void => {
   dropData(p);
 };
 
+/** Whether a call that moves slots may go on: 0 when one is free, else it waits, or hears that nobody reads. */
+export const awaitRoom = (task: Task, p: Pipe, nonblock: boolean): Result => {
+  if (p.readers === 0) {
+    signalTask(task, userInfo(task, SIGPIPE));
+    return -EPIPE;
+  }
+  if (!isFull(p)) return 0;
+  return nonblock ? -EAGAIN : block([p.toWrite], 'restart');
+};
+
+/** The same for one that takes them: 0 when there is one, or will never be. */
+export const awaitBytes = (p: Pipe, nonblock: boolean): Result => {
+  if (p.count > 0 || p.writers === 0) return 0;
+  return nonblock ? -EAGAIN : block([p.toRead], 'restart');
+};
+
 /** Bytes already written by a write that had to wait for room. */
 interface WriteState {
   readonly done: number;
@@ -212,9 +94,9 @@ interface WriteState {
 export const pipeOps = (p: Pipe, before = 0): FileOps => ({
   read(_task, file, buf, at, n) {
     if (n === 0) return 0;
-    if (p.used > 0) {
+    if (p.count > 0) {
       noteRead(file);
-      return p.pieces !== null ? takePiece(p, p.pieces, buf, at, n) : takeBytes(p, buf, at, n);
+      return takeRead(p, buf, at, n);
     }
     if (p.writers === 0) return 0;
     if (file.flags & O_NONBLOCK) return -EAGAIN;
@@ -230,17 +112,14 @@ export const pipeOps = (p: Pipe, before = 0): FileOps => ({
       return -EPIPE;
     }
     let total = done;
-    // Up to PIPE_BUF bytes go in whole or not at all. A reader outside the machine takes what it is woken for at
-    // once, before this write could wait for the room that it makes.
+    // What joins the last page does so before anything is waited for. A reader outside the machine takes what it is
+    // woken for at once, before this write could wait for the room that it makes.
     const packet = (file.flags & O_DIRECT) !== 0;
-    const least = packet ? PIPE_BUF : n <= PIPE_BUF ? n : 1;
-    while (roomOf(p) >= least) {
-      const k = packet ? Math.min(n - total, PIPE_BUF) : n - total;
-      total += putBytes(p, buf, at + total, k, packet);
-      if (total === n) {
-        file.inode.modified?.();
-        return n;
-      }
+    if (task.resume === undefined) total += mergeBytes(p, buf, at, n);
+    while (total < n && !isFull(p)) total += putPages(p, buf, at + total, n - total, packet);
+    if (total === n) {
+      file.inode.modified?.();
+      return n;
     }
     if (total > done) file.inode.modified?.();
     if (file.flags & O_NONBLOCK) return total > 0 ? total : -EAGAIN;
@@ -251,11 +130,11 @@ export const pipeOps = (p: Pipe, before = 0): FileOps => ({
   poll(_task, file) {
     let events = 0;
     if (reads(file.flags)) {
-      if (p.used > 0) events |= POLLIN | POLLRDNORM;
+      if (p.count > 0) events |= POLLIN | POLLRDNORM;
       if (p.writers === 0 && p.writerOpens !== before) events |= POLLHUP;
     }
     if (writes(file.flags)) {
-      if (roomOf(p) >= PIPE_BUF) events |= POLLOUT | POLLWRNORM;
+      if (!isFull(p)) events |= POLLOUT | POLLWRNORM;
       if (p.readers === 0) events |= POLLERR;
     }
     return events;
@@ -272,12 +151,12 @@ export const pipeOps = (p: Pipe, before = 0): FileOps => ({
     if (reads(file.flags))
       queues.push({
         queue: p.toRead,
-        reason: () => (p.used > 0 || gone(p.writers, p.writerOpens) ? BAND.POLL_IN : 0),
+        reason: () => (p.count > 0 || gone(p.writers, p.writerOpens) ? BAND.POLL_IN : 0),
       });
     if (writes(file.flags))
       queues.push({
         queue: p.toWrite,
-        reason: () => (roomOf(p) > 0 || gone(p.readers, p.readerOpens) ? BAND.POLL_OUT : 0),
+        reason: () => (!isFull(p) || gone(p.readers, p.readerOpens) ? BAND.POLL_OUT : 0),
       });
     return queues;
   },
@@ -285,7 +164,7 @@ export const pipeOps = (p: Pipe, before = 0): FileOps => ({
     if (request !== FIONREAD) return -ENOTTY;
     return task.mm.writeU32(arg, p.used) ? 0 : -EFAULT;
   },
-  ready: () => p.pieces?.[0]?.bytes ?? p.used,
+  ready: (_file, most) => readable(p, most),
   release(file) {
     if (reads(file.flags)) dropReader(p);
     if (writes(file.flags)) dropWriter(p);
@@ -296,17 +175,14 @@ const pipes = new WeakMap<object, Pipe>();
 /** The pipe behind a description, for fcntl(F_SETPIPE_SZ) and splice; undefined for other files. */
 export const pipeOf = (file: OpenFile): Pipe | undefined => pipes.get(file.ops);
 
-/** fcntl(F_SETPIPE_SZ): the new capacity, or -errno. */
-export const setCapacity = (p: Pipe, bytes: number): number => {
+/** fcntl(F_SETPIPE_SZ): the new size in bytes, a power of two pages, or -errno. */
+export const setCapacity = (task: Task, p: Pipe, bytes: number): number => {
   if (bytes < 0 || bytes > 2 ** 31) return -EINVAL;
-  let size = PIPE_BUF;
-  while (size < bytes) size *= 2;
-  if (size > MAX_CAPACITY) return -EPERM;
-  if (size < p.used) return -EBUSY;
-  p.capacity = size;
-  if (p.data.length > size) resize(p, size);
-  wake(p.toWrite);
-  return size;
+  let slots = 1;
+  while (slots * PAGE < bytes) slots *= 2;
+  if (slots > p.slots && slots * PAGE > MAX_CAPACITY && !capable(task, 'CAP_SYS_RESOURCE')) return -EPERM;
+  if (slots > MAX_SLOTS) return -ENOMEM;
+  return resizeRing(p, slots) ? slots * PAGE : -EBUSY;
 };
 
 const opsFor = (p: Pipe, before = 0): FileOps => {

@@ -80,6 +80,7 @@ import { choice, commandArg, fd, flags, string, uint } from '../../gate/codec.ts
 import { syscall } from '../../gate/row.ts';
 import { HUGE_PAGE, HugeFile, HugeFs } from '../fs/hugetlb.ts';
 import { pipeOf, setCapacity } from '../fs/pipe.ts';
+import { PAGE } from '../fs/pipe-ring.ts';
 import { MemFile, MemFs, newAttr } from '../fs/tmpfs.ts';
 import type { Kernel } from '../kernel.ts';
 import { capable } from '../task/creds.ts';
@@ -256,11 +257,14 @@ const COMMANDS: Readonly<Record<number, Command>> = {
   },
   [F_GETSIG]: (_task, d) => d.file.signal ?? 0,
   [F_GETLEASE]: (task, d) => getLease(task, d.file),
-  [F_SETPIPE_SZ]: (_task, d, arg) => {
+  [F_SETPIPE_SZ]: (task, d, arg) => {
     const p = pipeOf(d.file);
-    return p === undefined ? -EBADF : setCapacity(p, arg);
+    return p === undefined ? -EBADF : setCapacity(task, p, arg >>> 0);
   },
-  [F_GETPIPE_SZ]: (_task, d) => pipeOf(d.file)?.capacity ?? -EBADF,
+  [F_GETPIPE_SZ]: (_task, d) => {
+    const p = pipeOf(d.file);
+    return p === undefined ? -EBADF : p.slots * PAGE;
+  },
   [F_ADD_SEALS]: (task, d, arg) => addSeals(task, d.file, arg),
   [F_GET_SEALS]: (_task, d) => d.file.inode.seals ?? -EINVAL,
   [F_GET_RW_HINT]: (task, d, arg) => (task.mm.writeI64(arg, d.file.inode.writeHint ?? 0) ? 0 : -EFAULT),

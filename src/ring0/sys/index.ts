@@ -36,6 +36,7 @@ import { rows as signal } from './signal.ts';
 import { rows as signalFd } from './signal-fd.ts';
 import { rows as socket } from './socket.ts';
 import { rows as socketMessage } from './socket-message.ts';
+import { rows as splice } from './splice.ts';
 import { rows as stat } from './stat.ts';
 import { rows as statChange } from './stat-change.ts';
 import { rows as time } from './time.ts';
@@ -79,6 +80,7 @@ const families: Readonly<Record<string, readonly Row[]>> = {
   'signal.ts': signal,
   'socket-message.ts': socketMessage,
   'socket.ts': socket,
+  'splice.ts': splice,
   'stat-change.ts': statChange,
   'stat.ts': stat,
   'time-adjust.ts': timeAdjust,

@@ -91,18 +91,19 @@ const writable = (task: Task, list: readonly IoVec[], n: number): number => {
 };
 
 /**
- * How many bytes to ask a stream for, or -EFAULT. What it has and memory cannot take stays there, page by page as a
- * pipe's buffers are copied or not.
+ * How many bytes to ask a stream for, or -EFAULT. What it has and memory cannot take stays there, buffer by buffer, each of
+ * which is copied as a whole or not.
  */
 const takes = (task: Task, file: OpenFile, list: readonly IoVec[], n: number): number => {
   // One read empties a pipe, however much it has been made to hold.
-  const held = file.ops.ready?.(file) ?? 0;
+  const held = file.ops.ready?.(file, Number.POSITIVE_INFINITY) ?? 0;
   const most = Math.min(n, Math.max(held, READ_CHUNK));
   const there = Math.min(held, most);
   if (there === 0) return most;
   const room = writable(task, list, there);
   if (room >= there) return most;
-  return room < PAGE_SIZE ? -EFAULT : room - (room % PAGE_SIZE);
+  const whole = file.ops.ready?.(file, room) ?? 0;
+  return whole === 0 ? -EFAULT : whole;
 };
 
 const readStream = (task: Task, file: OpenFile, addr: number, n: number): Result => {

@@ -232,10 +232,10 @@ export interface FileOps {
   readVector?(task: Task, file: OpenFile, list: readonly IoVec[]): Result;
   writeVector?(task: Task, file: OpenFile, list: readonly IoVec[]): Result;
   /**
-   * How many bytes a read would take now. For streams that keep what could not be copied to the reader (pipes); others
-   * lose it, as Linux's do.
+   * How many bytes a read would take now, of at most `most` those in whole buffers. For streams that keep what could not
+   * be copied to the reader (pipes); others lose it, as Linux's do.
    */
-  ready?(file: OpenFile): number;
+  ready?(file: OpenFile, most: number): number;
   /** Whether lseek works; absent or false: ESPIPE. */
   readonly seekable?: boolean;
   /** Own lseek for directories and special files. */
