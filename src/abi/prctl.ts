@@ -62,6 +62,7 @@ export const PR = {
   PR_SET_MDWE: 65,
   PR_GET_MDWE: 66,
   PR_SET_VMA: 0x53564d41,
+  PR_GET_AUXV: 0x41555856,
   PR_SET_PTRACER: 0x59616d61,
 } as const;
 

@@ -45,16 +45,15 @@ export const ABSENT: ReadonlyMap<string, Absence> = new Map([
   ...each(ENOSYS, 'no NUMA: optional in Linux', 'memory', 'set_mempolicy_home_node'),
   ...each(ENOSYS, 'no secret memory: off by default in Linux', 'memory', 'memfd_secret'),
   ...each(ENOSYS, 'no key rings: optional in Linux', 'creds', 'add_key request_key keyctl'),
-  ...each(ENOSYS, 'not in yet', 'desc', 'io_uring_setup io_uring_enter io_uring_register cachestat'),
+  ...each(ENOSYS, 'not in yet', 'desc', 'io_uring_setup io_uring_enter io_uring_register'),
   ...each(ENOSYS, 'no file system events: optional in Linux', 'desc', 'fanotify_init fanotify_mark'),
   ...each(ENOSYS, 'not in yet', 'desc', 'userfaultfd'),
   ...each(
     ENOSYS,
     'not in yet',
     'process',
-    'ptrace process_vm_readv process_vm_writev pidfd_open pidfd_getfd pidfd_send_signal process_madvise process_mrelease unshare setns seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self',
+    'ptrace process_vm_readv process_vm_writev pidfd_open pidfd_getfd pidfd_send_signal unshare setns seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self',
   ),
-  ...each(ENOSYS, 'not in yet', 'memory', 'mseal'),
   ...each(ENOSYS, 'no shadow stacks in this CPU', 'memory', 'map_shadow_stack'),
   ...each(
     ENOSYS,

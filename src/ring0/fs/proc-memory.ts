@@ -231,6 +231,7 @@ const vmFlags = (m: Mapping): string => {
   add(write && !m.shared && !(m.flags & MAP_NORESERVE), 'ac');
   add((m.flags & MAP_NORESERVE) !== 0, 'nr');
   add((m.flags & VM.wipeOnFork) !== 0, 'wf');
+  add((m.flags & VM.sealed) !== 0, 'sl');
   add((m.flags & VM.dontDump) !== 0, 'dd');
   return on.map((f) => `${f} `).join('');
 };

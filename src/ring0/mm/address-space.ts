@@ -1,7 +1,7 @@
 // The address space: a sorted list of mappings over a page table of ring 3, and the memory calls on it. The
 // rules are those of the kernel's mm/mmap.c; man mmap(2), munmap(2), brk(2) name the errors.
 
-import { EINVAL, ENOMEM, EOVERFLOW } from '../../abi/errno.ts';
+import { EINVAL, ENOMEM, EOVERFLOW, EPERM } from '../../abi/errno.ts';
 import { MAP_32BIT, MAP_GROWSDOWN, MAP_LOCKED, MAP_NORESERVE, PROT_WRITE } from '../../abi/mman.ts';
 import { type Frames, type PageTable, PTE } from '../../ring3/cpu.ts';
 import { type AioContext, endAio } from '../vfs/aio.ts';
@@ -9,11 +9,11 @@ import { allowWrite, denyWrite } from '../vfs/file.ts';
 import { capable } from '../vfs/perm.ts';
 import type { OpenFile, PageCache } from '../vfs/types.ts';
 import { type Block, isBlock } from '../wait.ts';
-import { adviseRange, reflag } from './advise.ts';
+import { adviseRange, reflag, sealRange } from './advise.ts';
 import { checkFixed } from './calls.ts';
 import { allowsMore, findMapping, resolveFault } from './fault.ts';
 import { isPageAligned, MAX_MAPPINGS, PAGE, pageDown, pageUp, TASK_SIZE } from './layout.ts';
-import { indexAfter, slice } from './mappings.ts';
+import { hasSeal, indexAfter, slice } from './mappings.ts';
 import { choose, chooseForImage, chooseNear, guardedStart } from './place.ts';
 import { protectRange } from './protect.ts';
 import { attach, detach, dropRange, insert, type MutableSpace, removeRange } from './ranges.ts';
@@ -174,6 +174,7 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
       const wrong = checkFixed(this, addr, length, fixed === 'noreplace', this.mayMapLow());
       if (wrong < 0) return wrong;
     }
+    if (fixed === 'fixed' && hasSeal(this.list, start, start + size)) return -EPERM;
     if (!allowsMore(this, size - this.mappedWithin(start, size))) return -ENOMEM;
     const accountable = !m.shared && (m.prot & PROT_WRITE) !== 0;
     if (accountable && !(m.flags & MAP_GROWSDOWN)) {
@@ -208,6 +209,7 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
     if (!isPageAligned(addr) || !(addr <= TASK_SIZE) || !(length <= TASK_SIZE - addr)) return -EINVAL;
     const size = pageUp(length);
     if (size === 0) return -EINVAL;
+    if (hasSeal(this.list, addr, addr + size)) return -EPERM;
     const m = this.find(addr);
     if (m && m.start < addr && m.end > addr + size && this.list.length >= MAX_MAPPINGS) return -ENOMEM;
     removeRange(this, addr, addr + size);
@@ -226,6 +228,10 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
     return adviseRange(this, addr, length, advice);
   }
 
+  seal(addr: number, length: number): number {
+    return sealRange(this, addr, length);
+  }
+
   reflag(start: number, end: number, set: number, clear: number): void {
     reflag(this, start, end, set, clear);
   }
@@ -236,8 +242,10 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
     if (addr - this.brkStart + (endData - startData) > limitOf(this.state, RLIMIT_DATA)) return this.brk;
     const from = pageUp(this.brk);
     const to = pageUp(addr);
-    if (to < from) removeRange(this, to, from);
-    else if (to > from) {
+    if (to < from) {
+      if (hasSeal(this.list, to, from)) return this.brk;
+      removeRange(this, to, from);
+    } else if (to > from) {
       const next = this.list[indexAfter(this.list, from)];
       if (next && guardedStart(next) < to) return this.brk;
       const heap = {

@@ -17,22 +17,32 @@ export const reflag = (
   end: number,
   set: number,
   clear: number,
-  allowed: (m: Mapping) => boolean = () => true,
+  refused: (m: Mapping) => number = () => 0,
 ): number => {
   if (!maySplit(space.list, start, end)) return -ENOMEM;
   const [from, to] = isolate(space, start, end);
   let result = 0;
   for (let i = from; i < to; i++) {
     const m = space.list[i] as Mapping;
-    if (!allowed(m)) {
-      result = -EINVAL;
-      break;
-    }
+    result = refused(m);
+    if (result < 0) break;
     m.flags = (m.flags & ~clear) | set;
   }
   mergeRange(space, start, end);
   return result;
 };
+
+/** mseal(2): all of it, or nothing where there are holes. */
+export const sealRange = (space: MutableSpace, addr: number, length: number): number => {
+  const end = addr + pageUp(length);
+  if (!isPageAligned(addr) || end >= 2 ** 64) return -EINVAL;
+  if (end === addr) return 0;
+  return covers(space.list, addr, end) ? reflag(space, addr, end, VM.sealed, 0) : -ENOMEM;
+};
+
+/** What was sealed without a right to write is not dropped either: that would be a write of zeros. */
+const keeps = ({ flags, pages, prot }: Mapping): boolean =>
+  (flags & VM.sealed) !== 0 && pages === null && (prot & PROT_WRITE) === 0;
 
 /** Applies `act` to the parts of mappings within a range, until one fails. */
 const visit = (
@@ -71,6 +81,7 @@ const populate = (space: MutableSpace, start: number, end: number, write: boolea
 
 const dontNeed = (space: MutableSpace, start: number, end: number, lockedToo: boolean): number =>
   visit(space, start, end, (m, from, to) => {
+    if (keeps(m)) return -EPERM;
     if (m.flags & MAP_LOCKED && !lockedToo) return -EINVAL;
     dropRange(space, m, from, to);
     return 0;
@@ -78,6 +89,7 @@ const dontNeed = (space: MutableSpace, start: number, end: number, lockedToo: bo
 
 const remove = (space: MutableSpace, start: number, end: number): number =>
   visit(space, start, end, (m, from, to) => {
+    if (keeps(m)) return -EPERM;
     if (m.flags & MAP_LOCKED) return -EINVAL;
     if (!m.pages) return -EINVAL;
     if (!m.shared || !mayWrite(m)) return -EACCES;
@@ -102,6 +114,7 @@ export const adviseRange = (space: MutableSpace, addr: number, length: number, a
       case MADV.MADV_FREE:
         // Pages that may be freed at any time are freed at once; only private anonymous memory has such.
         return visit(space, addr, end, (m, from, to) => {
+          if (keeps(m)) return -EPERM;
           if (m.pages || m.flags & MAP_LOCKED) return -EINVAL;
           dropRange(space, m, from, to);
           return 0;
@@ -109,11 +122,13 @@ export const adviseRange = (space: MutableSpace, addr: number, length: number, a
       case MADV.MADV_REMOVE:
         return remove(space, addr, end);
       case MADV.MADV_DONTFORK:
-        return reflag(space, addr, end, VM.dontFork, 0);
+        return reflag(space, addr, end, VM.dontFork, 0, (m) => (keeps(m) ? -EPERM : 0));
       case MADV.MADV_DOFORK:
         return reflag(space, addr, end, 0, VM.dontFork);
       case MADV.MADV_WIPEONFORK:
-        return reflag(space, addr, end, VM.wipeOnFork, 0, (m) => !m.shared && m.file === null);
+        return reflag(space, addr, end, VM.wipeOnFork, 0, (m) =>
+          keeps(m) ? -EPERM : m.shared || m.file !== null ? -EINVAL : 0,
+        );
       case MADV.MADV_KEEPONFORK:
         return reflag(space, addr, end, 0, VM.wipeOnFork);
       case MADV.MADV_DONTDUMP:

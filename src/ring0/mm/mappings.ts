@@ -1,7 +1,7 @@
 // The sorted list of mappings and its arithmetic: find, split, merge. The page table is not touched here.
 
 import { MAX_MAPPINGS, PAGE } from './layout.ts';
-import type { Mapping } from './types.ts';
+import { type Mapping, VM } from './types.ts';
 
 /** Index of the first mapping that ends after addr; the list's length when there is none. */
 export const indexAfter = (list: readonly Mapping[], addr: number): number => {
@@ -56,6 +56,16 @@ export const covers = (list: readonly Mapping[], start: number, end: number): bo
 export const overlaps = (list: readonly Mapping[], start: number, end: number): boolean => {
   const m = list[indexAfter(list, start)];
   return m !== undefined && m.start < end;
+};
+
+/** Whether anything in [start, end) is sealed (mseal(2)): then the whole range stays as it is. */
+export const hasSeal = (list: readonly Mapping[], start: number, end: number): boolean => {
+  for (let i = indexAfter(list, start); i < list.length; i++) {
+    const m = list[i] as Mapping;
+    if (m.start >= end) return false;
+    if (m.flags & VM.sealed) return true;
+  }
+  return false;
 };
 
 /** Whether there is room (vm.max_map_count) for the borders that a change of [start, end) makes. */

@@ -1,6 +1,6 @@
 // mprotect(2) and the rights of pages that are already there.
 
-import { EACCES, EINVAL, ENOMEM } from '../../abi/errno.ts';
+import { EACCES, EINVAL, ENOMEM, EPERM } from '../../abi/errno.ts';
 import { F_SEAL_FUTURE_WRITE, F_SEAL_WRITE } from '../../abi/fcntl.ts';
 import {
   MAP_GROWSDOWN,
@@ -17,7 +17,7 @@ import { findMapping, rightsOf } from './fault.ts';
 import { isPageAligned, PAGE, pageUp } from './layout.ts';
 import { covers, indexAfter, maySplit } from './mappings.ts';
 import { isolate, type MutableSpace, mergeRange } from './ranges.ts';
-import type { Mapping } from './types.ts';
+import { type Mapping, VM } from './types.ts';
 
 const PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM;
 
@@ -68,6 +68,10 @@ export const protectRange = (space: MutableSpace, addr: number, length: number, 
     // Linux stops at the first hole; what lies before it has been changed.
     if (m.start !== at) break;
     at = m.end;
+    if (m.flags & VM.sealed) {
+      result = -EPERM;
+      break;
+    }
     if (bits & PROT_WRITE && !mayWrite(m)) {
       result = -EACCES;
       break;

@@ -4,11 +4,11 @@ import { EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM } from '../../abi/errno.ts';
 import { MAP_LOCKED, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, PROT_WRITE } from '../../abi/mman.ts';
 import { allowsMore, findMapping } from './fault.ts';
 import { isPageAligned, MAX_MAPPINGS, MMAP_MIN, PAGE, pageUp, TASK_SIZE } from './layout.ts';
-import { indexAfter, slice } from './mappings.ts';
+import { hasSeal, indexAfter, slice } from './mappings.ts';
 import { choose, chooseNear, guardedStart } from './place.ts';
 import { insert, isolate, type MutableSpace, mergeRange, removeRange } from './ranges.ts';
 import { limitOf, RLIMIT_DATA, RLIMIT_MEMLOCK } from './state.ts';
-import { LOCKS, type Mapping } from './types.ts';
+import { LOCKS, type Mapping, VM } from './types.ts';
 
 /** Moves the present pages of [from, from+length) to another place. False when memory is out. */
 const movePages = (space: MutableSpace, from: number, to: number, length: number): boolean => {
@@ -86,11 +86,13 @@ const remapTo = (
   flags: number,
   newAddr: number,
 ): number => {
+  if (m.flags & VM.sealed) return -EPERM;
   // What is to be cut off may lie in other mappings.
   const wrong = resizable(m, addr, Math.min(oldLength, newLength), flags);
   if (wrong < 0) return wrong;
   let to = newAddr;
   if (flags & MREMAP_FIXED) {
+    if (hasSeal(space.list, newAddr, newAddr + newLength)) return -EPERM;
     removeRange(space, newAddr, newAddr + newLength);
     // A mapping that was to be duplicated onto itself is gone.
     if (findMapping(space.list, addr) === null) return -EFAULT;
@@ -99,6 +101,7 @@ const remapTo = (
   let length = oldLength;
   if (oldLength > newLength) {
     if (oldLength > TASK_SIZE - addr) return -EINVAL;
+    if (hasSeal(space.list, addr + newLength, addr + oldLength)) return -EPERM;
     removeRange(space, addr + newLength, addr + oldLength);
     length = newLength;
   }
@@ -185,9 +188,11 @@ export const remapRange = (
   if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
     return remapTo(space, m, addr, oldLength, newLength, flags, newAddr);
 
+  if (m.flags & VM.sealed) return -EPERM;
   // Shrinking is nothing but an munmap, whatever lies there.
   if (oldLength >= newLength) {
     if (oldLength > TASK_SIZE - addr) return -EINVAL;
+    if (hasSeal(space.list, addr + newLength, addr + oldLength)) return -EPERM;
     if (oldLength > newLength) removeRange(space, addr + newLength, addr + oldLength);
     return addr;
   }

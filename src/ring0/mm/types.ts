@@ -16,6 +16,8 @@ export const VM = {
   wipeOnFork: 0x2000000,
   dontDump: 0x4000000,
   lockOnFault: 0x8000000,
+  /** mseal(2): it stays where and what it is. */
+  sealed: 0x10000000,
 } as const;
 /** What says that the pages of a mapping stay in memory, and that they come when they are touched. */
 export const LOCKS = MAP_LOCKED | VM.lockOnFault;
@@ -99,6 +101,8 @@ export interface AddressSpace extends UserMemory, PageMapper {
   protect(addr: number, length: number, prot: number): number;
   remap(addr: number, oldLength: number, newLength: number, flags: number, newAddr: number): number;
   advise(addr: number, length: number, advice: number): number;
+  /** As mseal(2). */
+  seal(addr: number, length: number): number;
   setBrk(addr: number): number;
   /** Sets and clears flag bits of what is mapped in [start, end). */
   reflag(start: number, end: number, set: number, clear: number): void;

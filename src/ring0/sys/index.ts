@@ -3,6 +3,7 @@
 
 import type { Row } from '../../gate/row.ts';
 import { rows as aio } from './aio.ts';
+import { rows as cachestat } from './cachestat.ts';
 import { rows as dir } from './dir.ts';
 import { rows as epoll } from './epoll.ts';
 import { rows as eventfd } from './eventfd.ts';
@@ -20,6 +21,7 @@ import { rows as kcmp } from './kcmp.ts';
 import { rows as lock } from './lock.ts';
 import { rows as memory } from './memory.ts';
 import { rows as memoryPolicy } from './memory-policy.ts';
+import { rows as memoryRemote } from './memory-remote.ts';
 import { rows as memorySysv } from './memory-sysv.ts';
 import { rows as mount } from './mount.ts';
 import { rows as namespace } from './namespace.ts';
@@ -47,6 +49,7 @@ import { rows as xattr } from './xattr.ts';
 
 const families: Readonly<Record<string, readonly Row[]>> = {
   'aio.ts': aio,
+  'cachestat.ts': cachestat,
   'dir.ts': dir,
   'epoll.ts': epoll,
   'eventfd.ts': eventfd,
@@ -63,6 +66,7 @@ const families: Readonly<Record<string, readonly Row[]>> = {
   'kcmp.ts': kcmp,
   'lock.ts': lock,
   'memory-policy.ts': memoryPolicy,
+  'memory-remote.ts': memoryRemote,
   'memory-sysv.ts': memorySysv,
   'memory.ts': memory,
   'mount.ts': mount,

@@ -1,5 +1,5 @@
 // The memory calls: mmap(2), munmap(2), mprotect(2), mremap(2), brk(2), madvise(2), msync(2), mincore(2), the
-// mlock(2) family, and access to the memory of other processes. The rules are in ring0/mm.
+// mlock(2) family. The rules are in ring0/mm.
 
 import {
   EACCES,
@@ -13,7 +13,6 @@ import {
   EOPNOTSUPP,
   EOVERFLOW,
   EPERM,
-  ESRCH,
 } from '../../abi/errno.ts';
 import { F_SEAL_FUTURE_WRITE, F_SEAL_WRITE } from '../../abi/fcntl.ts';
 import {
@@ -55,7 +54,7 @@ import {
 } from '../../abi/mman.ts';
 import { PERSONALITY } from '../../abi/prctl.ts';
 import { makedev, S_IFCHR, S_IFMT } from '../../abi/stat.ts';
-import { addr, bytesOut, choice, fd, flags, int, offHex, pid, size, ulong } from '../../gate/codec.ts';
+import { addr, bytesOut, choice, fd, flags, int, offHex, size, ulong } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { anonymousPages } from '../mm/anonymous.ts';
 import {
@@ -260,6 +259,13 @@ export const madvise = syscall(
   (task, at, length, advice) => task.mm.advise(at, length, advice),
 );
 
+export const mseal = syscall(
+  'mseal',
+  [addr('addr'), size('length'), ulong('flags')],
+  { returns: 'int', family: 'memory' },
+  (task, at, length, how) => (how !== 0 ? -EINVAL : task.mm.seal(at, length)),
+);
+
 export const msync = syscall(
   'msync',
   [addr('addr'), size('length'), flags('flags', MSYNC_TABLE)],
@@ -420,122 +426,6 @@ export const membarrier = syscall(
   },
 );
 
-interface Span {
-  readonly base: number;
-  readonly length: number;
-}
-
-const IOV_MAX = 1024;
-
-const readSpans = (task: Task, at: number, count: number): Span[] | number => {
-  if (count > IOV_MAX) return -EINVAL;
-  const spans: Span[] = [];
-  for (let i = 0; i < count; i++) {
-    const base = task.mm.readU64(at + 16 * i);
-    const length = task.mm.readU64(at + 16 * i + 8);
-    if (base === null || length === null) return -EFAULT;
-    if (length >= 2 ** 63) return -EINVAL;
-    spans.push({ base, length });
-  }
-  return spans;
-};
-
-/** Copies between lists of spans of two address spaces until one ends or is bad; bytes, or -EFAULT for none. */
-const transfer = (task: Task, other: Task, local: Span[], remote: Span[], write: boolean): number => {
-  const CHUNK = 65536;
-  const buf = new Uint8Array(CHUNK);
-  let total = 0;
-  let l = 0;
-  let r = 0;
-  let lAt = 0;
-  let rAt = 0;
-  for (;;) {
-    const mine = local[l];
-    const theirs = remote[r];
-    if (!mine || !theirs) return total;
-    const n = Math.min(mine.length - lAt, theirs.length - rAt, CHUNK);
-    if (n > 0) {
-      const [from, fromAt, to, toAt] = write
-        ? [task.mm, mine.base + lAt, other.mm, theirs.base + rAt]
-        : [other.mm, theirs.base + rAt, task.mm, mine.base + lAt];
-      const got = from.readInto(fromAt, buf, 0, n);
-      const put = got > 0 ? to.writeSome(toAt, buf, 0, got) : 0;
-      total += put;
-      if (put < n) return total > 0 ? total : -EFAULT;
-      lAt += n;
-      rAt += n;
-    }
-    if (lAt >= mine.length) {
-      l++;
-      lAt = 0;
-    }
-    if (rAt >= theirs.length) {
-      r++;
-      rAt = 0;
-    }
-  }
-};
-
-/** PTRACE_MODE_ATTACH_REALCREDS, without Yama. */
-const mayAccess = (task: Task, other: Task): boolean => {
-  if (task.process === other.process) return true;
-  if (capable(task.cred, 19)) return true;
-  const { uid, gid } = task.cred;
-  const c = other.cred;
-  const same =
-    uid === c.uid && uid === c.euid && uid === c.suid && gid === c.gid && gid === c.egid && gid === c.sgid;
-  return same && other.process.attributes.get('dumpable') !== 0;
-};
-
-const processVm = (
-  task: Task,
-  target: number,
-  local: number,
-  locals: number,
-  remote: number,
-  remotes: number,
-  how: number,
-  write: boolean,
-): number => {
-  if (how !== 0) return -EINVAL;
-  const mine = readSpans(task, local, locals);
-  if (typeof mine === 'number') return mine;
-  // With nothing to move, nothing else is looked at.
-  if (mine.every((s) => s.length === 0)) return 0;
-  const theirs = readSpans(task, remote, remotes);
-  if (typeof theirs === 'number') return theirs;
-  if (theirs.every((s) => s.length === 0)) return 0;
-  const other = task.kernel.tasks.get(target);
-  if (other === undefined || other.state === 'dead') return -ESRCH;
-  if (!mayAccess(task, other)) return -EPERM;
-  return transfer(task, other, mine, theirs, write);
-};
-
-const VM_PARAMS = [
-  pid('pid'),
-  addr('local_iov'),
-  ulong('liovcnt'),
-  addr('remote_iov'),
-  ulong('riovcnt'),
-  ulong('flags'),
-] as const;
-
-export const process_vm_readv = syscall(
-  'process_vm_readv',
-  VM_PARAMS,
-  { returns: 'size', family: 'process' },
-  (task, target, local, locals, remote, remotes, how) =>
-    processVm(task, target, local, locals, remote, remotes, how, false),
-);
-
-export const process_vm_writev = syscall(
-  'process_vm_writev',
-  VM_PARAMS,
-  { returns: 'size', family: 'process' },
-  (task, target, local, locals, remote, remotes, how) =>
-    processVm(task, target, local, locals, remote, remotes, how, true),
-);
-
 export const rows = [
   mmap,
   munmap,
@@ -552,6 +442,5 @@ export const rows = [
   munlockall,
   remap_file_pages,
   membarrier,
-  process_vm_readv,
-  process_vm_writev,
+  mseal,
 ];

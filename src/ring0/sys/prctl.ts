@@ -140,6 +140,17 @@ const setMm: Command = (task, field, value) => {
   return 0;
 };
 
+/** The kernel keeps the auxiliary vector in an array of a fixed size (saved_auxv), whose end is zeros. */
+const AUXV_BYTES = 448;
+
+const getAuxv: Command = (task, at, size, c, d) => {
+  if (c !== 0 || d !== 0) return -EINVAL;
+  const bytes = new Uint8Array(AUXV_BYTES);
+  bytes.set(task.mm.layout.auxv.subarray(0, AUXV_BYTES));
+  const n = Math.min(size, AUXV_BYTES);
+  return n === 0 || task.mm.write(at, bytes.subarray(0, n)) ? AUXV_BYTES : -EFAULT;
+};
+
 const writeInt = (task: Task, at: number, v: number): number => (task.mm.writeU32(at, v) ? 0 : -EFAULT);
 
 const COMMANDS: Readonly<Record<number, Command>> = {
@@ -221,6 +232,7 @@ const COMMANDS: Readonly<Record<number, Command>> = {
   }),
   [PR.PR_GET_MDWE]: zeroFrom(0, getProcessFlag('mdwe')),
   [PR.PR_SET_VMA]: setVma,
+  [PR.PR_GET_AUXV]: getAuxv,
   [PR.PR_SET_PTRACER]: () => -EINVAL,
 };
 

@@ -48,6 +48,17 @@ export const processOfFile = (file: OpenFile | undefined): Process | null =>
 /** The process behind a descriptor, or null when it is no pidfd. */
 export const pidfdTarget = (task: Task, fd: number): Process | null => processOfFile(fileAt(task, fd));
 
+/** The caller's own thread and process, in the place of a pidfd (PIDFD_SELF_THREAD, PIDFD_SELF_THREAD_GROUP). */
+const SELF = [-10000, -20000];
+
+/** The process that a call is about by its pidfd: -EBADF when it is none, -ESRCH when the process is gone. */
+export const pidfdProcess = (task: Task, fd: number): Process | number => {
+  if (SELF.includes(fd)) return task.process;
+  const target = pidfdTarget(task, fd);
+  if (target === null) return -EBADF;
+  return task.kernel.processes.get(target.pid) === target ? target : -ESRCH;
+};
+
 export const rows = [
   syscall(
     'pidfd_open',

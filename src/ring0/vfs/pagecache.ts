@@ -79,6 +79,12 @@ export class Pages implements PageCache {
     return this.#map.size;
   }
 
+  cached(from: number, to: number): number {
+    let n = 0;
+    for (const [index, frame] of this.#map) if (frame !== 0 && index >= from && index < to) n++;
+    return n;
+  }
+
   /** Whether an address space maps these pages. */
   get mapped(): boolean {
     return this.#mappers.size > 0;

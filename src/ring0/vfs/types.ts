@@ -167,6 +167,8 @@ export interface PageCache {
   dirty(index: number): void;
   /** The frame of page `index` if it is cached already, else 0: for mapping the neighbours of a faulting page. */
   peek?(index: number): number;
+  /** How many pages of [from, to) are cached (cachestat(2)). */
+  cached?(from: number, to: number): number;
   /**
    * A mapping of these pages came into being or went away (once per mapping, so the same space may attach
    * several times). A cache whose file can shrink or drop pages keeps the attached spaces and tells them.
