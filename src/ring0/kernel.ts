@@ -11,6 +11,7 @@ import type { IpcTable } from './ipc/objects.ts';
 import type { Semaphores } from './ipc/semaphores.ts';
 import type { MemoryState } from './mm/state.ts';
 import type { NetState } from './net/state.ts';
+import { defaultSettings, type Settings } from './settings.ts';
 import { type FutexTable, futexTable } from './task/futex.ts';
 import { timerDequeued } from './task/itimers.ts';
 import { killForMemory } from './task/oom.ts';
@@ -29,6 +30,8 @@ export interface Kernel {
   /** Fills with random bytes. */
   entropy(into: Uint8Array): void;
   readonly hostname: { node: string; domain: string };
+  /** Limits that privileged programs may change. */
+  readonly settings: Settings;
   /** By pid and by tid. */
   readonly processes: Map<number, Process>;
   readonly tasks: Map<number, Task>;
@@ -147,6 +150,7 @@ export const createKernel = (options: KernelOptions): Kernel => {
     clock,
     entropy,
     hostname: { node: hostname, domain: '(none)' },
+    settings: defaultSettings(),
     processes: new Map(),
     tasks: new Map(),
     current: null,

@@ -2,16 +2,7 @@
 // them there by name, whether it is mounted somewhere or not; reading one tells its state.
 
 import { EINVAL, EMFILE, ENOSPC, EOPNOTSUPP, EPERM } from '../../abi/errno.ts';
-import {
-  HARD_MSGMAX,
-  HARD_MSGSIZEMAX,
-  MQ_PRIO_MAX,
-  MSG_BYTES,
-  MSG_DEFAULT,
-  MSGSIZE_DEFAULT,
-  PRIORITY_BYTES,
-  QUEUES_MAX,
-} from '../../abi/mqueue.ts';
+import { HARD_MSGMAX, HARD_MSGSIZEMAX, MQ_PRIO_MAX, MSG_BYTES, PRIORITY_BYTES } from '../../abi/mqueue.ts';
 import { POLL } from '../../abi/poll.ts';
 import { RLIMITS } from '../../abi/resource.ts';
 import { MAGIC, S_IFDIR, S_IFMT, S_IFREG } from '../../abi/stat.ts';
@@ -37,7 +28,11 @@ export interface QueueShape {
   readonly longest: number;
 }
 
-const DEFAULT: QueueShape = { most: MSG_DEFAULT, longest: MSGSIZE_DEFAULT };
+/** Of a queue for which nobody asks for another (/proc/sys/fs/mqueue). */
+const usualShape = ({ settings }: Kernel): QueueShape => ({
+  most: Math.min(settings['fs/mqueue/msg_default'], settings['fs/mqueue/msg_max']),
+  longest: Math.min(settings['fs/mqueue/msgsize_default'], settings['fs/mqueue/msgsize_max']),
+});
 
 /** What RLIMIT_MSGQUEUE counts for a queue, in bytes, however many messages it has. */
 const costOf = ({ most, longest }: QueueShape): number =>
@@ -45,9 +40,10 @@ const costOf = ({ most, longest }: QueueShape): number =>
 
 const allowed = (task: Task, { most, longest }: QueueShape): boolean => {
   if (most <= 0 || longest <= 0) return false;
+  const { settings } = task.kernel;
   return capable(task.cred, CAP.sysResource)
     ? most <= HARD_MSGMAX && longest <= HARD_MSGSIZEMAX
-    : most <= MSG_DEFAULT && longest <= MSGSIZE_DEFAULT;
+    : most <= settings['fs/mqueue/msg_max'] && longest <= settings['fs/mqueue/msgsize_max'];
 };
 
 class QueueFs extends MemFs {
@@ -158,7 +154,8 @@ class QueueDir extends MemDir {
     if (!(fs instanceof QueueFs)) return -EINVAL;
     const taken = this.absent(name);
     if (taken !== 0) return taken;
-    if (fs.queues >= QUEUES_MAX && !capable(task.cred, CAP.sysResource)) return -ENOSPC;
+    if (fs.queues >= fs.kernel.settings['fs/mqueue/queues_max'] && !capable(task.cred, CAP.sysResource))
+      return -ENOSPC;
     if (!allowed(task, shape)) return -EINVAL;
     const user = task.cred.uid;
     const cost = costOf(shape);
@@ -179,7 +176,7 @@ class QueueDir extends MemDir {
     const task = this.fs instanceof QueueFs ? this.fs.kernel.current : null;
     const kind = mode & S_IFMT;
     if (task === null || (kind !== S_IFREG && kind !== 0)) return -EPERM;
-    return this.make(task, name, mode, uid, gid, DEFAULT);
+    return this.make(task, name, mode, uid, gid, usualShape(task.kernel));
   }
 
   override symlink(): number {
@@ -215,7 +212,7 @@ export const makeQueue = (
 ): MemNode | number => {
   const { root } = queueMount(task.kernel).fs;
   return root instanceof QueueDir
-    ? root.make(task, name, ids.mode, ids.uid, ids.gid, shape ?? DEFAULT)
+    ? root.make(task, name, ids.mode, ids.uid, ids.gid, shape ?? usualShape(task.kernel))
     : -EINVAL;
 };
 

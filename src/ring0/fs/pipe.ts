@@ -30,9 +30,6 @@ import {
   takeRead,
 } from './pipe-ring.ts';
 
-/** fs.pipe-max-size: who may not exceed limits makes no larger ones. */
-const MAX_CAPACITY = 1 << 20;
-
 const POLLIN = 0x1;
 const POLLOUT = 0x4;
 const POLLERR = 0x8;
@@ -175,14 +172,26 @@ const pipes = new WeakMap<object, Pipe>();
 /** The pipe behind a description, for fcntl(F_SETPIPE_SZ) and splice; undefined for other files. */
 export const pipeOf = (file: OpenFile): Pipe | undefined => pipes.get(file.ops);
 
+/** Bytes as a pipe has them: a power of two pages. */
+export const pipeSize = (bytes: number): number => {
+  let size = PAGE;
+  while (size < bytes) size *= 2;
+  return size;
+};
+
 /** fcntl(F_SETPIPE_SZ): the new size in bytes, a power of two pages, or -errno. */
 export const setCapacity = (task: Task, p: Pipe, bytes: number): number => {
   if (bytes < 0 || bytes > 2 ** 31) return -EINVAL;
-  let slots = 1;
-  while (slots * PAGE < bytes) slots *= 2;
-  if (slots > p.slots && slots * PAGE > MAX_CAPACITY && !capable(task, 'CAP_SYS_RESOURCE')) return -EPERM;
+  const size = pipeSize(bytes);
+  const slots = size / PAGE;
+  if (
+    slots > p.slots &&
+    size > task.kernel.settings['fs/pipe-max-size'] &&
+    !capable(task, 'CAP_SYS_RESOURCE')
+  )
+    return -EPERM;
   if (slots > MAX_SLOTS) return -ENOMEM;
-  return resizeRing(p, slots) ? slots * PAGE : -EBUSY;
+  return resizeRing(p, slots) ? size : -EBUSY;
 };
 
 const opsFor = (p: Pipe, before = 0): FileOps => {

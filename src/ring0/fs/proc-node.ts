@@ -40,8 +40,8 @@ export interface TextFile {
   readonly mode?: number;
   /** The contents as a byte string, or -errno. Absent: EINVAL. */
   text?(reader: Task): string | number;
-  /** Takes what a write call was given, as a byte string: 0 or -errno. Absent: EINVAL. */
-  write?(writer: Task, text: string): number;
+  /** Takes what a write call was given for a position, as a byte string: 0 or -errno. Absent: EINVAL. */
+  write?(writer: Task, text: string, pos: number): number;
   /** Asked at open: 0 or -errno. */
   guard?(task: Task, flags: number): number;
   /** Own operations instead of text. */
@@ -202,8 +202,8 @@ const textOps = (file: TextFile): FileOps => {
     },
   };
   if (write !== undefined) {
-    ops.write = (task, _open, buf, at, n) => {
-      const r = write(task, String.fromCharCode(...buf.subarray(at, at + Math.min(n, 4096))));
+    ops.write = (task, _open, buf, at, n, pos) => {
+      const r = write(task, String.fromCharCode(...buf.subarray(at, at + Math.min(n, 4096))), pos);
       return r < 0 ? r : n;
     };
   }

@@ -1,9 +1,6 @@
-// The files of /proc that are about the machine as a whole: processor, memory, load, devices, and /proc/sys.
+// The files of /proc that are about the machine as a whole: processor, memory, load, devices.
 // Formats are those of Linux 6.1 (proc(5)).
 
-import { CAP_LAST } from '../../abi/capability.ts';
-import { EROFS } from '../../abi/errno.ts';
-import { O_ACCMODE, O_RDONLY } from '../../abi/fcntl.ts';
 import {
   CPU_BRAND,
   CPU_FAMILY,
@@ -13,21 +10,17 @@ import {
   CPUINFO_FLAGS,
 } from '../../ring3/semantics/cpuid.ts';
 import { realtime } from '../clock.ts';
-import { maxFiles, maxWatches } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
-import { MAX_MAPPINGS, MMAP_MIN } from '../mm/layout.ts';
-import { DEFAULT_BUFFER, MAX_DGRAM_QLEN, OPTMEM_MAX, SOMAXCONN } from '../net/limits.ts';
+import { commitLimit, committed } from '../mm/commit.ts';
 import { UTS_RELEASE, UTS_VERSION } from '../sys/info.ts';
-import { PID_MAX } from '../task/fork.ts';
 import { processSystemNs, processUserNs } from '../task/itimers.ts';
 import { runnableCount } from '../task/runqueue.ts';
-import { AIO_MAX } from '../vfs/aio.ts';
-import { BREAK_SECONDS } from '../vfs/leases.ts';
 import { vfsOf } from '../vfs/state.ts';
-import { hex, kbLine, ticks } from './proc-format.ts';
+import { kbLine, ticks } from './proc-format.ts';
 import { locks } from './proc-locks.ts';
 import { noPages, residentOf } from './proc-memory.ts';
-import type { PseudoFs, TextFile } from './proc-node.ts';
+import type { PseudoFs } from './proc-node.ts';
+import { addSettings } from './proc-sysctl.ts';
 import { sysvMemory, sysvMessages, sysvSemaphores } from './proc-sysvipc.ts';
 
 /** The clock rate that the time stamp counter shows: it counts nanoseconds. */
@@ -118,8 +111,8 @@ const meminfo = (kernel: Kernel): string => {
     ['NFS_Unstable', 0],
     ['Bounce', 0],
     ['WritebackTmp', 0],
-    ['CommitLimit', total / 2],
-    ['Committed_AS', anonymous],
+    ['CommitLimit', commitLimit(kernel) / 4096],
+    ['Committed_AS', committed(kernel) / 4096],
     ['VmallocTotal', 34359738367 / PAGE_KIB],
     ['VmallocUsed', 0],
     ['VmallocChunk', 0],
@@ -273,149 +266,11 @@ const filesystems = (kernel: Kernel): string => {
 
 const GCC = 'gcc (Debian 12.2.0-14) 12.2.0, GNU ld (GNU Binutils for Debian) 2.40';
 
-/** A random UUID (version 4) in text. */
-const uuid = (kernel: Kernel): string => {
-  const b = new Uint8Array(16);
-  kernel.entropy(b);
-  b[6] = ((b[6] as number) & 0x0f) | 0x40;
-  b[8] = ((b[8] as number) & 0x3f) | 0x80;
-  const s = [...b].map((v) => hex(v, 2)).join('');
-  return `${s.slice(0, 8)}-${s.slice(8, 12)}-${s.slice(12, 16)}-${s.slice(16, 20)}-${s.slice(20)}`;
-};
-
-/** Limits that are the same on every machine: path below /proc/sys, value. */
-const SYSCTLS: readonly (readonly [string, string | number])[] = [
-  ['abi/vsyscall32', 1],
-  ['dev/tty/ldisc_autoload', 1],
-  ['fs/aio-max-nr', AIO_MAX],
-  ['fs/dir-notify-enable', 1],
-  ['fs/inotify/max_queued_events', 16384],
-  ['fs/inotify/max_user_instances', 128],
-  ['fs/inotify/max_user_watches', 524288],
-  ['fs/lease-break-time', BREAK_SECONDS],
-  ['fs/leases-enable', 1],
-  ['fs/mount-max', 100000],
-  ['fs/mqueue/msg_default', 10],
-  ['fs/mqueue/msg_max', 10],
-  ['fs/mqueue/msgsize_default', 8192],
-  ['fs/mqueue/msgsize_max', 8192],
-  ['fs/mqueue/queues_max', 256],
-  ['fs/nr_open', 1048576],
-  ['fs/overflowgid', 65534],
-  ['fs/overflowuid', 65534],
-  ['fs/pipe-max-size', 1048576],
-  ['fs/pipe-user-pages-hard', 0],
-  ['fs/pipe-user-pages-soft', 16384],
-  ['fs/protected_fifos', 0],
-  ['fs/protected_hardlinks', 1],
-  ['fs/protected_regular', 1],
-  ['fs/protected_symlinks', 0],
-  ['fs/suid_dumpable', 0],
-  ['kernel/arch', 'x86_64'],
-  ['kernel/auto_msgmni', 0],
-  ['kernel/cap_last_cap', CAP_LAST],
-  ['kernel/core_pattern', 'core'],
-  ['kernel/core_pipe_limit', 0],
-  ['kernel/core_uses_pid', 0],
-  ['kernel/dmesg_restrict', 1],
-  ['kernel/kptr_restrict', 1],
-  ['kernel/msg_next_id', -1],
-  ['kernel/msgmax', 8192],
-  ['kernel/msgmnb', 16384],
-  ['kernel/msgmni', 32000],
-  ['kernel/ngroups_max', 65536],
-  ['kernel/numa_balancing', 0],
-  ['kernel/osrelease', UTS_RELEASE],
-  ['kernel/ostype', 'Linux'],
-  ['kernel/overflowgid', 65534],
-  ['kernel/overflowuid', 65534],
-  ['kernel/panic', 0],
-  ['kernel/panic_on_oops', 0],
-  ['kernel/perf_event_paranoid', 3],
-  ['kernel/pid_max', PID_MAX],
-  ['kernel/print-fatal-signals', 0],
-  ['kernel/printk', '4\t4\t1\t7'],
-  ['kernel/printk_ratelimit', 5],
-  ['kernel/printk_ratelimit_burst', 10],
-  ['kernel/pty/max', 4096],
-  ['kernel/pty/reserve', 1024],
-  ['kernel/random/poolsize', 256],
-  ['kernel/random/urandom_min_reseed_secs', 60],
-  ['kernel/random/write_wakeup_threshold', 256],
-  ['kernel/randomize_va_space', 0],
-  ['kernel/sched_autogroup_enabled', 0],
-  ['kernel/sched_rr_timeslice_ms', 100],
-  ['kernel/sched_rt_period_us', 1000000],
-  ['kernel/sched_rt_runtime_us', 950000],
-  ['kernel/sem', '32000\t1024000000\t500\t32000'],
-  ['kernel/sem_next_id', -1],
-  ['kernel/shm_next_id', -1],
-  ['kernel/shm_rmid_forced', 0],
-  ['kernel/shmall', '18446744073692774399'],
-  ['kernel/shmmax', '18446744073692774399'],
-  ['kernel/shmmni', 4096],
-  ['kernel/sysctl_writes_strict', 1],
-  ['kernel/tainted', 0],
-  ['kernel/timer_migration', 1],
-  ['kernel/unprivileged_bpf_disabled', 2],
-  ['kernel/version', UTS_VERSION],
-  ['net/core/optmem_max', OPTMEM_MAX],
-  ['net/core/rmem_default', DEFAULT_BUFFER],
-  ['net/core/rmem_max', DEFAULT_BUFFER],
-  ['net/core/somaxconn', SOMAXCONN],
-  ['net/core/wmem_default', DEFAULT_BUFFER],
-  ['net/core/wmem_max', DEFAULT_BUFFER],
-  ['net/unix/max_dgram_qlen', MAX_DGRAM_QLEN],
-  ['vm/admin_reserve_kbytes', 8192],
-  ['vm/dirty_background_bytes', 0],
-  ['vm/dirty_background_ratio', 10],
-  ['vm/dirty_bytes', 0],
-  ['vm/dirty_expire_centisecs', 3000],
-  ['vm/dirty_ratio', 20],
-  ['vm/dirty_writeback_centisecs', 500],
-  ['vm/hugetlb_shm_group', 0],
-  ['vm/laptop_mode', 0],
-  ['vm/legacy_va_layout', 0],
-  ['vm/max_map_count', MAX_MAPPINGS],
-  ['vm/min_free_kbytes', 0],
-  ['vm/mmap_min_addr', MMAP_MIN],
-  ['vm/nr_hugepages', 0],
-  ['vm/nr_overcommit_hugepages', 0],
-  ['vm/oom_dump_tasks', 1],
-  ['vm/oom_kill_allocating_task', 0],
-  ['vm/overcommit_kbytes', 0],
-  ['vm/overcommit_memory', 0],
-  ['vm/overcommit_ratio', 50],
-  ['vm/page-cluster', 3],
-  ['vm/panic_on_oom', 0],
-  ['vm/stat_interval', 1],
-  ['vm/swappiness', 60],
-  ['vm/user_reserve_kbytes', 131072],
-  ['vm/vfs_cache_pressure', 100],
-  ['vm/zone_reclaim_mode', 0],
-];
-
-/** Open file descriptions of all tables, for fs/file-nr. */
-const openFiles = (kernel: Kernel): number => {
-  const seen = new Set<object>();
-  for (const t of kernel.tasks.values()) for (const d of t.files.slots) if (d) seen.add(d.file);
-  return seen.size;
-};
-
-/** As in a container, the kernel's settings can be read but not changed. */
-const readOnly = (mode: number, text: () => string): TextFile => ({
-  mode,
-  text,
-  guard: (_task, flags) => ((flags & O_ACCMODE) === O_RDONLY ? 0 : -EROFS),
-});
-
 /** Fills /proc (without the processes) into a new file system. */
 export const addSystemFiles = (fs: PseudoFs): void => {
   const { kernel } = fs;
   const time: CpuTime = { user: 0, system: 0, idle: 0 };
   const file = (path: string, text: () => string, mode = 0o444): void => fs.file(path, { mode, text });
-  const setting = (path: string, text: () => string, mode = 0o644): void =>
-    fs.file(`sys/${path}`, readOnly(mode, text));
 
   file('cmdline', () => 'BOOT_IMAGE=/boot/kanmon quiet\n');
   file('cgroups', () => CGROUPS);
@@ -446,30 +301,5 @@ export const addSystemFiles = (fs: PseudoFs): void => {
   file('vmstat', () => vmstat(kernel));
   fs.link('mounts', 'self/mounts');
   fs.link('net', 'self/net');
-
-  for (const [path, v] of SYSCTLS) setting(path, () => `${v}\n`);
-  setting('fs/aio-nr', () => `${vfsOf(kernel).aio}\n`, 0o444);
-  setting('fs/dentry-state', () => '0\t0\t45\t0\t0\t0\n', 0o444);
-  setting('fs/inode-nr', () => '0\t0\n', 0o444);
-  setting('fs/inode-state', () => '0\t0\t0\t0\t0\t0\t0\n', 0o444);
-  setting('fs/file-nr', () => `${openFiles(kernel)}\t0\t${maxFiles(kernel.heap)}\n`, 0o444);
-  setting('fs/file-max', () => `${maxFiles(kernel.heap)}\n`);
-  setting('fs/epoll/max_user_watches', () => `${maxWatches(kernel.heap)}\n`);
-  setting('kernel/hostname', () => `${kernel.hostname.node}\n`);
-  setting('kernel/domainname', () => `${kernel.hostname.domain}\n`);
-  setting('kernel/cad_pid', () => `${kernel.init?.pid ?? 0}\n`, 0o600);
-  setting('kernel/ns_last_pid', () => `${kernel.run.lastPid}\n`, 0o666);
-  setting('kernel/threads-max', () => `${kernel.limits.tasks}\n`);
-  setting('kernel/pty/nr', () => `${vfsOf(kernel).ptys?.size ?? 0}\n`, 0o444);
-  let bootId: string | null = null;
-  setting(
-    'kernel/random/boot_id',
-    () => {
-      bootId ??= uuid(kernel);
-      return `${bootId}\n`;
-    },
-    0o444,
-  );
-  setting('kernel/random/uuid', () => `${uuid(kernel)}\n`, 0o444);
-  setting('kernel/random/entropy_avail', () => '256\n', 0o444);
+  addSettings(fs);
 };

@@ -109,10 +109,29 @@ describe('/proc', () => {
     );
   });
 
-  it('has settings that can be read and not changed', () => {
-    const hostname = find('sys/kernel/hostname') as Inode;
+  it('keeps what is written to settings that are obeyed, and looks at their range', () => {
+    const write = (path: string, text: string, pos = 0): unknown => {
+      const ops = (find(`sys/${path}`) as Inode).open?.(task, 1, null as never) as FileOps;
+      const bytes = Buffer.from(text);
+      return ops.write?.(task, { flags: 1 } as OpenFile, bytes, 0, bytes.length, pos);
+    };
+    expect(write('fs/pipe-max-size', '5000\n')).toBe(5);
+    expect(read('sys/fs/pipe-max-size')).toBe('8192\n');
+    expect(write('vm/overcommit_kbytes', '7')).toBe(1);
+    expect(read('sys/vm/overcommit_ratio')).toBe('0\n');
+    expect(write('vm/overcommit_memory', '3')).toBe(-22);
+    expect(write('vm/overcommit_memory', '1', 1)).toBe(1);
+    expect(read('sys/vm/overcommit_memory')).toBe('0\n');
+    expect(write('kernel/pid_max', '0x400')).toBe(5);
+    expect(read('sys/kernel/pid_max')).toBe('1024\n');
+  });
+
+  it('has settings that can be read and not changed, where nothing obeys them', () => {
     expect(read('sys/kernel/hostname')).toBe('kanmon\n');
-    expect(hostname.open?.(task, 1, null as never)).toBe(-30);
+    const osrelease = find('sys/kernel/osrelease') as Inode;
+    expect(osrelease.open?.(task, 1, null as never)).toBe(-13);
+    const threads = find('sys/kernel/threads-max') as Inode;
+    expect(threads.open?.(task, 1, null as never)).toBe(-30);
   });
 });
 

@@ -1,7 +1,7 @@
 // System V message queues (msgop(2)).
 
 import { E2BIG, EACCES, EAGAIN, EFAULT, EIDRM, EINVAL, ENOMEM, ENOMSG } from '../../abi/errno.ts';
-import { IPC_NOWAIT, MSG_COPY, MSG_EXCEPT, MSG_NOERROR, MSGMNB, MSGMNI } from '../../abi/ipc.ts';
+import { IPC_NOWAIT, MSG_COPY, MSG_EXCEPT, MSG_NOERROR } from '../../abi/ipc.ts';
 import { realtime } from '../clock.ts';
 import { charge, uncharge } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
@@ -57,7 +57,7 @@ export const getQueue = (task: Task, key: number, how: number): number => {
     messagesOf(kernel),
     key,
     how,
-    MSGMNI,
+    kernel.settings['kernel/msgmni'],
     () => 0,
     (id) => {
       if (!charge(kernel.heap, QUEUE_BYTES)) return -ENOMEM;
@@ -67,7 +67,7 @@ export const getQueue = (task: Task, key: number, how: number): number => {
         key,
         messages: [],
         bytes: 0,
-        limit: MSGMNB,
+        limit: kernel.settings['kernel/msgmnb'],
         stime: 0,
         rtime: 0,
         ctime: seconds(kernel),

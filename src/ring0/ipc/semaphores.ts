@@ -1,13 +1,21 @@
 // System V semaphore sets (semop(2)): operations on several semaphores at once, and what a process's end undoes.
 
-import { EAGAIN, EIDRM, EINVAL, ENOMEM, ERANGE } from '../../abi/errno.ts';
-import { IPC_NOWAIT, SEM_UNDO, SEMMNI, SEMMSL, SEMVMX } from '../../abi/ipc.ts';
+import { EAGAIN, EIDRM, EINVAL, ENOMEM, ENOSPC, ERANGE } from '../../abi/errno.ts';
+import { IPC_NOWAIT, SEM_UNDO, SEMVMX } from '../../abi/ipc.ts';
 import { realtime } from '../clock.ts';
 import { charge, uncharge } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Process, Task } from '../task/types.ts';
 import { block, type Result, type WaitQueue, waitQueue, wake } from '../wait.ts';
-import { getObject, type IpcObject, type IpcTable, ipcTable, newPerm, removeObject } from './objects.ts';
+import {
+  getObject,
+  type IpcObject,
+  type IpcTable,
+  ipcTable,
+  live,
+  newPerm,
+  removeObject,
+} from './objects.ts';
 
 /** Bytes of the heap that a set and one of its semaphores cost. */
 const SET_BYTES = 512;
@@ -58,19 +66,25 @@ export const semaphoresOf = (kernel: Kernel): Semaphores => {
 
 const seconds = (kernel: Kernel): number => realtime(kernel.clock).sec;
 
+/** How many semaphores all sets have together. */
+export const semaphoresIn = (kernel: Kernel): number =>
+  live(semaphoresOf(kernel)).reduce((sum, s) => sum + s.values.length, 0);
+
 /** semget(2): the id. */
 export const getSet = (task: Task, key: number, n: number, how: number): number => {
   const { kernel } = task;
-  if (n < 0 || n > SEMMSL) return -EINVAL;
+  const [perSet, inAll, , sets] = kernel.settings['kernel/sem'];
+  if (n < 0 || n > perSet) return -EINVAL;
   return getObject(
     task,
     semaphoresOf(kernel),
     key,
     how,
-    SEMMNI,
+    sets,
     (known) => (n > known.values.length ? -EINVAL : 0),
     (id) => {
       if (n === 0) return -EINVAL;
+      if (semaphoresIn(kernel) + n > inAll) return -ENOSPC;
       if (!charge(kernel.heap, SET_BYTES + n * SEM_BYTES)) return -ENOMEM;
       return {
         ...newPerm(task, how),

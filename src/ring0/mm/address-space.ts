@@ -11,6 +11,7 @@ import type { OpenFile, PageCache } from '../vfs/types.ts';
 import { type Block, isBlock } from '../wait.ts';
 import { adviseRange, reflag, sealRange } from './advise.ts';
 import { checkFixed } from './calls.ts';
+import { mayCommit } from './commit.ts';
 import { allowsMore, findMapping, resolveFault } from './fault.ts';
 import { isPageAligned, MAX_MAPPINGS, PAGE, pageDown, pageUp, TASK_SIZE } from './layout.ts';
 import { hasSeal, indexAfter, slice } from './mappings.ts';
@@ -181,13 +182,8 @@ class Space extends PagedMemory implements AddressSpace, MutableSpace {
       const limit = limitOf(this.state, RLIMIT_DATA);
       if (limit !== Number.POSITIVE_INFINITY && this.dataBytes() + size > limit) return -ENOMEM;
     }
-    // vm.overcommit_memory = 0: only what could never be backed is refused.
-    if (
-      (accountable || (m.shared && !m.file)) &&
-      !(m.flags & MAP_NORESERVE) &&
-      size / PAGE > this.frames.total
-    )
-      return -ENOMEM;
+    const backed = accountable || (m.shared && m.file === null);
+    if (backed && !mayCommit(this.state, size, (m.flags & MAP_NORESERVE) !== 0)) return -ENOMEM;
 
     if (fixed === 'fixed') removeRange(this, start, start + size);
     insert(this, { ...m, flags: m.flags & ~MAP_32BIT, start, end: start + size });

@@ -1,7 +1,15 @@
 // mremap(2): a mapping shrinks, grows in place, or moves with its pages.
 
 import { EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM } from '../../abi/errno.ts';
-import { MAP_LOCKED, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, PROT_WRITE } from '../../abi/mman.ts';
+import {
+  MAP_LOCKED,
+  MAP_NORESERVE,
+  MREMAP_DONTUNMAP,
+  MREMAP_FIXED,
+  MREMAP_MAYMOVE,
+  PROT_WRITE,
+} from '../../abi/mman.ts';
+import { mayCommit } from './commit.ts';
 import { allowsMore, findMapping } from './fault.ts';
 import { isPageAligned, MAX_MAPPINGS, MMAP_MIN, PAGE, pageUp, TASK_SIZE } from './layout.ts';
 import { hasSeal, indexAfter, slice } from './mappings.ts';
@@ -34,6 +42,8 @@ const mayGrow = (space: MutableSpace, m: Mapping, bytes: number): number => {
     if (locked > limitOf(space.state, RLIMIT_MEMLOCK)) return -EAGAIN;
   }
   if (!allowsMore(space, bytes)) return -ENOMEM;
+  if (!m.shared && m.prot & PROT_WRITE && !mayCommit(space.state, bytes, (m.flags & MAP_NORESERVE) !== 0))
+    return -ENOMEM;
   if (!m.shared && m.prot & PROT_WRITE && space.dataBytes() + bytes > limitOf(space.state, RLIMIT_DATA))
     return -ENOMEM;
   return 0;

@@ -1,7 +1,7 @@
 // System V shared memory segments (shm_overview is POSIX's; this is sysvipc(7)): kept by key and id in the
 // machine's memory state, mapped like any other shared pages, and gone with IPC_RMID and the last mapping.
 
-import { EACCES, EEXIST, EINVAL, ENOENT, ENOMEM, EPERM } from '../../abi/errno.ts';
+import { EACCES, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, EPERM } from '../../abi/errno.ts';
 import {
   IPC_CREAT,
   IPC_EXCL,
@@ -19,6 +19,7 @@ import {
   type IpcObject,
   type IpcTable,
   ipcTable,
+  live,
   mayUse,
   newPerm,
   nextId,
@@ -32,8 +33,6 @@ import { type AnonymousPages, anonymousPages } from './anonymous.ts';
 import { PAGE, pageUp } from './layout.ts';
 import { overlaps } from './mappings.ts';
 import { memoryOf } from './state.ts';
-
-export const SHMMNI = 4096;
 
 export interface Segment extends IpcObject {
   readonly size: number;
@@ -66,6 +65,10 @@ const destroyIfUnused = (kernel: Kernel, s: Segment): void => {
   s.pages.drop();
 };
 
+/** Pages of all segments together, in memory or not. */
+export const pagesIn = (kernel: Kernel): bigint =>
+  BigInt(live(segmentsOf(kernel)).reduce((sum, s) => sum + pageUp(s.size) / PAGE, 0));
+
 /** shmget(2): the id. */
 export const getSegment = (task: Task, key: number, size: number, how: number): number => {
   const { kernel } = task;
@@ -79,10 +82,12 @@ export const getSegment = (task: Task, key: number, size: number, how: number): 
     }
     if (!(how & IPC_CREAT)) return -ENOENT;
   }
-  if (!(size >= 1)) return -EINVAL;
+  const { settings } = kernel;
+  if (!(size >= 1) || BigInt(size) > settings['kernel/shmmax']) return -EINVAL;
   if (size / PAGE > 2 ** 40) return -EINVAL;
   if (pageUp(size) / PAGE > kernel.cpu.frames.total) return -ENOMEM;
-  const id = nextId(all, SHMMNI);
+  if (pagesIn(kernel) + BigInt(pageUp(size) / PAGE) > settings['kernel/shmall']) return -ENOSPC;
+  const id = nextId(all, settings['kernel/shmmni']);
   if (id < 0) return id;
   const pages = anonymousPages(memoryOf(kernel), size, () => {
     segment.dtime = seconds(kernel);

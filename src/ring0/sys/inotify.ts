@@ -28,9 +28,6 @@ import { FOLLOW, isPath, MUST_BE_DIR, walk } from '../vfs/walk.ts';
 import { block, type Result, type WaitQueue, waitQueue, wake } from '../wait.ts';
 
 const FIONREAD = 0x541b;
-/** fs.inotify.max_queued_events and max_user_instances. */
-const MAX_EVENTS = 16384;
-const MAX_INSTANCES = 128;
 /** Bits of add_watch's mask that a watch keeps. */
 const KEPT = (IN_ALL_EVENTS | IN.IN_EXCL_UNLINK | IN.IN_ONESHOT) >>> 0;
 const ANY = Object.values(IN).reduce((all, bit) => (all | bit) >>> 0, 0);
@@ -54,6 +51,8 @@ interface Inotify {
   nextWd: number;
   readonly queue: WaitQueue;
   readonly heap: KernelHeap;
+  /** Events that it holds, before others are lost. */
+  readonly most: number;
 }
 
 interface InotifyOps extends FileOps {
@@ -76,7 +75,7 @@ const enqueue = (to: Inotify, event: Event): void => {
     (last.mask & IN.IN_IGNORED) === 0
   )
     return;
-  if (to.events.length < MAX_EVENTS) to.events.push(event);
+  if (to.events.length < to.most) to.events.push(event);
   else if (last?.mask !== IN.IN_Q_OVERFLOW)
     to.events.push({ wd: -1, mask: IN.IN_Q_OVERFLOW, cookie: 0, name: '' });
   wake(to.queue);
@@ -171,11 +170,12 @@ const inotifyAt = (task: Task, n: number): Inotify | number => {
 const init = (task: Task, options: number): number => {
   if (options & ~(IN_CLOEXEC | IN_NONBLOCK)) return -EINVAL;
   const vfs = vfsOf(task.kernel);
+  const { settings } = task.kernel;
   const { uid } = task.cred;
   vfs.inotify ??= new Map();
   const instances = vfs.inotify;
   const had = instances.get(uid) ?? 0;
-  if (had >= MAX_INSTANCES) return -EMFILE;
+  if (had >= settings['fs/inotify/max_user_instances']) return -EMFILE;
   instances.set(uid, had + 1);
   const own: Inotify = {
     events: [],
@@ -183,6 +183,7 @@ const init = (task: Task, options: number): number => {
     nextWd: 1,
     queue: waitQueue(),
     heap: task.kernel.heap,
+    most: settings['fs/inotify/max_queued_events'],
   };
   const ops = inotifyOps(own, () => instances.set(uid, (instances.get(uid) ?? 1) - 1));
   const file = anonymousFile(task.kernel, 'inotify', ops, options & IN_NONBLOCK);

@@ -9,9 +9,7 @@ import {
   MSG_TABLE,
   MSGCTL,
   MSGINFO,
-  MSGMAX,
   MSGMNB,
-  MSGMNI,
   MSGPOOL,
   MSGSEG,
   MSGSSZ,
@@ -29,7 +27,7 @@ import { type Result, wake } from '../wait.ts';
 const msgsnd = (task: Task, id: number, at: number, n: number, how: number): Result => {
   const type = task.mm.readI64(at);
   if (type === null) return -EFAULT;
-  if (n < 0 || n > MSGMAX || id < 0 || type < 1) return -EINVAL;
+  if (n < 0 || n > task.kernel.settings['kernel/msgmax'] || id < 0 || type < 1) return -EINVAL;
   const bytes = task.mm.read(at + 8, n);
   return bytes === null ? -EFAULT : send(task, id, type, bytes, how);
 };
@@ -56,14 +54,15 @@ const report = (task: Task, q: MessageQueue, at: number): boolean =>
 const info = (task: Task, cmd: number, at: number): number => {
   const all = messagesOf(task.kernel);
   const queues = live(all);
+  const { settings } = task.kernel;
   const used = cmd === MSGCTL.MSG_INFO;
   const sum = (of: (q: MessageQueue) => number): number => queues.reduce((n, q) => n + of(q), 0);
   const limits = {
     msgpool: used ? queues.length : MSGPOOL,
     msgmap: used ? sum((q) => q.messages.length) : MSGMNB,
-    msgmax: MSGMAX,
-    msgmnb: MSGMNB,
-    msgmni: MSGMNI,
+    msgmax: settings['kernel/msgmax'],
+    msgmnb: settings['kernel/msgmnb'],
+    msgmni: settings['kernel/msgmni'],
     msgssz: MSGSSZ,
     msgtql: used ? sum((q) => q.bytes) : MSGMNB,
     msgseg: MSGSEG,
@@ -75,7 +74,8 @@ const set = (task: Task, q: MessageQueue, at: number): number => {
   const given = MSQID_DS.read(task.mm, at);
   if (given === null) return -EFAULT;
   if (!owns(task, q)) return -EPERM;
-  if (given.qbytes > MSGMNB && !capable(task.cred, CAP.sysResource)) return -EPERM;
+  if (given.qbytes > task.kernel.settings['kernel/msgmnb'] && !capable(task.cred, CAP.sysResource))
+    return -EPERM;
   q.uid = given.uid;
   q.gid = given.gid;
   q.mode = (q.mode & ~0o777) | (given.mode & 0o777);

@@ -7,9 +7,7 @@ import {
   SEMCTL,
   SEMID_DS,
   SEMINFO,
-  SEMMNI,
   SEMMNS,
-  SEMMSL,
   SEMOPM,
   SEMVMX,
 } from '../../abi/ipc.ts';
@@ -24,6 +22,7 @@ import {
   operate,
   removeSet,
   type SemaphoreSet,
+  semaphoresIn,
   semaphoresOf,
   setValue,
   waitersFor,
@@ -49,7 +48,7 @@ const semop = (
   n: number,
   t: { sec: number; nsec: number } | null,
 ): Result => {
-  if (n > SEMOPM) return -E2BIG;
+  if (n > task.kernel.settings['kernel/sem'][2]) return -E2BIG;
   if (n < 1 || id < 0) return -EINVAL;
   const list = readOperations(task, at, n);
   if (list === null) return -EFAULT;
@@ -75,17 +74,18 @@ const { IPC_INFO, IPC_RMID, IPC_SET, IPC_STAT, SEM_INFO, SEM_STAT, SEM_STAT_ANY 
 const info = (task: Task, cmd: number, at: number): number => {
   const all = semaphoresOf(task.kernel);
   const sets = live(all);
+  const [semmsl, semmns, semopm, semmni] = task.kernel.settings['kernel/sem'];
   const limits = {
     semmap: SEMMNS,
-    semmni: SEMMNI,
-    semmns: SEMMNS,
+    semmni,
+    semmns,
     semmnu: SEMMNS,
-    semmsl: SEMMSL,
-    semopm: SEMOPM,
+    semmsl,
+    semopm,
     semume: SEMOPM,
     semusz: cmd === SEM_INFO ? sets.length : 20,
     semvmx: SEMVMX,
-    semaem: cmd === SEM_INFO ? sets.reduce((n, s) => n + s.values.length, 0) : SEMVMX,
+    semaem: cmd === SEM_INFO ? semaphoresIn(task.kernel) : SEMVMX,
   };
   return SEMINFO.write(task.mm, at, limits) ? highest(all) : -EFAULT;
 };

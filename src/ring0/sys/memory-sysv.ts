@@ -22,7 +22,6 @@ import {
   getSegment,
   removeSegment,
   type Segment,
-  SHMMNI,
   segmentById,
   segmentsOf,
 } from '../mm/sysv.ts';
@@ -61,18 +60,16 @@ const report = (task: Task, s: Segment, at: number): boolean =>
     nattch: s.pages.mappings(),
   });
 
-/** shmmax and shmall as they are when nobody has set them (linux/shm.h). */
-const UNLIMITED = 2n ** 64n - 1n - 2n ** 24n;
-
 const control = (task: Task, id: number, cmd: number, buf: number): number => {
   const { kernel } = task;
   switch (cmd) {
     case SHMCTL.IPC_INFO: {
-      const info = { shmmin: 1, shmmni: SHMMNI, shmseg: SHMMNI };
+      const shmmni = kernel.settings['kernel/shmmni'];
+      const info = { shmmin: 1, shmmni, shmseg: shmmni };
       const written =
         SHMINFO.write(task.mm, buf, info) &&
-        task.mm.writeBig(buf + SHMINFO.offsets.shmmax, UNLIMITED) &&
-        task.mm.writeBig(buf + SHMINFO.offsets.shmall, UNLIMITED);
+        task.mm.writeBig(buf + SHMINFO.offsets.shmmax, kernel.settings['kernel/shmmax']) &&
+        task.mm.writeBig(buf + SHMINFO.offsets.shmall, kernel.settings['kernel/shmall']);
       return written ? highest(segmentsOf(task.kernel)) : -EFAULT;
     }
     case SHMCTL.SHM_INFO: {

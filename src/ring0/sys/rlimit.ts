@@ -21,7 +21,6 @@ import type { Process, RLimit, Task } from '../task/types.ts';
 import { usageOfChildren, usageOfProcess, usageOfThread } from '../task/usage.ts';
 
 /** /proc/sys/fs/nr_open. */
-const NR_OPEN = 1048576;
 
 const fromWire = (v: bigint): number => (v === RLIM_INFINITY ? Number.POSITIVE_INFINITY : Number(v));
 const toWire = (v: number): bigint => (v === Number.POSITIVE_INFINITY ? RLIM_INFINITY : BigInt(v));
@@ -40,7 +39,7 @@ const setLimit = (
   const soft = fromWire(next.soft);
   const hard = fromWire(next.hard);
   if (soft > hard) return -EINVAL;
-  if (which === RLIMITS.RLIMIT_NOFILE && hard > NR_OPEN) return -EPERM;
+  if (which === RLIMITS.RLIMIT_NOFILE && hard > task.kernel.settings['fs/nr_open']) return -EPERM;
   if (hard > old.hard && !capable(task, 'CAP_SYS_RESOURCE')) return -EPERM;
   target.rlimits[which] = { soft, hard };
   return 0;

@@ -32,7 +32,8 @@ const free = (kernel: Kernel, pid: number): boolean => {
 export const allocatePid = (kernel: Kernel): number => {
   const { run } = kernel;
   let pid = run.lastPid;
-  do pid = pid + 1 >= PID_MAX ? PID_WRAP : pid + 1;
+  const most = kernel.settings['kernel/pid_max'];
+  do pid = pid + 1 >= most ? PID_WRAP : pid + 1;
   while (!free(kernel, pid));
   run.lastPid = pid;
   return pid;
@@ -232,7 +233,7 @@ const chooseTid = (parent: Task, setTid: readonly number[]): number => {
   const { kernel } = parent;
   const wanted = setTid[0];
   if (wanted === undefined) return allocatePid(kernel);
-  if (setTid.length > 1 || wanted < 1 || wanted >= PID_MAX) return -EINVAL;
+  if (setTid.length > 1 || wanted < 1 || wanted >= kernel.settings['kernel/pid_max']) return -EINVAL;
   if (!capHas(parent.cred.capEffective, CAP.CAP_CHECKPOINT_RESTORE)) return -EPERM;
   return free(kernel, wanted) ? wanted : -EEXIST;
 };

@@ -35,7 +35,6 @@ export interface AioContext {
 }
 
 /** /proc/sys/fs/aio-max-nr. */
-export const AIO_MAX = 65536;
 /** Bytes of struct aio_ring. */
 const RING = 32;
 /** What a request may take of the heap. */
@@ -48,7 +47,7 @@ export const setupAio = (task: Task, asked: number): AioContext | number => {
   const { kernel, mm } = task;
   const vfs = vfsOf(kernel);
   if (asked > 0x10000000 / IO_EVENT_BYTES) return -EINVAL;
-  if (vfs.aio + asked > AIO_MAX) return -EAGAIN;
+  if (vfs.aio + asked > Number(kernel.settings['fs/aio-max-nr'])) return -EAGAIN;
   const bytes = Math.ceil((RING + (Math.max(asked, LEAST) * 2 + 2) * IO_EVENT_BYTES) / PAGE) * PAGE;
   const room = (bytes - RING) / IO_EVENT_BYTES - 1;
   if (!charge(kernel.heap, asked * REQUEST_BYTES)) return -ENOMEM;

@@ -15,7 +15,6 @@ import { CAP, capable } from './perm.ts';
 import type { Inode, OpenFile } from './types.ts';
 
 /** /proc/sys/fs/lease-break-time, s: how long a holder may take to give way. */
-export const BREAK_SECONDS = 45;
 
 export interface Lease {
   readonly file: OpenFile;
@@ -140,7 +139,7 @@ export const breakLeases = (task: Task, inode: Inode, flags: number, nonblock: b
   const writes = (flags & O_ACCMODE) !== O_RDONLY;
   const against = leases.held.filter((l) => writes || l.type === F_WRLCK);
   if (against.length === 0) return 0;
-  const until = kernel.clock.monotonic() + BREAK_SECONDS * 1e9;
+  const until = kernel.clock.monotonic() + kernel.settings['fs/lease-break-time'] * 1e9;
   for (const l of against) {
     if (l.unlockAt !== null || (!writes && l.downgradeAt !== null)) continue;
     if (writes) l.unlockAt = until;

@@ -16,7 +16,6 @@ import { AF, SO, SOCK, SUN_PATH } from '../../../abi/socket.ts';
 import { COST, uncharge } from '../../heap.ts';
 import type { Task } from '../../task/types.ts';
 import { type Result, wake } from '../../wait.ts';
-import { SOMAXCONN } from '../limits.ts';
 import { netOf } from '../state.ts';
 import type { Socket } from '../types.ts';
 import { waitFor } from '../wait.ts';
@@ -39,7 +38,8 @@ const credentialsOf = ({ process, cred }: Task): PeerCredentials => ({
 export const listen = (task: Task, u: UnixSocket, backlog: number): number => {
   if (!connects(u)) return -EOPNOTSUPP;
   if (u.address === null || u.state === 'connected') return -EINVAL;
-  u.backlog = backlog < 0 || backlog > SOMAXCONN ? SOMAXCONN : backlog;
+  const most = task.kernel.settings['net/core/somaxconn'];
+  u.backlog = backlog < 0 || backlog > most ? most : backlog;
   u.state = 'listening';
   u.credentials = credentialsOf(task);
   wake(u.room);

@@ -16,7 +16,6 @@ import { COST, charge } from '../../heap.ts';
 import type { Kernel } from '../../kernel.ts';
 import type { Task } from '../../task/types.ts';
 import { waitQueue, wake } from '../../wait.ts';
-import { MAX_DGRAM_QLEN } from '../limits.ts';
 import { defaultOptions } from '../options.ts';
 import { netOf } from '../state.ts';
 import type { Family, Socket } from '../types.ts';
@@ -93,7 +92,7 @@ const newSocket = (kernel: Kernel, type: number, protocol: number): UnixSocket |
     queue: [],
     oob: null,
     pending: [],
-    backlog: MAX_DGRAM_QLEN,
+    backlog: kernel.settings['net/unix/max_dgram_qlen'],
     wmem: 0,
     readable,
     writable: writes,
