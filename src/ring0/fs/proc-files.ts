@@ -1,17 +1,28 @@
 // The files of /proc/[pid] and /proc/[pid]/task/[tid], one row each: name, mode, text, and what writing does
 // (proc(5)).
 
-import { EACCES, EINVAL, EIO, ESRCH } from '../../abi/errno.ts';
+import { EACCES, EINVAL, EIO, EPERM, ESRCH } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { PAGE } from '../mm/layout.ts';
-import { capable } from '../task/creds.ts';
 import type { Task } from '../task/types.ts';
 import type { FileOps } from '../vfs/types.ts';
 import { type Find, guard, mayLookInto } from './proc-access.ts';
+import { callOf } from './proc-call.ts';
 import { maps, numaMaps, pagemap, smaps, smapsRollup } from './proc-memory.ts';
 import { mountinfo, mounts, mountstats } from './proc-mounts.ts';
 import { seekFromStart, type TextFile } from './proc-node.ts';
 import { io, limits, memoryOfTask, type Subject, sched, stat, statm, status } from './proc-status.ts';
+import { posixTimers } from './proc-timers.ts';
+import {
+  COMM_LENGTH,
+  clearRefs,
+  coredumpFilter,
+  setComm,
+  setCoredumpFilter,
+  setOomAdjustment,
+  setOomScore,
+  setTimerSlack,
+} from './proc-tuning.ts';
 
 /** A row of the table below. `text` gets the subject, which is there. */
 interface ProcessFile {
@@ -53,30 +64,6 @@ const environ = ({ task }: Subject): string => {
   return l === undefined ? '' : read(task, l.envStart, l.envEnd);
 };
 
-const COMM_LENGTH = 15;
-
-const setComm = ({ task, process }: Subject, writer: Task, text: string): number => {
-  if (writer.process !== process) return -EINVAL;
-  const end = text.indexOf('\0');
-  task.comm = (end < 0 ? text : text.slice(0, end)).slice(0, COMM_LENGTH);
-  if (task === process.leader) process.comm = task.comm;
-  return 0;
-};
-
-const setOomScore = ({ process }: Subject, writer: Task, text: string): number => {
-  if (!/^\s*[+-]?\d+\s*$/.test(text)) return -EINVAL;
-  const v = Number(text);
-  if (v < -1000 || v > 1000) return -EINVAL;
-  const least = process.attributes.get('oomScoreMin') ?? 0;
-  if (v < least && !capable(writer, 'CAP_SYS_RESOURCE')) return -EACCES;
-  process.attributes.set('oomScore', v);
-  return 0;
-};
-
-/** Which bits to clear: nobody has set any, pages are not marked when they are used. */
-const clearRefs = (_s: Subject, _writer: Task, text: string): number =>
-  /^\s*[1-5]\s*$/.test(text) ? 0 : -EINVAL;
-
 const oomScore = ({ process }: Subject): number => process.attributes.get('oomScore') ?? 0;
 const personality = ({ process }: Subject): string =>
   `${((process.attributes.get('personality') ?? 0) >>> 0).toString(16).padStart(8, '0')}\n`;
@@ -91,7 +78,7 @@ const withMemory =
     return mm === null ? '' : text(mm, reader);
   };
 
-/** The whole range of ids, mapped to itself: there is one user namespace. */
+/** The whole range of ids, mapped to itself once and for all: there is one user namespace. */
 const ID_MAP = '         0          0 4294967295\n';
 /** No audit session. */
 const UNSET = '4294967295';
@@ -113,10 +100,10 @@ export const FILES: readonly ProcessFile[] = [
     text: ({ task }) => `${task.comm.slice(0, COMM_LENGTH)}\n`,
     write: setComm,
   },
-  { name: 'coredump_filter', mode: 0o644, only: 'process', text: () => '00000033\n' },
+  { name: 'coredump_filter', mode: 0o644, only: 'process', text: coredumpFilter, write: setCoredumpFilter },
   { name: 'cpuset', mode: 0o444, text: () => '/\n' },
   { name: 'environ', mode: 0o400, guarded: true, text: environ },
-  { name: 'gid_map', mode: 0o644, text: () => ID_MAP },
+  { name: 'gid_map', mode: 0o644, text: () => ID_MAP, write: () => -EPERM },
   { name: 'io', mode: 0o400, guarded: true, text: io },
   { name: 'limits', mode: 0o444, text: ({ process }) => limits(process) },
   { name: 'loginuid', mode: 0o644, text: () => UNSET },
@@ -134,6 +121,7 @@ export const FILES: readonly ProcessFile[] = [
     name: 'oom_adj',
     mode: 0o644,
     text: (s) => `${oomScore(s) === 1000 ? 15 : Math.trunc((oomScore(s) * 17) / 1000)}\n`,
+    write: setOomAdjustment,
   },
   {
     name: 'oom_score',
@@ -142,7 +130,7 @@ export const FILES: readonly ProcessFile[] = [
   },
   { name: 'oom_score_adj', mode: 0o644, text: (s) => `${oomScore(s)}\n`, write: setOomScore },
   { name: 'personality', mode: 0o400, guarded: true, text: personality },
-  { name: 'projid_map', mode: 0o644, text: () => ID_MAP },
+  { name: 'projid_map', mode: 0o644, text: () => ID_MAP, write: () => -EPERM },
   { name: 'sched', mode: 0o644, text: sched },
   {
     name: 'schedstat',
@@ -150,7 +138,13 @@ export const FILES: readonly ProcessFile[] = [
     text: ({ task, process }) => `${task.userNs + task.systemNs} 0 ${process.usage.switches}\n`,
   },
   { name: 'sessionid', mode: 0o444, text: () => UNSET },
-  { name: 'setgroups', mode: 0o644, text: () => 'allow\n' },
+  {
+    name: 'setgroups',
+    mode: 0o644,
+    text: () => 'allow\n',
+    // Once the groups are mapped, they can be allowed and not denied.
+    write: (_s, _writer, text) => (/^allow\s*$/.test(text) ? 0 : /^deny\s*$/.test(text) ? -EPERM : -EINVAL),
+  },
   {
     name: 'smaps',
     mode: 0o444,
@@ -169,6 +163,7 @@ export const FILES: readonly ProcessFile[] = [
   { name: 'stack', mode: 0o400, guarded: true, text: () => '' },
   { name: 'stat', mode: 0o444, text: (s, reader) => stat(s, mayLookInto(reader, s.task)) },
   { name: 'statm', mode: 0o444, text: ({ task }, reader) => statm(reader.kernel, task) },
+  { name: 'syscall', mode: 0o400, guarded: true, text: callOf },
   { name: 'status', mode: 0o444, text: (s, reader) => status(reader.kernel, s) },
   {
     name: 'timens_offsets',
@@ -181,8 +176,10 @@ export const FILES: readonly ProcessFile[] = [
     mode: 0o666,
     only: 'process',
     text: ({ task }) => `${task.attributes.get('timerslack') ?? 50000}\n`,
+    write: setTimerSlack,
   },
-  { name: 'uid_map', mode: 0o644, text: () => ID_MAP },
+  { name: 'timers', mode: 0o444, only: 'process', text: posixTimers },
+  { name: 'uid_map', mode: 0o644, text: () => ID_MAP, write: () => -EPERM },
   { name: 'wchan', mode: 0o444, text: () => '0' },
 ];
 

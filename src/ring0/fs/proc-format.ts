@@ -22,3 +22,12 @@ export const octal = (text: string, special: string): string => {
 /** `name:` padded, a number of kB as meminfo and smaps print it. */
 export const kbLine = (name: string, kb: number, width: number): string =>
   `${`${name}:`.padEnd(16)}${String(kb).padStart(width)} kB\n`;
+
+/** A number as strtoul reads it, with 0x and 0 for other bases; null when it is none. */
+export const numberOf = (word: string): bigint | null => {
+  const m = /^(-?)(0x[0-9a-f]+|0[0-7]*|[1-9]\d*)$/i.exec(word);
+  if (m === null) return null;
+  const digits = m[2] as string;
+  const v = BigInt(/^0\d/.test(digits) ? `0o${digits.slice(1)}` : digits);
+  return m[1] === '-' ? -v : v;
+};

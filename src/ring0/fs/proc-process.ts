@@ -4,6 +4,7 @@ import { ENOENT } from '../../abi/errno.ts';
 import type { Process, Task } from '../task/types.ts';
 import type { DirEntry, Inode, Path } from '../vfs/types.ts';
 import { type Find, guardedLink, ownerOf } from './proc-access.ts';
+import { attrDir } from './proc-attr.ts';
 import { fdDir, fdInfoDir, namespaceDir } from './proc-fd.ts';
 import { FILES, memoryFile, pagemapFile, textFile } from './proc-files.ts';
 import { dirEntry, PseudoDir, PseudoFile, type PseudoFs, PseudoLink } from './proc-node.ts';
@@ -46,7 +47,7 @@ class SubjectDir extends PseudoDir {
   }
 }
 
-const DIRECTORIES = new Set(['fd', 'fdinfo', 'net', 'ns', 'task']);
+const DIRECTORIES = new Set(['attr', 'fd', 'fdinfo', 'net', 'ns', 'task']);
 
 /** /proc/[pid]/task. */
 class TaskDir extends PseudoDir {
@@ -110,6 +111,7 @@ export const processDir = (fs: PseudoFs, find: Find, whole: boolean, net: Pseudo
   make.set('fd', () => fdDir(fs, find));
   make.set('fdinfo', () => fdInfoDir(fs, find));
   make.set('ns', () => namespaceDir(fs, find));
+  make.set('attr', () => attrDir(fs, find));
   make.set('net', () => net);
   const alive = (t: Task): boolean => t.state !== 'dead';
   make.set(

@@ -15,7 +15,7 @@ import { UTS_RELEASE, UTS_VERSION } from '../sys/info.ts';
 import { PID_MAX } from '../task/fork.ts';
 import { vfsOf } from '../vfs/state.ts';
 import { pipeSize } from './pipe.ts';
-import { hex } from './proc-format.ts';
+import { hex, numberOf } from './proc-format.ts';
 import type { PseudoFs, TextFile } from './proc-node.ts';
 
 /** Limits that are the same on every machine: path below /proc/sys, value. */
@@ -193,15 +193,6 @@ const RULES: readonly (readonly [keyof Settings, Rule])[] = [
   ['vm/swappiness', { min: 0, max: 200 }],
   ['vm/vfs_cache_pressure', NATURAL],
 ];
-
-/** A number as strtoul reads it, with 0x and 0 for other bases; null when it is none. */
-const numberOf = (word: string): bigint | null => {
-  const m = /^(-?)(0x[0-9a-f]+|0[0-7]*|[1-9]\d*)$/i.exec(word);
-  if (m === null) return null;
-  const digits = m[2] as string;
-  const v = BigInt(/^0\d/.test(digits) ? `0o${digits.slice(1)}` : digits);
-  return m[1] === '-' ? -v : v;
-};
 
 /** Takes one number; -EINVAL for none, and out of its range. */
 const take = (word: string | undefined, { min = -INT_MAX - 1, max = INT_MAX, fix }: Rule): number | null => {
