@@ -226,13 +226,18 @@ const vmFlags = (m: Mapping): string => {
   add(m.shared, 'ms');
   add((m.flags & MAP_GROWSDOWN) !== 0, 'gd');
   add((m.flags & MAP_LOCKED) !== 0, 'lo');
-  add((m.flags & VM.lockOnFault) !== 0, 'lf');
+  add((m.flags & VM.sequential) !== 0, 'sr');
+  add((m.flags & VM.random) !== 0, 'rr');
   add((m.flags & VM.dontFork) !== 0, 'dc');
+  add((m.flags & VM.lockOnFault) !== 0, 'lf');
   add(write && !m.shared && !(m.flags & MAP_NORESERVE), 'ac');
   add((m.flags & MAP_NORESERVE) !== 0, 'nr');
   add((m.flags & VM.wipeOnFork) !== 0, 'wf');
-  add((m.flags & VM.sealed) !== 0, 'sl');
   add((m.flags & VM.dontDump) !== 0, 'dd');
+  add((m.flags & VM.huge) !== 0, 'hg');
+  add((m.flags & VM.noHuge) !== 0, 'nh');
+  add((m.flags & VM.mergeable) !== 0, 'mg');
+  add((m.flags & VM.sealed) !== 0, 'sl');
   return on.map((f) => `${f} `).join('');
 };
 

@@ -10,7 +10,7 @@ import { mayWrite } from './protect.ts';
 import { dropRange, isolate, type MutableSpace, mergeRange } from './ranges.ts';
 import { type Mapping, VM } from './types.ts';
 
-/** Sets and clears flags of the mappings in a range. */
+/** Sets and clears flags of the mappings in a range that `suits`, up to one that is `refused`. */
 export const reflag = (
   space: MutableSpace,
   start: number,
@@ -18,6 +18,7 @@ export const reflag = (
   set: number,
   clear: number,
   refused: (m: Mapping) => number = () => 0,
+  suits: (m: Mapping) => boolean = () => true,
 ): number => {
   if (!maySplit(space.list, start, end)) return -ENOMEM;
   const [from, to] = isolate(space, start, end);
@@ -26,6 +27,7 @@ export const reflag = (
     const m = space.list[i] as Mapping;
     result = refused(m);
     if (result < 0) break;
+    if (!suits(m)) continue;
     m.flags = (m.flags & ~clear) | set;
   }
   mergeRange(space, start, end);
@@ -131,6 +133,20 @@ export const adviseRange = (space: MutableSpace, addr: number, length: number, a
         );
       case MADV.MADV_KEEPONFORK:
         return reflag(space, addr, end, 0, VM.wipeOnFork);
+      case MADV.MADV_NORMAL:
+        return reflag(space, addr, end, 0, VM.sequential | VM.random);
+      case MADV.MADV_SEQUENTIAL:
+        return reflag(space, addr, end, VM.sequential, VM.random);
+      case MADV.MADV_RANDOM:
+        return reflag(space, addr, end, VM.random, VM.sequential);
+      case MADV.MADV_HUGEPAGE:
+        return reflag(space, addr, end, VM.huge, VM.noHuge);
+      case MADV.MADV_NOHUGEPAGE:
+        return reflag(space, addr, end, VM.noHuge, VM.huge);
+      case MADV.MADV_MERGEABLE:
+        return reflag(space, addr, end, VM.mergeable, 0, undefined, (m) => !m.shared);
+      case MADV.MADV_UNMERGEABLE:
+        return reflag(space, addr, end, 0, VM.mergeable);
       case MADV.MADV_DONTDUMP:
         return reflag(space, addr, end, VM.dontDump, 0);
       case MADV.MADV_DODUMP:

@@ -12,6 +12,12 @@ export const PROT = { none: 0, read: 1, write: 2, exec: 4 } as const;
 
 /** Flags of a mapping that have no MAP_* bit; they live beside those in `flags`. */
 export const VM = {
+  /** Advice that changes nothing but where one mapping ends and the next begins (madvise(2)). */
+  sequential: 0x200000,
+  random: 0x400000,
+  mergeable: 0x800000,
+  huge: 0x20000000,
+  noHuge: 0x40000000,
   dontFork: 0x1000000,
   wipeOnFork: 0x2000000,
   dontDump: 0x4000000,

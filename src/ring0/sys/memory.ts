@@ -69,7 +69,7 @@ import {
 import { isPageAligned, PAGE, pageUp, TASK_SIZE } from '../mm/layout.ts';
 import { mayWrite } from '../mm/protect.ts';
 import { limitOf, memoryOf, RLIMIT_MEMLOCK } from '../mm/state.ts';
-import { LOCKS, type Mapping } from '../mm/types.ts';
+import { LOCKS, type Mapping, VM } from '../mm/types.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt } from '../vfs/fdtable.ts';
 import { canRead, canWrite } from '../vfs/file.ts';
@@ -80,6 +80,8 @@ type Fresh = Omit<Mapping, 'start' | 'end'>;
 
 /** Flags that a mapping remembers. */
 const KEPT = MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE;
+/** Stacks have no huge pages, since Linux 6.7. */
+const kept = (how: number): number => (how & KEPT) | (how & MAP_STACK ? VM.noHuge : 0);
 /** Flags that MAP_SHARED_VALIDATE lets through. */
 const KNOWN =
   MAP_TYPE |
@@ -143,14 +145,14 @@ const filePages = (
   if (prot & PROT_EXEC && memoryOf(task.kernel).isNoExec(file)) return -EPERM;
   if (isDevZero(file)) {
     const own = shared ? anonymousPages(memoryOf(task.kernel), length) : null;
-    return { prot, shared, pages: own, pageOffset: 0, file: null, name: '/dev/zero', flags: how & KEPT };
+    return { prot, shared, pages: own, pageOffset: 0, file: null, name: '/dev/zero', flags: kept(how) };
   }
   const pages = file.ops.mmapPages ? file.ops.mmapPages(file) : (file.inode.pages ?? -ENODEV);
   if (typeof pages === 'number') return pages;
   if (how & MAP_GROWSDOWN) return -EINVAL;
   if (shared && prot & PROT_WRITE && (file.inode.seals ?? 0) & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
     return -EPERM;
-  return { prot, shared, pages, pageOffset: 0, file, name: '', flags: how & KEPT };
+  return { prot, shared, pages, pageOffset: 0, file, name: '', flags: kept(how) };
 };
 
 export const mmap = syscall(
@@ -198,7 +200,7 @@ export const mmap = syscall(
         pageOffset: 0,
         file: null,
         name: shared ? '/dev/zero (deleted)' : '',
-        flags: how & KEPT,
+        flags: kept(how),
       };
     } else {
       const found = filePages(task, number, how, bits, shared, length, offset);
