@@ -267,6 +267,7 @@ export const FALLOC_FL_COLLAPSE_RANGE = 0x08;
 export const FALLOC_FL_ZERO_RANGE = 0x10;
 export const FALLOC_FL_INSERT_RANGE = 0x20;
 export const FALLOC_FL_UNSHARE_RANGE = 0x40;
+export const FALLOC_FL_WRITE_ZEROES = 0x80;
 export const FALLOC_FLAGS = {
   unknown: 'FALLOC_FL_???',
   bits: {
@@ -277,6 +278,7 @@ export const FALLOC_FLAGS = {
     FALLOC_FL_ZERO_RANGE,
     FALLOC_FL_INSERT_RANGE,
     FALLOC_FL_UNSHARE_RANGE,
+    FALLOC_FL_WRITE_ZEROES,
   },
 } as const;
 

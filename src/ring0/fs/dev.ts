@@ -12,6 +12,9 @@ import { MemDir, MemFs } from './tmpfs.ts';
 /** Devices do not move: any seek answers 0, as null_lseek of the kernel. */
 const seek = (): number => 0;
 
+/** What is written to them is not looked at, so it need not be there. */
+const unread = true;
+
 const swallow: FileOps['write'] = (_task, _file, _buf, _at, n) => n;
 
 const zeros: FileOps['read'] = (_task, _file, buf, at, n) => {
@@ -41,9 +44,9 @@ const randomOps: FileOps = {
 
 const MEM = 1;
 const DRIVERS: Readonly<Record<number, FileOps>> = {
-  3: { seekable: true, seek, read: () => 0, write: swallow },
-  5: { seekable: true, seek, read: zeros, write: swallow },
-  7: { seekable: true, seek, read: zeros, write: () => -ENOSPC },
+  3: { seekable: true, seek, read: () => 0, write: swallow, unread },
+  5: { seekable: true, seek, read: zeros, write: swallow, unread },
+  7: { seekable: true, seek, read: zeros, write: () => -ENOSPC, unread },
   8: randomOps,
   9: randomOps,
 };

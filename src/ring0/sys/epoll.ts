@@ -123,6 +123,8 @@ const liveItems = function* (ep: Epoll): Generator<Item> {
 const epollOps = (ep: Epoll): EpollOps => ({
   epoll: ep,
   seek: staysPut,
+  // Those about busy polling are for network devices; no others are known (since Linux 6.9).
+  ioctl: () => -EINVAL,
   poll(task) {
     for (const item of liveItems(ep)) if (readyOf(task, item) !== 0) return POLL.POLLIN | POLL.POLLRDNORM;
     return 0;

@@ -103,7 +103,7 @@ import { getLease, setLease } from '../vfs/leases.ts';
 import { newMount } from '../vfs/mount.ts';
 import { owns } from '../vfs/perm.ts';
 import { vfsOf } from '../vfs/state.ts';
-import type { Mount, OpenFile } from '../vfs/types.ts';
+import type { Inode, Mount, OpenFile } from '../vfs/types.ts';
 import type { Result } from '../wait.ts';
 import { getLock, requestLock } from './lock.ts';
 
@@ -186,10 +186,16 @@ const writableMapping = (task: Task, file: OpenFile): boolean => {
   return false;
 };
 
+/** Files of a tmpfs can have seals, but none may be added to those with a name (memfd_create(2)). */
+const sealsOf = (inode: Inode): number | undefined =>
+  inode.seals ?? (inode instanceof MemFile && inode.fs.type === 'tmpfs' ? F_SEAL_SEAL : undefined);
+
 const addSeals = (task: Task, file: OpenFile, add: number): number => {
   const { inode } = file;
-  if (inode.seals === undefined || add & ~0x3f) return -EINVAL;
-  if (!canWrite(file) || inode.seals & F_SEAL_SEAL) return -EPERM;
+  if (!canWrite(file)) return -EPERM;
+  const seals = sealsOf(inode);
+  if (seals === undefined || add & ~0x3f) return -EINVAL;
+  if (seals & F_SEAL_SEAL || inode.seals === undefined) return -EPERM;
   if (add & F_SEAL_WRITE && !(inode.seals & F_SEAL_WRITE) && writableMapping(task, file)) return -EBUSY;
   inode.seals |= add;
   return 0;
@@ -266,7 +272,7 @@ const COMMANDS: Readonly<Record<number, Command>> = {
     return p === undefined ? -EBADF : p.slots * PAGE;
   },
   [F_ADD_SEALS]: (task, d, arg) => addSeals(task, d.file, arg),
-  [F_GET_SEALS]: (_task, d) => d.file.inode.seals ?? -EINVAL,
+  [F_GET_SEALS]: (_task, d) => sealsOf(d.file.inode) ?? -EINVAL,
   [F_GET_RW_HINT]: (task, d, arg) => (task.mm.writeI64(arg, d.file.inode.writeHint ?? 0) ? 0 : -EFAULT),
   [F_SET_RW_HINT]: (task, d, arg) => {
     const { inode } = d.file;
@@ -338,7 +344,7 @@ const GENERIC: Readonly<
   },
   [FIGETBSZ]: (task, d, arg) => {
     const a = d.file.inode.attr();
-    if (typeof a === 'number' || d.file.path === null) return null;
+    if (typeof a === 'number') return null;
     return task.mm.writeU32(arg, a.blksize) ? 0 : -EFAULT;
   },
   // No file system here says where on a disk its blocks lie.

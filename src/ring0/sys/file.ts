@@ -25,6 +25,7 @@ import {
   FALLOC_FL_KEEP_SIZE,
   FALLOC_FL_PUNCH_HOLE,
   FALLOC_FL_UNSHARE_RANGE,
+  FALLOC_FL_WRITE_ZEROES,
   FALLOC_FL_ZERO_RANGE,
   FALLOC_FLAGS,
   O_ACCMODE,
@@ -416,7 +417,8 @@ export const fallocate = syscall(
         FALLOC_FL_ZERO_RANGE |
         FALLOC_FL_COLLAPSE_RANGE |
         FALLOC_FL_INSERT_RANGE |
-        FALLOC_FL_UNSHARE_RANGE
+        FALLOC_FL_UNSHARE_RANGE |
+        FALLOC_FL_WRITE_ZEROES
       )
     )
       return -EOPNOTSUPP;
@@ -430,7 +432,8 @@ export const fallocate = syscall(
     if (kind === 0o010000) return -ESPIPE;
     if (kind === S_IFDIR) return -EISDIR;
     if (kind !== S_IFREG) return -ENODEV;
-    if (how & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)) return -EOPNOTSUPP;
+    if (how & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_WRITE_ZEROES))
+      return -EOPNOTSUPP;
     const end = offset + length;
     if (end > MAX_FILE) return -EFBIG;
     const pages = pagesOf(file);

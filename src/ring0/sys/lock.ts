@@ -34,7 +34,6 @@ const readLock = (task: Task, file: OpenFile, addr: number, ofd: boolean): Range
   const f = FLOCK.read(task.mm, addr);
   if (f === null) return -EFAULT;
   if (f.l_type !== F_RDLCK && f.l_type !== F_WRLCK && f.l_type !== F_UNLCK) return -EINVAL;
-  if (ofd && f.l_pid !== 0) return -EINVAL;
   const attr = file.inode.attr();
   const size = typeof attr === 'number' ? 0 : attr.size;
   const base =
@@ -52,13 +51,16 @@ const readLock = (task: Task, file: OpenFile, addr: number, ofd: boolean): Range
     : { owner: task.files, file, pid: task.process.pid, type: f.l_type, start, end };
 };
 
+/** Locks of open file descriptions have no process: the field has to be 0. */
+const hasPid = (task: Task, addr: number): boolean => FLOCK.read(task.mm, addr)?.l_pid !== 0;
+
 /** F_GETLK, F_OFD_GETLK. */
 export const getLock = (task: Task, file: OpenFile, addr: number, ofd: boolean): Result => {
   const want = readLock(task, file, addr, ofd);
   if (typeof want === 'number') return want;
-  if (want.type === F_UNLCK) return -EINVAL;
   const given = FLOCK.read(task.mm, addr);
   if (given === null) return -EFAULT;
+  if (want.type === F_UNLCK || (ofd && given.l_pid !== 0)) return -EINVAL;
   const other = conflicting(file.inode, want);
   const answer =
     other === null
@@ -86,6 +88,7 @@ export const requestLock = (
   const access = file.flags & O_ACCMODE;
   if (want.type === F_RDLCK && access === O_WRONLY) return -EBADF;
   if (want.type === F_WRLCK && access === O_RDONLY) return -EBADF;
+  if (ofd && hasPid(task, addr)) return -EINVAL;
   return setLock(task, file.inode, want, wait);
 };
 

@@ -1,6 +1,6 @@
 // Copies between descriptors that do not pass through the program: sendfile, copy_file_range. Bytes are moved, not pages.
 
-import { EBADF, EFAULT, EINVAL, EISDIR, EOVERFLOW, ESPIPE } from '../../abi/errno.ts';
+import { EBADF, EFAULT, EINVAL, EISDIR, EOVERFLOW, ESPIPE, EXDEV } from '../../abi/errno.ts';
 import { O_APPEND, O_NONBLOCK } from '../../abi/fcntl.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../../abi/stat.ts';
 import { fd, offsetInOut, size, uint } from '../../gate/codec.ts';
@@ -91,6 +91,7 @@ export const copyFileRange = syscall(
     if (kinds.includes(S_IFDIR)) return -EISDIR;
     if (kinds.some((kind) => kind !== S_IFREG)) return -EINVAL;
     if (!canRead(from) || !canWrite(to) || to.flags & O_APPEND) return -EBADF;
+    if (from.inode.fs !== to.inode.fs) return -EXDEV;
     let n = Math.min(count, MAX_RW);
     const start = at ?? from.pos;
     const toStart = toAt ?? to.pos;

@@ -3,6 +3,7 @@
 
 import { EBADF, EFAULT, EINVAL, ESPIPE } from '../../abi/errno.ts';
 import { O_APPEND, O_NONBLOCK, SPLICE_F_NONBLOCK, SPLICE_FLAGS } from '../../abi/fcntl.ts';
+import { S_IFDIR, S_IFMT } from '../../abi/stat.ts';
 import { fd, flags, iovec, offsetInOut, size } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { awaitBytes, awaitRoom, pipeOf } from '../fs/pipe.ts';
@@ -18,6 +19,13 @@ import { intoPipe, offsetAt, writeSome } from './splice-ends.ts';
 /** Whether the call does not wait: it says so, or one of the pipes' descriptions does. */
 const nonblocking = (how: number, ...pipes: readonly OpenFile[]): boolean =>
   (how & SPLICE_F_NONBLOCK) !== 0 || pipes.some((f) => (f.flags & O_NONBLOCK) !== 0);
+
+/** Directories are not read, and what files without a name tell (timers, events) is not a stream of bytes. */
+const hasBytes = (task: Task, { inode, ops }: OpenFile): boolean => {
+  const a = inode.attr();
+  const directory = typeof a !== 'number' && (a.mode & S_IFMT) === S_IFDIR;
+  return ops.read !== undefined && !directory && inode !== task.kernel.anonymousInode;
+};
 
 /** Out of a pipe into anything but a pipe; only as much is taken as went over. */
 const pipeTo = (task: Task, p: Pipe, to: OpenFile, n: number, toAt: number, nonblock: boolean): Result => {
@@ -73,7 +81,7 @@ export const splice = syscall(
     if (givenAt !== null && (givenAt < 0 || from.ops.seekable !== true)) return -EINVAL;
     if (givenTo !== null && (givenTo < 0 || to.ops.seekable !== true)) return -EINVAL;
     const [at, toAt] = [givenAt ?? -1, givenTo ?? -1];
-    if (source === undefined && from.ops.read === undefined) return -EINVAL;
+    if (source === undefined && !hasBytes(task, from)) return -EINVAL;
     if (target === undefined && (to.ops.write === undefined || to.flags & O_APPEND)) return -EINVAL;
     const n = Math.min(count, MAX_RW);
     let r: Result;

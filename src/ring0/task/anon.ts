@@ -1,5 +1,6 @@
 // Files without a name or a file system: timerfd, signalfd, pidfd. As on Linux, they share one inode.
 
+import { EOPNOTSUPP } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { freshAttr, withoutBlocks } from '../vfs/attr.ts';
 import { newFile } from '../vfs/file.ts';
@@ -21,7 +22,7 @@ const makeInode = (kernel: Kernel): Inode => {
     readonly: false,
     statfs: () => withoutBlocks(ANON_INODE_FS_MAGIC),
   };
-  const inode: Inode = { fs, attr: () => attr };
+  const inode: Inode = { fs, attr: () => attr, setattr: () => -EOPNOTSUPP };
   return inode;
 };
 

@@ -141,7 +141,7 @@ export const writeFile = (task: Task, file: OpenFile, addr: number, count: numbe
   let r: Result;
   const phys = n > 0 ? mm.direct(addr, n, false) : -1;
   if (phys >= 0) r = ops.write(task, file, mm.bytes(), phys, n, pos);
-  else if (n === 0) r = ops.write(task, file, NOTHING, 0, 0, pos);
+  else if (n === 0 || ops.unread === true) r = ops.write(task, file, NOTHING, 0, n, pos);
   else r = pos >= 0 ? writePages(task, file, addr, n, pos) : writeStream(task, file, addr, n);
   if (typeof r === 'number' && r > 0) {
     if (at < 0 && pos >= 0) file.pos = pos + r;

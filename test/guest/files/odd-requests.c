@@ -1,0 +1,67 @@
+// What is asked of a kind of file that has no answer to it, and which error comes first.
+// also: volume
+#include "check.h"
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <linux/fs.h>
+
+int main(void) {
+  start();
+  int n, p[2], null = open("/dev/null", O_RDWR), zero = open("/dev/zero", O_RDWR), full = open("/dev/full", O_RDWR);
+  pipe(p);
+  sigset_t set;
+  sigemptyset(&set);
+  int nameless[] = {epoll_create1(0), eventfd(1, EFD_NONBLOCK), timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK), inotify_init1(IN_NONBLOCK),
+                    signalfd(-1, &set, SFD_NONBLOCK)};
+  for (int i = 0; i < 5; i++) {
+    int x = nameless[i];
+    T(fchmod(x, 0600));
+    T(fchown(x, -1, -1));
+    T(futimens(x, 0));
+    T(ioctl(x, FIGETBSZ, &n));
+    printf("%d\n", n);
+    T(splice(x, 0, p[1], 0, 8, SPLICE_F_NONBLOCK));
+  }
+  T(ioctl(nameless[0], FIONREAD, &n));
+  T(ioctl(nameless[0], 0x1234, &n));
+  T(ioctl(p[0], FIGETBSZ, &n));
+  // Bytes that nobody looks at need not be there.
+  T(write(null, (void *)8, 100));
+  T(write(zero, (void *)8, 100));
+  T(write(full, (void *)8, 100));
+  // Locks.
+  make("f", "some text");
+  int ro = open("f", O_RDONLY), rw = open("f", O_RDWR);
+  struct flock l = {F_WRLCK, SEEK_SET, 0, 0, 1};
+  T(fcntl(ro, F_OFD_SETLK, &l));
+  T(fcntl(rw, F_OFD_SETLK, &l));
+  T(fcntl(rw, F_OFD_GETLK, &l));
+  l.l_type = 7;
+  T(fcntl(ro, F_OFD_SETLK, &l));
+  // Seals.
+  int sealed = memfd_create("m", 0);
+  T(fcntl(ro, F_ADD_SEALS, 0));
+  T(fcntl(p[1], F_ADD_SEALS, 0));
+  T(fcntl(p[0], F_ADD_SEALS, 0));
+  T(fcntl(sealed, F_ADD_SEALS, 0));
+  T(fcntl(sealed, F_ADD_SEALS, 0x1000));
+  int shm = open("/dev/shm/odd-requests", O_CREAT | O_RDWR, 0600);
+  unlink("/dev/shm/odd-requests");
+  T(fcntl(shm, F_GET_SEALS));
+  T(fcntl(shm, F_ADD_SEALS, 2));
+  // From one file system to another.
+  write(sealed, "bytes", 5);
+  lseek(sealed, 0, SEEK_SET);
+  T(copy_file_range(sealed, 0, rw, 0, 5, 0));
+  T(copy_file_range(sealed, 0, ro, 0, 5, 0));
+  int dir = open(".", O_RDONLY | O_DIRECTORY);
+  T(splice(dir, 0, p[1], 0, 10, 0));
+  T(fallocate(shm, 0x80, 0, 10));
+  T(fallocate(ro, 0x80, 0, 10));
+  T(fallocate(p[1], 0x80, 0, 10));
+  T(fallocate(p[1], 0x100, 0, 10));
+  return finish();
+}
