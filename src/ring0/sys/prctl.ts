@@ -140,6 +140,15 @@ const setMm: Command = (task, field, value) => {
   return 0;
 };
 
+/** When a process hears of memory that broke: late, early, or as the system has it. None breaks here. */
+const POISON_DEFAULT = 2;
+
+const setPoisonPolicy: Command = (task, what, when) => {
+  if (what > 1 || (what === 0 ? when !== 0 : when > POISON_DEFAULT)) return -EINVAL;
+  task.process.attributes.set('poison', what === 0 ? POISON_DEFAULT : when);
+  return 0;
+};
+
 /** The kernel keeps the auxiliary vector in an array of a fixed size (saved_auxv), whose end is zeros. */
 const AUXV_BYTES = 448;
 
@@ -202,7 +211,10 @@ const COMMANDS: Readonly<Record<number, Command>> = {
   [PR.PR_GET_TIMERSLACK]: (task) => task.attributes.get('timerslack') ?? DEFAULT_SLACK_NS,
   [PR.PR_TASK_PERF_EVENTS_DISABLE]: () => 0,
   [PR.PR_TASK_PERF_EVENTS_ENABLE]: () => 0,
-  [PR.PR_MCE_KILL_GET]: (_task, a, b, c, d) => (a === 0 && b === 0 && c === 0 && d === 0 ? 2 : -EINVAL),
+  [PR.PR_MCE_KILL]: zeroFrom(2, setPoisonPolicy),
+  [PR.PR_MCE_KILL_GET]: zeroFrom(0, (task) => task.process.attributes.get('poison') ?? POISON_DEFAULT),
+  [PR.PR_SET_MEMORY_MERGE]: zeroFrom(1, setProcessFlag('memoryMerge')),
+  [PR.PR_GET_MEMORY_MERGE]: zeroFrom(0, getProcessFlag('memoryMerge')),
   [PR.PR_SET_MM]: setMm,
   [PR.PR_SET_CHILD_SUBREAPER]: setProcessFlag('subreaper'),
   [PR.PR_GET_CHILD_SUBREAPER]: (task, at) =>

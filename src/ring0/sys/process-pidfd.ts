@@ -49,7 +49,7 @@ export const processOfFile = (file: OpenFile | undefined): Process | null =>
 export const pidfdTarget = (task: Task, fd: number): Process | null => processOfFile(fileAt(task, fd));
 
 /** The caller's own thread and process, in the place of a pidfd (PIDFD_SELF_THREAD, PIDFD_SELF_THREAD_GROUP). */
-const SELF = [-10000, -20000];
+const SELF = [-10000, -10001];
 
 /** The process that a call is about by its pidfd: -EBADF when it is none, -ESRCH when the process is gone. */
 export const pidfdProcess = (task: Task, fd: number): Process | number => {
@@ -78,7 +78,8 @@ export const rows = [
     (task, number, signo, info, flags) => {
       if (flags !== 0) return -EINVAL;
       const file = fileAt(task, number);
-      const target = processOfFile(file) ?? (file && processOfDirectory(file.inode));
+      const own = SELF.includes(number) ? task.process : undefined;
+      const target = own ?? processOfFile(file) ?? (file && processOfDirectory(file.inode));
       if (target === undefined) return -EBADF;
       if (target === null) return -ESRCH;
       if (signo !== 0 && !validSignal(signo)) return -EINVAL;

@@ -197,15 +197,15 @@ export const rows = [
     { returns: 'int', family: 'process', support: 'partial', note: 'kept, without effect' },
     (task, which, who, value) => {
       const kind = IOPRIO_KINDS[which];
-      const classOf = value >> 13;
-      if (kind === undefined || classOf < 0 || classOf > 3) return -EINVAL;
+      const classOf = (value >> 13) & 7;
+      if (kind === undefined || classOf > 3) return -EINVAL;
       // Without a class there is no level.
       if (classOf === 0 && (value & 7) !== 0) return -EINVAL;
       if (classOf === 1 && !capable(task, 'CAP_SYS_NICE')) return -EPERM;
       const targets = chosen(task, kind, who);
       for (const t of targets) {
         if (!mayKill(task, t.process, 0)) return -EPERM;
-        t.attributes.set('ioprio', value);
+        t.attributes.set('ioprio', value & 0xffff);
       }
       return targets.length === 0 ? -ESRCH : 0;
     },
