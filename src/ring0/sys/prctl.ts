@@ -140,13 +140,19 @@ const setMm: Command = (task, field, value) => {
   return 0;
 };
 
-/** When a process hears of memory that broke: late, early, or as the system has it. None breaks here. */
-const POISON_DEFAULT = 2;
+/** When a thread hears of memory that broke: late, early, or as the system has it. None breaks here. */
+const POISON = { late: 0, early: 1, usual: 2 } as const;
 
-const setPoisonPolicy: Command = (task, what, when) => {
-  if (what > 1 || (what === 0 ? when !== 0 : when > POISON_DEFAULT)) return -EINVAL;
-  task.process.attributes.set('poison', what === 0 ? POISON_DEFAULT : when);
-  return 0;
+const poisonOf: Command = ({ attributes }) => attributes.get('poison') ?? POISON.usual;
+
+const setPoisonPolicy: Command = (task, what, when, c, d) => {
+  if (what > 1 || (what === 0 && when !== 0)) return -EINVAL;
+  const next = what === 0 ? POISON.usual : when;
+  const known = next <= POISON.usual;
+  // That it has a policy of its own is noted before which one it is.
+  if (known || poisonOf(task, 0, 0, c, d) === POISON.usual)
+    task.attributes.set('poison', known ? next : POISON.late);
+  return known ? 0 : -EINVAL;
 };
 
 /** The kernel keeps the auxiliary vector in an array of a fixed size (saved_auxv), whose end is zeros. */
@@ -212,7 +218,7 @@ const COMMANDS: Readonly<Record<number, Command>> = {
   [PR.PR_TASK_PERF_EVENTS_DISABLE]: () => 0,
   [PR.PR_TASK_PERF_EVENTS_ENABLE]: () => 0,
   [PR.PR_MCE_KILL]: zeroFrom(2, setPoisonPolicy),
-  [PR.PR_MCE_KILL_GET]: zeroFrom(0, (task) => task.process.attributes.get('poison') ?? POISON_DEFAULT),
+  [PR.PR_MCE_KILL_GET]: zeroFrom(0, poisonOf),
   [PR.PR_SET_MEMORY_MERGE]: zeroFrom(1, setProcessFlag('memoryMerge')),
   [PR.PR_GET_MEMORY_MERGE]: zeroFrom(0, getProcessFlag('memoryMerge')),
   [PR.PR_SET_MM]: setMm,
