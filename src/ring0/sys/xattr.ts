@@ -49,14 +49,15 @@ const allowed = (task: Task, t: Target, name: string, write: boolean): number =>
   if (name === FILE_CAPS) return write && !capable(task.cred, CAP.setfcap) ? -EPERM : 0;
   if (name.startsWith('security.')) return write && !capable(task.cred, CAP.sysAdmin) ? -EPERM : 0;
   if (!name.startsWith('user.')) return -EOPNOTSUPP;
-  if (name.length === 5) return -EINVAL;
   const a = t.inode.attr();
   if (typeof a === 'number') return a;
   const kind = a.mode & S_IFMT;
   // user.* only makes sense where permission bits do.
   if (kind !== S_IFREG && kind !== S_IFDIR) return write ? -EPERM : -ENODATA;
   if (write && kind === S_IFDIR && a.mode & S_ISVTX && !owns(task.cred, a)) return -EPERM;
-  return inodePermission(task, t.inode, write ? MAY.write : MAY.read);
+  const refused = inodePermission(task, t.inode, write ? MAY.write : MAY.read);
+  // A name after the prefix is asked for when the file system is.
+  return refused !== 0 ? refused : name === 'user.' ? -EINVAL : 0;
 };
 
 const changed = (t: Target, r: Result): Result => {

@@ -74,7 +74,6 @@ import {
   WINSIZE,
 } from '../../abi/termios.ts';
 import type { Kernel } from '../kernel.ts';
-import { validSignal } from '../task/sigset.ts';
 import type { Task } from '../task/types.ts';
 import { installOrRelease } from '../vfs/fdtable.ts';
 import { isOpenFile } from '../vfs/open.ts';
@@ -264,6 +263,9 @@ const masterOnly =
   (task, file, end, arg) =>
     end.master ? run(task, file, end, arg) : -ENOTTY;
 
+/** Signals that keys send: the only ones that the master can send by TIOCSIG. */
+const KEYS: readonly number[] = [SIG.SIGINT, SIG.SIGQUIT, SIG.SIGTSTP];
+
 const COMMANDS: Readonly<Record<number, Command>> = {
   [TCGETS]: (task, _file, { tty }, arg) => given(TERMIOS.write(task.mm, arg, tty.termios)),
   [TCGETS2]: (task, _file, { tty }, arg) => given(TERMIOS2.write(task.mm, arg, tty.termios)),
@@ -354,7 +356,7 @@ const COMMANDS: Readonly<Record<number, Command>> = {
   }),
   [TIOCGPKT]: masterOnly((task, _file, { tty }, arg) => putInt(task, arg, tty.packet ? 1 : 0)),
   [TIOCSIG]: masterOnly((task, _file, { tty }, signo) => {
-    if (!validSignal(signo)) return -EINVAL;
+    if (!KEYS.includes(signo)) return -EINVAL;
     signalForeground(task.kernel, tty, signo);
     return 0;
   }),

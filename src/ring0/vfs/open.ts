@@ -256,8 +256,6 @@ const openTmpfile = (
   mode: number,
   resolve: number,
 ): OpenFile | number | Block => {
-  if ((flags & O_TMPFILE) !== O_TMPFILE || (flags & O_ACCMODE) === O_RDONLY || flags & O_CREAT)
-    return -EINVAL;
   const path = walkFrom(task, base, name, FOLLOW | MUST_BE_DIR | resolve);
   if (!isPath(path)) return path;
   const dir = path.dentry.inode;
@@ -277,6 +275,12 @@ const openTmpfile = (
   return file;
 };
 
+/** Whether flags ask for a file without a name in a way that cannot be: it has to be written to, and is made anyway. */
+const badTmpfile = (flags: number): boolean =>
+  (flags & TMPFILE_BIT) !== 0 &&
+  (flags & O_PATH) === 0 &&
+  ((flags & O_TMPFILE) !== O_TMPFILE || (flags & O_ACCMODE) === O_RDONLY || (flags & O_CREAT) !== 0);
+
 /** open as the *at calls take it. */
 export const open = (
   task: Task,
@@ -288,6 +292,7 @@ export const open = (
 ): OpenFile | number | Block => {
   // What no path can make right comes before the path (build_open_flags, getname).
   if ((flags & (O_CREAT | O_DIRECTORY | O_PATH)) === (O_CREAT | O_DIRECTORY)) return -EINVAL;
+  if (badTmpfile(flags)) return -EINVAL;
   if (path === '') return -ENOENT;
   const base = startAt(task, dirfd, path, resolve);
   return typeof base === 'number' ? base : openFrom(task, base, path, flags, mode, resolve);

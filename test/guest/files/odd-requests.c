@@ -10,6 +10,7 @@
 
 int main(void) {
   start();
+  char b[10];
   int n, p[2], null = open("/dev/null", O_RDWR), zero = open("/dev/zero", O_RDWR), full = open("/dev/full", O_RDWR);
   pipe(p);
   sigset_t set;
@@ -63,5 +64,14 @@ int main(void) {
   T(fallocate(ro, 0x80, 0, 10));
   T(fallocate(p[1], 0x80, 0, 10));
   T(fallocate(p[1], 0x100, 0, 10));
+  // Which kind of file it is comes before what the attribute is called.
+  mkfifo("fifo", 0600);
+  T(setxattr("fifo", "user.", "x", 1, 0));
+  T(setxattr("fifo", "user.a", "x", 1, 0));
+  T(getxattr("fifo", "user.", b, 1));
+  T(open("", O_TMPFILE | O_RDONLY, 0600));
+  T(open("nothing", O_TMPFILE | O_RDONLY, 0600));
+  T(open("nothing", O_TMPFILE | O_RDWR, 0600));
+  T(open((char *)8, O_TMPFILE | O_RDWR, 0600));
   return finish();
 }

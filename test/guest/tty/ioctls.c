@@ -106,6 +106,9 @@ int main(void) {
   SHOW("TIOCOUTQ", ioctl(s, TIOCOUTQ, &v));
   SHOW("TIOCGPTN of slave", ioctl(s, TIOCGPTN, &v));
   SHOW("TIOCPKT of slave", ioctl(s, TIOCPKT, &v));
+  SHOW("TIOCSIG that no key sends", ioctl(m, TIOCSIG, 28));
+  SHOW("TIOCSIG of nothing", ioctl(m, TIOCSIG, 0));
+  SHOW("TIOCSIG of slave", ioctl(s, TIOCSIG, 2));
   SHOW("TIOCGSERIAL", ioctl(s, TIOCGSERIAL, &v));
   SHOW("unknown", ioctl(s, 0x5499, 0));
   SHOW("TCSBRK", ioctl(s, TCSBRK, 1));
