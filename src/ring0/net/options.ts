@@ -3,11 +3,12 @@
 
 import { EDOM, EFAULT, EINVAL, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPERM, ERANGE } from '../../abi/errno.ts';
 import { LINGER, SO, SOL_SOCKET } from '../../abi/socket.ts';
-import { TIMEVAL } from '../../abi/time.ts';
+import { TIMESPEC, TIMEVAL } from '../../abi/time.ts';
+import { type Clock, realtime } from '../clock.ts';
 import type { Task } from '../task/types.ts';
 import { capable } from '../vfs/perm.ts';
 import { DEFAULT_BUFFER } from './limits.ts';
-import type { Socket, SocketOptions } from './types.ts';
+import type { ControlMessage, Socket, SocketOptions } from './types.ts';
 
 const MIN_SNDBUF = 4608;
 const MIN_RCVBUF = 2304;
@@ -43,7 +44,38 @@ const BOOLEANS: ReadonlySet<number> = new Set([
   SO.SO_PASSPIDFD,
   SO.SO_RXQ_OVFL,
   SO.SO_SELECT_ERR_QUEUE,
+  // About frames, marks and labels that nothing here has.
+  SO.SO_NOFCS,
+  SO.SO_PASSSEC,
+  SO.SO_RCVMARK,
 ]);
+
+/** Options that ask for the time at which a message was received, with the nanosecond or without: the last one holds. */
+const STAMPS: ReadonlySet<number> = new Set([
+  SO.SO_TIMESTAMP_OLD,
+  SO.SO_TIMESTAMPNS_OLD,
+  SO.SO_TIMESTAMP_NEW,
+  SO.SO_TIMESTAMPNS_NEW,
+]);
+
+/** The option of the time that receives tell, which is the type of their control message, too; 0 for none. */
+const stampOf = ({ plain }: SocketOptions): number => plain.get(SO.SO_TIMESTAMP_OLD) ?? 0;
+
+/** Whether an option is told as on. The newer one without nanoseconds is, with either of the newer ones. */
+const stamps = (chosen: number, name: number): boolean =>
+  chosen === name || (name === SO.SO_TIMESTAMP_NEW && chosen === SO.SO_TIMESTAMPNS_NEW);
+
+/** The control message with the time of a receive; null when nobody asked for it. */
+export const receiveStamp = (s: Socket, clock: Clock): ControlMessage | null => {
+  const type = stampOf(s.options);
+  if (type === 0) return null;
+  const { sec, nsec } = realtime(clock);
+  const exact = type === SO.SO_TIMESTAMPNS_OLD || type === SO.SO_TIMESTAMPNS_NEW;
+  const data = exact
+    ? TIMESPEC.encode({ sec, nsec })
+    : TIMEVAL.encode({ sec, usec: Math.floor(nsec / 1000) });
+  return { level: SOL_SOCKET, type, data };
+};
 
 const timeval = (ns: number | null): Uint8Array => {
   const usec = ns === null ? 0 : (Math.ceil(ns / TICK_NS) * TICK_NS) / 1000;
@@ -53,6 +85,7 @@ const timeval = (ns: number | null): Uint8Array => {
 const generic = (s: Socket, name: number): Uint8Array | number => {
   const { options } = s;
   if (BOOLEANS.has(name)) return int(options.plain.get(name) ?? 0);
+  if (STAMPS.has(name)) return int(stamps(stampOf(options), name) ? 1 : 0);
   switch (name) {
     case SO.SO_TYPE:
       return int(s.type);
@@ -150,6 +183,10 @@ export const setOption = (
   if (BOOLEANS.has(name)) {
     if (name === SO.SO_DEBUG && v !== 0 && !admin) return -EPERM;
     options.plain.set(name, v === 0 ? 0 : 1);
+    return 0;
+  }
+  if (STAMPS.has(name)) {
+    options.plain.set(SO.SO_TIMESTAMP_OLD, v === 0 ? 0 : name);
     return 0;
   }
   // A negative size is a very large one, but for the forced kind.

@@ -222,7 +222,7 @@ export const shutdown = syscall(
   (task, n, how) => on(task, n, (s) => (how < 0 || how > 2 ? -EINVAL : s.ops.shutdown(how + 1))),
 );
 
-const OPTION_NOTE = 'time stamps, filters and options of network devices answer ENOPROTOOPT';
+const OPTION_NOTE = 'filters and options of network devices answer ENOPROTOOPT';
 
 export const getsockopt = syscall(
   'getsockopt',

@@ -17,6 +17,7 @@ import type { Task } from '../../task/types.ts';
 import { holdFile } from '../../vfs/file.ts';
 import type { OpenFile } from '../../vfs/types.ts';
 import { isBlock, type Result, wake } from '../../wait.ts';
+import { receiveStamp } from '../options.ts';
 import type { Incoming, Outgoing } from '../types.ts';
 import { waitFor } from '../wait.ts';
 import { autobind, findSocket, isSocket, parseAddress } from './address.ts';
@@ -153,6 +154,8 @@ export const receiveDatagram = (task: Task, u: UnixSocket, m: Incoming): Result 
     if (u.peekOffset > 0) u.peekOffset = Math.max(0, u.peekOffset - bytes.length);
   }
   if (!stored) return -EFAULT;
-  m.control = received(u, message.sender, files);
+  const control = received(u, message.sender, files);
+  const stamp = receiveStamp(u, u.kernel.clock);
+  m.control = stamp === null ? control : [stamp, ...control];
   return m.flags & MSG.MSG_TRUNC ? left : k;
 };
