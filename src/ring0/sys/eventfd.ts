@@ -29,6 +29,7 @@ const eventOps = (initial: number, semaphore: boolean, id: number): FileOps => {
       wake(queue);
       return 8;
     },
+    exactly: 8,
     write(_task, file, buf, at, n) {
       if (n !== 8) return -EINVAL;
       const add = new DataView(buf.buffer, buf.byteOffset + at, 8).getBigUint64(0, true);

@@ -240,7 +240,11 @@ export const vectored = (
   const list = readIoVec(task, vec, count);
   if (typeof list === 'number') return list;
   // Nothing to move is no error, even of a directory; flags are looked at after that (do_iter_read of the kernel).
-  if (list.length === 0) return writing ? countWrite(task, 0) : countRead(task, 0);
+  if (list.length === 0) {
+    if (writing) return countWrite(task, 0);
+    notifyFile(file, IN.IN_ACCESS);
+    return countRead(task, 0);
+  }
   if (rwf & ~RWF_KNOWN) return -EOPNOTSUPP;
   return writing
     ? countWrite(task, writeVector(task, file, list, at))
@@ -396,6 +400,25 @@ export const ftruncate = syscall(
 const pagesOf = (file: OpenFile): Pages | null =>
   file.inode.pages instanceof Pages ? file.inode.pages : null;
 
+/** What fallocate is to do: one thing at a time. Some need that the file keeps its size, others that it does not. */
+const knownAllocation = (how: number): boolean => {
+  const keep = (how & FALLOC_FL_KEEP_SIZE) !== 0;
+  switch (how & ~FALLOC_FL_KEEP_SIZE) {
+    case 0:
+    case FALLOC_FL_ZERO_RANGE:
+    case FALLOC_FL_UNSHARE_RANGE:
+      return true;
+    case FALLOC_FL_PUNCH_HOLE:
+      return keep;
+    case FALLOC_FL_COLLAPSE_RANGE:
+    case FALLOC_FL_INSERT_RANGE:
+    case FALLOC_FL_WRITE_ZEROES:
+      return !keep;
+    default:
+      return false;
+  }
+};
+
 export const fallocate = syscall(
   'fallocate',
   [fd('fd'), flags('mode', FALLOC_FLAGS), off('offset'), off('len')],
@@ -409,21 +432,7 @@ export const fallocate = syscall(
     const file = fileAt(task, n);
     if (file === undefined) return -EBADF;
     if (offset < 0 || length <= 0) return -EINVAL;
-    if (
-      how &
-      ~(
-        FALLOC_FL_KEEP_SIZE |
-        FALLOC_FL_PUNCH_HOLE |
-        FALLOC_FL_ZERO_RANGE |
-        FALLOC_FL_COLLAPSE_RANGE |
-        FALLOC_FL_INSERT_RANGE |
-        FALLOC_FL_UNSHARE_RANGE |
-        FALLOC_FL_WRITE_ZEROES
-      )
-    )
-      return -EOPNOTSUPP;
-    if (how & FALLOC_FL_PUNCH_HOLE && how & FALLOC_FL_ZERO_RANGE) return -EOPNOTSUPP;
-    if (how & FALLOC_FL_PUNCH_HOLE && !(how & FALLOC_FL_KEEP_SIZE)) return -EOPNOTSUPP;
+    if (!knownAllocation(how)) return -EOPNOTSUPP;
     if (!canWrite(file)) return -EBADF;
     const { inode } = file;
     const attr = inode.attr();

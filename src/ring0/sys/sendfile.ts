@@ -12,7 +12,7 @@ import { canRead, canWrite } from '../vfs/file.ts';
 import { MAX_RW, readBytes } from '../vfs/transfer.ts';
 import type { OpenFile } from '../vfs/types.ts';
 import type { Result } from '../wait.ts';
-import { intoPipe, offsetAt, writeSome } from './splice-ends.ts';
+import { intoPipe, moves, offsetAt, told, writeSome } from './splice-ends.ts';
 
 const CHUNK = 1 << 16;
 /** After so long a copy ends short, as a signal would end it: gigabytes of holes must not keep others waiting. */
@@ -38,7 +38,7 @@ const copyOut = (task: Task, from: OpenFile, to: OpenFile, n: number, at: number
     done += w;
     if (w < r || clock.monotonic() > end) break;
   }
-  if (at < 0) from.pos = start + done;
+  if (at < 0 && moves(from)) from.pos = start + done;
   return done;
 };
 
@@ -61,17 +61,19 @@ export const sendfile = syscall(
     if ((given !== null && given < 0) || Math.max(at, 0) + count >= 2 ** 63) return -EINVAL;
     const to = fileAt(task, out);
     if (to === undefined || !canWrite(to)) return -EBADF;
-    if (from.ops.read === undefined || to.ops.write === undefined) return -EINVAL;
-    if (to.flags & O_APPEND || from.ops.seekable !== true) return -EINVAL;
-    if (count > 0 && kindOf(from) === S_IFDIR) return -EINVAL;
     const n = Math.min(count, MAX_RW);
-    const pipe = n > 0 ? pipeOf(to) : undefined;
+    const pipe = pipeOf(to);
+    if (to.flags & O_APPEND) return -EINVAL;
+    // What a pipe has no room for can be read again only from files.
+    if (pipe === undefined && (from.ops.seekable !== true || from.ops.read === undefined)) return -EINVAL;
+    if (count > 0 && pipe === undefined && kindOf(from) === S_IFDIR) return -EINVAL;
     const r =
       pipe === undefined
         ? copyOut(task, from, to, n, at)
         : intoPipe(task, from, pipe, n, at, (to.flags & O_NONBLOCK) !== 0);
-    if (typeof r === 'number' && at >= 0 && !task.mm.writeI64(offset, at + Math.max(0, r))) return -EFAULT;
-    return r;
+    told(from, to, r);
+    if (typeof r !== 'number' || at < 0) return r;
+    return task.mm.writeI64(offset, moves(from) ? at + Math.max(0, r) : at) ? r : -EFAULT;
   },
 );
 
@@ -99,7 +101,7 @@ export const copyFileRange = syscall(
     const a = from.inode.attr();
     if (typeof a !== 'number') n = Math.max(0, Math.min(n, a.size - start));
     if (from.inode === to.inode && start < toStart + n && toStart < start + n && n > 0) return -EINVAL;
-    const r = copyOut(task, from, to, n, start, toStart);
+    const r = told(from, to, copyOut(task, from, to, n, start, toStart));
     if (typeof r !== 'number' || r < 0) return r;
     if (at === null) from.pos = start + r;
     else if (!task.mm.writeI64(inOffset, at + r)) return -EFAULT;

@@ -1,11 +1,14 @@
 // The ends of calls that move bytes between descriptors: a file's into the slots of a pipe, bytes into whatever takes some.
 
-import { EAGAIN } from '../../abi/errno.ts';
+import { EAGAIN, EINVAL } from '../../abi/errno.ts';
 import { O_NONBLOCK } from '../../abi/fcntl.ts';
-import { awaitRoom } from '../fs/pipe.ts';
+import { IN } from '../../abi/inotify.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../../abi/stat.ts';
+import { awaitRoom, pipeOf } from '../fs/pipe.ts';
 import { PAGE, type Pipe, putForeign } from '../fs/pipe-ring.ts';
 import { socketOf } from '../net/types.ts';
 import type { Task } from '../task/types.ts';
+import { notifyFile } from '../vfs/notify.ts';
 import { readBytes, writeBytes } from '../vfs/transfer.ts';
 import type { OpenFile } from '../vfs/types.ts';
 import { isBlock, type Result } from '../wait.ts';
@@ -13,6 +16,21 @@ import { isBlock, type Result } from '../wait.ts';
 /** The offset behind a pointer, null for NULL (the file's own position); undefined when it cannot be read. */
 export const offsetAt = (task: Task, at: number): number | null | undefined =>
   at === 0 ? null : (task.mm.readI64(at) ?? undefined);
+
+/** Whether reading or writing a file moves on in it: devices stay where they are. */
+export const moves = ({ inode }: OpenFile): boolean => {
+  const a = inode.attr();
+  return typeof a !== 'number' && (a.mode & S_IFMT) === S_IFREG;
+};
+
+/** Tells who watches either file of what has gone from one to the other. */
+export const told = (from: OpenFile, to: OpenFile, r: Result): Result => {
+  if (typeof r === 'number' && r > 0) {
+    notifyFile(from, IN.IN_ACCESS);
+    notifyFile(to, IN.IN_MODIFY);
+  }
+  return r;
+};
 
 /** Writes what goes without waiting; only a target that takes nothing blocks. */
 export const writeSome = (task: Task, to: OpenFile, buf: Uint8Array, n: number, at: number): Result => {
@@ -29,6 +47,16 @@ const sendSome = (task: Task, to: OpenFile, buf: Uint8Array, n: number): Result 
   const w = writeBytes(task, to, buf, 0, n, -1);
   to.flags &= ~O_NONBLOCK;
   return w === -EAGAIN ? writeBytes(task, to, buf, 0, n, -1) : w;
+};
+
+/** Directories are not read, pipes give their slots (splice), and what files without a name tell (timers, events) is not a stream of bytes. */
+const hasBytes = (task: Task, file: OpenFile): boolean => {
+  const { inode, ops } = file;
+  const a = inode.attr();
+  const directory = typeof a !== 'number' && (a.mode & S_IFMT) === S_IFDIR;
+  return (
+    ops.read !== undefined && !directory && pipeOf(file) === undefined && inode !== task.kernel.anonymousInode
+  );
 };
 
 /** What a stream gives at once. */
@@ -48,6 +76,8 @@ export const intoPipe = (
 ): Result => {
   const wait = awaitRoom(task, p, nonblock);
   if (isBlock(wait) || wait < 0) return wait;
+  if (n === 0) return 0;
+  if (!hasBytes(task, from)) return -EINVAL;
   const seekable = from.ops.seekable === true;
   const start = at < 0 ? from.pos : at;
   const lead = from.inode.pages === undefined ? 0 : start % PAGE;
@@ -64,6 +94,6 @@ export const intoPipe = (
     if (!putForeign(p, buf, done, k)) break;
     done += k;
   }
-  if (seekable && at < 0) from.pos = start + done;
+  if (seekable && at < 0 && moves(from)) from.pos = start + done;
   return done;
 };

@@ -3,7 +3,6 @@
 
 import { EBADF, EFAULT, EINVAL, ESPIPE } from '../../abi/errno.ts';
 import { O_APPEND, O_NONBLOCK, SPLICE_F_NONBLOCK, SPLICE_FLAGS } from '../../abi/fcntl.ts';
-import { S_IFDIR, S_IFMT } from '../../abi/stat.ts';
 import { fd, flags, iovec, offsetInOut, size } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { awaitBytes, awaitRoom, pipeOf } from '../fs/pipe.ts';
@@ -14,18 +13,11 @@ import { canRead, canWrite } from '../vfs/file.ts';
 import { type IoVec, MAX_RW, readIoVec, readVector } from '../vfs/transfer.ts';
 import type { OpenFile } from '../vfs/types.ts';
 import { isBlock, type Result } from '../wait.ts';
-import { intoPipe, offsetAt, writeSome } from './splice-ends.ts';
+import { intoPipe, moves, offsetAt, told, writeSome } from './splice-ends.ts';
 
 /** Whether the call does not wait: it says so, or one of the pipes' descriptions does. */
 const nonblocking = (how: number, ...pipes: readonly OpenFile[]): boolean =>
   (how & SPLICE_F_NONBLOCK) !== 0 || pipes.some((f) => (f.flags & O_NONBLOCK) !== 0);
-
-/** Directories are not read, and what files without a name tell (timers, events) is not a stream of bytes. */
-const hasBytes = (task: Task, { inode, ops }: OpenFile): boolean => {
-  const a = inode.attr();
-  const directory = typeof a !== 'number' && (a.mode & S_IFMT) === S_IFDIR;
-  return ops.read !== undefined && !directory && inode !== task.kernel.anonymousInode;
-};
 
 /** Out of a pipe into anything but a pipe; only as much is taken as went over. */
 const pipeTo = (task: Task, p: Pipe, to: OpenFile, n: number, toAt: number, nonblock: boolean): Result => {
@@ -81,7 +73,6 @@ export const splice = syscall(
     if (givenAt !== null && (givenAt < 0 || from.ops.seekable !== true)) return -EINVAL;
     if (givenTo !== null && (givenTo < 0 || to.ops.seekable !== true)) return -EINVAL;
     const [at, toAt] = [givenAt ?? -1, givenTo ?? -1];
-    if (source === undefined && !hasBytes(task, from)) return -EINVAL;
     if (target === undefined && (to.ops.write === undefined || to.flags & O_APPEND)) return -EINVAL;
     const n = Math.min(count, MAX_RW);
     let r: Result;
@@ -91,8 +82,9 @@ export const splice = syscall(
     else if (target !== undefined) r = intoPipe(task, from, target, n, at, nonblocking(how, to));
     else return -EINVAL;
     if (typeof r !== 'number' || r <= 0) return r;
-    if (at >= 0 && !task.mm.writeI64(inOffset, at + r)) return -EFAULT;
-    if (toAt >= 0 && !task.mm.writeI64(outOffset, toAt + r)) return -EFAULT;
+    told(from, to, r);
+    if (at >= 0 && !task.mm.writeI64(inOffset, moves(from) ? at + r : at)) return -EFAULT;
+    if (toAt >= 0 && !task.mm.writeI64(outOffset, moves(to) ? toAt + r : toAt)) return -EFAULT;
     return r;
   },
 );
@@ -111,7 +103,11 @@ export const tee = syscall(
     const source = pipeOf(from);
     const target = pipeOf(to);
     if (source === undefined || target === undefined || source === target) return -EINVAL;
-    return betweenPipes(task, source, target, Math.min(count, MAX_RW), nonblocking(how, from, to), true);
+    return told(
+      from,
+      to,
+      betweenPipes(task, source, target, Math.min(count, MAX_RW), nonblocking(how, from, to), true),
+    );
   },
 );
 

@@ -226,7 +226,11 @@ export const listing = (task: Task, file: OpenFile): readonly DirEntry[] | numbe
 export const directoryOps: FileOps = {
   seekable: true,
   read: () => -EISDIR,
-  seek: (file, offset, whence) => seekTo(file, offset, whence, Number.MAX_SAFE_INTEGER),
+  seek: (file, offset, whence) =>
+    // In a file system in memory nothing says where a directory ends.
+    whence === SEEK_END && file.inode.fs.type === 'tmpfs'
+      ? -EINVAL
+      : seekTo(file, offset, whence, Number.MAX_SAFE_INTEGER),
 };
 
 /** Operations of an O_PATH description: nothing. */

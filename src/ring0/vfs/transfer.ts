@@ -27,6 +27,13 @@ const sizeOf = (file: OpenFile): number => {
 
 /** Reads into memory. `at` is the position, or -1 for the file's own, which then advances. */
 export const readFile = (task: Task, file: OpenFile, addr: number, count: number, at: number): Result => {
+  const r = readTo(task, file, addr, count, at);
+  if (typeof r === 'number' && r > 0) notifyFile(file, IN.IN_ACCESS);
+  return r;
+};
+
+/** The same, untold to those who watch the file. */
+const readTo = (task: Task, file: OpenFile, addr: number, count: number, at: number): Result => {
   const { ops } = file;
   if (!canRead(file)) return -EBADF;
   if (ops.read === undefined) return -EINVAL;
@@ -41,10 +48,7 @@ export const readFile = (task: Task, file: OpenFile, addr: number, count: number
   if (phys >= 0) r = ops.read(task, file, mm.bytes(), phys, n, pos);
   else if (n === 0) r = ops.read(task, file, NOTHING, 0, 0, pos);
   else r = seekable ? readPages(task, file, addr, n, pos) : readStream(task, file, addr, n);
-  if (typeof r === 'number' && r > 0) {
-    if (at < 0 && seekable) file.pos = pos + r;
-    notifyFile(file, IN.IN_ACCESS);
-  }
+  if (typeof r === 'number' && r > 0 && at < 0 && seekable) file.pos = pos + r;
   return r;
 };
 
@@ -125,11 +129,18 @@ const writePosition = (file: OpenFile, at: number): number => {
 
 /** Writes from memory; `at` as for readFile. */
 export const writeFile = (task: Task, file: OpenFile, addr: number, count: number, at: number): Result => {
+  const r = writeFrom(task, file, addr, count, at);
+  if (typeof r === 'number' && r > 0) notifyFile(file, IN.IN_MODIFY);
+  return r;
+};
+
+const writeFrom = (task: Task, file: OpenFile, addr: number, count: number, at: number): Result => {
   const { ops } = file;
   if (!canWrite(file)) return -EBADF;
   if (ops.write === undefined) return -EINVAL;
   if (count >= TASK_SIZE) return -EFAULT;
   let n = Math.min(count, MAX_RW);
+  if (ops.exactly !== undefined && n !== ops.exactly) return -EINVAL;
   if (ops.writeVector !== undefined) return ops.writeVector(task, file, whole(addr, n));
   const pos = writePosition(file, at);
   if (file.inode.pages !== undefined) {
@@ -143,10 +154,7 @@ export const writeFile = (task: Task, file: OpenFile, addr: number, count: numbe
   if (phys >= 0) r = ops.write(task, file, mm.bytes(), phys, n, pos);
   else if (n === 0 || ops.unread === true) r = ops.write(task, file, NOTHING, 0, n, pos);
   else r = pos >= 0 ? writePages(task, file, addr, n, pos) : writeStream(task, file, addr, n);
-  if (typeof r === 'number' && r > 0) {
-    if (at < 0 && pos >= 0) file.pos = pos + r;
-    notifyFile(file, IN.IN_MODIFY);
-  }
+  if (typeof r === 'number' && r > 0 && at < 0 && pos >= 0) file.pos = pos + r;
   return r;
 };
 
@@ -248,12 +256,19 @@ export const readIoVec = (task: Task, addr: number, count: number): IoVec[] | nu
 const total = (list: readonly IoVec[]): number => list.reduce((n, v) => n + v.length, 0);
 
 export const readVector = (task: Task, file: OpenFile, list: readonly IoVec[], at: number): Result => {
+  const r = readParts(task, file, list, at);
+  // Unlike that of read, the end of a file is an access, too (vfs_readv of the kernel).
+  if (typeof r === 'number' && r >= 0) notifyFile(file, IN.IN_ACCESS);
+  return r;
+};
+
+const readParts = (task: Task, file: OpenFile, list: readonly IoVec[], at: number): Result => {
   const [first] = list;
-  if (list.length <= 1) return readFile(task, file, first?.base ?? 0, first?.length ?? 0, at);
+  if (list.length <= 1) return readTo(task, file, first?.base ?? 0, first?.length ?? 0, at);
   if (file.ops.seekable === true) {
     let done = 0;
     for (const v of list) {
-      const r = readFile(task, file, v.base, v.length, at < 0 ? -1 : at + done);
+      const r = readTo(task, file, v.base, v.length, at < 0 ? -1 : at + done);
       if (typeof r !== 'number' || r < 0) return done > 0 ? done : r;
       done += r;
       if (r < v.length) break;
@@ -278,12 +293,18 @@ export const readVector = (task: Task, file: OpenFile, list: readonly IoVec[], a
 };
 
 export const writeVector = (task: Task, file: OpenFile, list: readonly IoVec[], at: number): Result => {
+  const r = writeParts(task, file, list, at);
+  if (typeof r === 'number' && r > 0) notifyFile(file, IN.IN_MODIFY);
+  return r;
+};
+
+const writeParts = (task: Task, file: OpenFile, list: readonly IoVec[], at: number): Result => {
   const [first] = list;
-  if (list.length <= 1) return writeFile(task, file, first?.base ?? 0, first?.length ?? 0, at);
+  if (list.length <= 1) return writeFrom(task, file, first?.base ?? 0, first?.length ?? 0, at);
   if (file.ops.seekable === true) {
     let done = 0;
     for (const v of list) {
-      const r = writeFile(task, file, v.base, v.length, at < 0 ? -1 : at + done);
+      const r = writeFrom(task, file, v.base, v.length, at < 0 ? -1 : at + done);
       if (typeof r !== 'number' || r < 0) return done > 0 ? done : r;
       done += r;
       if (r < v.length) break;
@@ -311,7 +332,7 @@ export const writeVector = (task: Task, file: OpenFile, list: readonly IoVec[], 
   });
 };
 
-/** Reads kernel-side bytes of a file (sendfile, splice, coredump-like users). `at` as for readFile. */
+/** Reads kernel-side bytes of a file (sendfile, splice), which the caller tells to watchers. `at` as for readFile. */
 export const readBytes = (
   task: Task,
   file: OpenFile,
@@ -324,10 +345,7 @@ export const readBytes = (
   const seekable = file.ops.seekable === true;
   const pos = seekable ? (at < 0 ? file.pos : at) : -1;
   const r = file.ops.read?.(task, file, buf, from, n, pos) ?? -EINVAL;
-  if (typeof r === 'number' && r > 0) {
-    if (at < 0 && seekable) file.pos = pos + r;
-    notifyFile(file, IN.IN_ACCESS);
-  }
+  if (typeof r === 'number' && r > 0 && at < 0 && seekable) file.pos = pos + r;
   return r;
 };
 
@@ -347,9 +365,6 @@ export const writeBytes = (
     if (room < 0) return room;
   }
   const r = file.ops.write?.(task, file, buf, from, room, pos) ?? -EINVAL;
-  if (typeof r === 'number' && r > 0) {
-    if (at < 0 && pos >= 0) file.pos = pos + r;
-    notifyFile(file, IN.IN_MODIFY);
-  }
+  if (typeof r === 'number' && r > 0 && at < 0 && pos >= 0) file.pos = pos + r;
   return r;
 };

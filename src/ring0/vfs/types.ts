@@ -230,6 +230,8 @@ export interface FileOps {
   /** Reads up to n bytes into buf at `at`. `pos` is -1 for streams. 0 at the end. May block unless nonblock. */
   read?(task: Task, file: OpenFile, buf: Uint8Array, at: number, n: number, pos: number): Result;
   write?(task: Task, file: OpenFile, buf: Uint8Array, at: number, n: number, pos: number): Result;
+  /** How many bytes a write must have, and none more or fewer: EINVAL before they are looked at. */
+  readonly exactly?: number;
   /** `write` does not look at the bytes that it is given. */
   readonly unread?: boolean;
   /** Own readv and writev, straight to the program's memory: sockets, whose messages have to arrive whole. */

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <linux/fs.h>
 
@@ -73,5 +74,57 @@ int main(void) {
   T(open("nothing", O_TMPFILE | O_RDONLY, 0600));
   T(open("nothing", O_TMPFILE | O_RDWR, 0600));
   T(open((char *)8, O_TMPFILE | O_RDWR, 0600));
+  // One thing at a time, with the size kept or not.
+  for (int how = 0; how < 0x100; how++) {
+    errno = 0;
+    int r = fallocate(p[0], how, 0, 10);
+    if (errno != EOPNOTSUPP) printf("fallocate %x: %d %s\n", how, r, error_name());
+  }
+  T(write(nameless[1], (void *)8, 10));
+  T(write(nameless[1], (void *)8, 7));
+  // Devices stay where they are.
+  off_t o = 5;
+  loff_t lo = 7;
+  T(sendfile(p[1], zero, &o, 100));
+  T(splice(p[0], 0, null, &lo, 50, 0));
+  printf("%ld %ld\n", (long)o, (long)lo);
+  T(splice(zero, &lo, p[1], 0, 50, 0));
+  printf("%ld\n", (long)lo);
+  // Into a pipe goes what cannot be sought in, too; not another pipe. Who reads, and room, come first.
+  int s[2], q[2];
+  socketpair(AF_UNIX, SOCK_STREAM, 0, s);
+  pipe(q);
+  write(s[0], "socket", 6);
+  T(sendfile(p[1], s[1], 0, 6));
+  T(sendfile(rw, s[1], 0, 6));
+  T(sendfile(p[1], q[0], 0, 6));
+  T(sendfile(nameless[0], rw, 0, 0));
+  signal(SIGPIPE, SIG_IGN);
+  close(q[0]);
+  T(splice(dir, 0, q[1], 0, 10, 0));
+  T(sendfile(q[1], rw, 0, 0));
+  T(sendfile(q[1], dir, 0, 1));
+  // What watchers hear: of a copy that failed nothing, of a vector read at the end of a file that it was read.
+  int in = inotify_init1(IN_NONBLOCK);
+  make("watched", "text");
+  int w = open("watched", O_RDWR);
+  inotify_add_watch(in, "watched", IN_ACCESS | IN_MODIFY);
+  struct inotify_event e;
+  struct iovec v[2] = {{b, 5}, {b, 5}};
+#define HEARD() do { e.mask = 0; while (read(in, &e, sizeof e) > 0) printf("heard %x\n", e.mask); } while (0)
+  T(sendfile(q[1], w, 0, 4));
+  HEARD();
+  T(sendfile(p[1], w, 0, 4));
+  HEARD();
+  T(read(w, b, 5));
+  HEARD();
+  T(readv(w, v, 2));
+  HEARD();
+  T(readv(w, v, 0));
+  HEARD();
+  T(writev(w, v, 0));
+  HEARD();
+  T(writev(w, v, 2));
+  HEARD();
   return finish();
 }
