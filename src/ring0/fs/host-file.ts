@@ -105,6 +105,13 @@ export class HostFile extends HostInode implements PagedInode, PageSource {
     });
   }
 
+  /** Nobody can come to it any more: what was cached of it goes, too. */
+  override release(): void {
+    super.release();
+    this.pages.free();
+    this.#cached = null;
+  }
+
   /** Reads from the host, whatever is cached. */
   read(buf: Uint8Array, at: number, n: number, pos: number): number {
     const h = this.acquire('read');

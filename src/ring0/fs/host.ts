@@ -95,7 +95,8 @@ export class HostFs implements FileSystem {
       known.refresh(stat);
       return known;
     }
-    if (known !== undefined) this.closeHandle(known);
+    if (known !== undefined && known.holders === 0) known.release();
+    else if (known !== undefined) this.closeHandle(known);
     return this.#make(stat, parent, name, view);
   }
 

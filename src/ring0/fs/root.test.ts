@@ -218,6 +218,23 @@ describe('the default root', () => {
     rmSync(join(work, 'rootfs/fifo'));
   });
 
+  it('gives the memory of a file in a volume back when the file is removed', () => {
+    const { task, kernel } = boot({ volumes: [{ source: work, target: '/rw', readonly: false }] });
+    const before = kernel.cpu.frames.free;
+    for (const name of ['one', 'two']) {
+      writeFileSync(join(work, name), new Uint8Array(100_000));
+      const f = open(task, AT_FDCWD, `/rw/${name}`, O_RDONLY, 0);
+      if (!isOpenFile(f)) throw new Error(`no ${name}`);
+      expect(f.ops.read?.(task, f, new Uint8Array(1000), 0, 1000, 50_000)).toBe(1000);
+      expect(kernel.cpu.frames.free).toBeLessThan(before);
+      // Removed after it was closed, or while it is open.
+      if (name === 'one') releaseFile(f);
+      expect(remove(task, AT_FDCWD, `/rw/${name}`, false)).toBe(0);
+      if (name === 'two') releaseFile(f);
+      expect(kernel.cpu.frames.free).toBe(before);
+    }
+  });
+
   it('keeps times to the nanosecond', () => {
     const { task } = boot({ volumes: [{ source: work, target: '/rw', readonly: false }] });
     const p = walk(task, AT_FDCWD, '/rw/prog', FOLLOW);
