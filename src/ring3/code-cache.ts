@@ -441,7 +441,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
     publish(block);
     redirect(block);
     // Whoever still knows it by its first op, another process say, asks `hot` at once.
-    setCount(block, 1);
+    tiering.ask(block);
     stats.regions++;
     u32[(CPU + OFF.patience) >>> 2] = tiering.patience();
   };
@@ -499,7 +499,7 @@ export const createCodeCache = (env: CodeCacheEnv): CodeCache => {
         if (!block.pending) tiering.hot(block);
       } else if (isHere(block)) {
         enter(block.ip, block.region, 0);
-        setCount(block, 1);
+        tiering.ask(block);
       } else tiering.rearm(block);
       return STATUS.next;
     },

@@ -53,6 +53,19 @@ describe('tiering', () => {
     expect(translated).toEqual([[14, 10, 11, 12, 15, 16]]);
   });
 
+  test('how often a block has run is known however its count was set', () => {
+    const { tiering, counts } = make();
+    const b = block(10);
+    counts.set(b, 400);
+    expect(tiering.runs(b)).toBe(600);
+    tiering.rearm(b);
+    counts.set(b, (counts.get(b) as number) - 50);
+    expect(tiering.runs(b)).toBe(650);
+    tiering.began(b, []);
+    tiering.ask(b);
+    expect([tiering.runs(b), counts.get(b)]).toEqual([650, 1]);
+  });
+
   test('a block inside a function waits for one threshold triple first', () => {
     const { tiering, counts } = make(1e9, [10]);
     const b = block(10);

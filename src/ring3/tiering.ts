@@ -99,6 +99,11 @@ export class Tiering {
     this.#arm(block, Math.max(1, this.countdown(block.insns, factor)));
   }
 
+  /** Lets a block ask the next time that it is come to. */
+  ask(block: Block): void {
+    this.#arm(block, 1);
+  }
+
   /** Decides what to translate when a block has run often. */
   hot(block: Block): void {
     if (this.#env.isKept(block)) {
