@@ -34,6 +34,8 @@ const MAX_PROGRAM_BYTES = 256 << 20;
 const MAX_FETCHED = 256;
 /** A file is written anew for so much that is new, in parts of what it has. */
 const NEWS = 0.02;
+/** Whether that many new modules are worth it to write a file anew that has `had`. */
+const isWorth = (news: readonly unknown[], had: number): boolean => news.length >= had * NEWS;
 /** What was being written so long ago, ms, was left by a run that was killed. */
 const DRAFT_MS = 3_600_000;
 
@@ -194,7 +196,7 @@ export const openCodeStore = (
   const merge = (program: string, news: readonly (() => Contents | null)[]): void => {
     // Another run may have written it meanwhile.
     const { entries, close } = openCodeFile(dir, program);
-    const worth = news.length >= entries.length * NEWS;
+    const worth = isWorth(news, entries.length);
     const all = new Map<string, Contents>();
     for (const b of worth ? [...entries.map(fromEntry), ...news.map((n) => n())] : []) {
       if (!b) continue;
@@ -231,7 +233,7 @@ export const openCodeStore = (
         void news.set(program, [...(news.get(program) ?? []), contents]);
       for (const { program, batch } of made) put(program, () => fromMade(batch));
       for (const [batch, functions] of better) put(batch.program, () => fromUsed(batch, functions));
-      const worth = [...news].filter(([program, n]) => n.length >= (found.get(program) ?? 0) * NEWS);
+      const worth = [...news].filter(([program, n]) => isWorth(n, found.get(program) ?? 0));
       for (const [program, n] of worth) merge(program, n);
       if (worth.length === 0) return;
       tidy(dir);

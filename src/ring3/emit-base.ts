@@ -105,6 +105,12 @@ const IN_CORE: Readonly<Record<string, 'compareStrings' | 'divide'>> = {
   div128: 'divide',
 };
 
+/** The entry for an address in the TLB at `table`, or in the table of the pages at home, whose entries are of another size. */
+export const tlbEntry = (table: Val, at: Val, entryShift: number = TLB.entryShift): Val => {
+  const index = i32.shrU(i32.wrap(at), i32.const(12 - entryShift));
+  return i32.add(i32.and(index, i32.const((TLB.entries - 1) << entryShift)), table);
+};
+
 export abstract class EmitBase implements Emit {
   abstract readonly insn: Insn;
   readonly code: Code;
@@ -334,11 +340,7 @@ export abstract class EmitBase implements Emit {
   }
   /** Whether an access is not to be found in the TLB; sets `physical` to where a hit leads. */
   #misses(tag: number, at: Val, bytes: number, physical: Val): Val {
-    const index = i32.and(
-      i32.shrU(i32.wrap(at), i32.const(12 - TLB.entryShift)),
-      i32.const((TLB.entries - 1) << TLB.entryShift),
-    );
-    const entry = this.let(i32.add(index, this.tlbBase()));
+    const entry = this.let(tlbEntry(this.tlbBase(), at));
     const offset = this.let(i64.sub(at, loadAt('i64', WASM.i64Load, entry, tag)));
     this.code.set(physical, i32.add(i32.wrap(offset), loadAt('i32', WASM.i32Load, entry, TLB.frame)));
     return i64.gtU(offset, i64.const(PAGE - bytes));

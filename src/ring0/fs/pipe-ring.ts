@@ -3,9 +3,9 @@
 // is, and a pipe is full when no slot is free. The bytes themselves are in one ring, in the order of the slots.
 
 import { charge, type KernelHeap, uncharge } from '../heap.ts';
+import { PAGE } from '../mm/layout.ts';
 import { type WaitQueue, waitQueue, wake } from '../wait.ts';
 
-export const PAGE = 4096;
 const DEFAULT_SLOTS = 16;
 /** Of this many slots the kernel's array would be larger than what kmalloc gives. */
 export const MAX_SLOTS = 65536;

@@ -7,6 +7,7 @@ import { O_ACCMODE, O_DIRECT, O_NONBLOCK, O_RDONLY, O_WRONLY } from '../../abi/f
 import { POLL as BAND } from '../../abi/signal.ts';
 import { S_IFIFO } from '../../abi/stat.ts';
 import type { Kernel } from '../kernel.ts';
+import { PAGE } from '../mm/layout.ts';
 import { capable } from '../task/creds.ts';
 import { signalTask, userInfo } from '../task/signals.ts';
 import type { Task } from '../task/types.ts';
@@ -22,7 +23,6 @@ import {
   MAX_SLOTS,
   mergeBytes,
   newPipe,
-  PAGE,
   type Pipe,
   putPages,
   readable,

@@ -80,9 +80,9 @@ import { choice, commandArg, fd, flags, string, uint } from '../../gate/codec.ts
 import { syscall } from '../../gate/row.ts';
 import { HUGE_PAGE, HugeFile, HugeFs } from '../fs/hugetlb.ts';
 import { pipeOf, setCapacity } from '../fs/pipe.ts';
-import { PAGE } from '../fs/pipe-ring.ts';
 import { MemFile, MemFs, newAttr } from '../fs/tmpfs.ts';
 import type { Kernel } from '../kernel.ts';
+import { PAGE } from '../mm/layout.ts';
 import { capable } from '../task/creds.ts';
 import type { Descriptor, Task } from '../task/types.ts';
 import { ownerNumber, setAsync, setOwner, setOwnerNumber, watchDirectory } from '../vfs/async.ts';

@@ -6,7 +6,8 @@ import { O_APPEND, O_NONBLOCK, SPLICE_F_NONBLOCK, SPLICE_FLAGS } from '../../abi
 import { fd, flags, iovec, offsetInOut, size } from '../../gate/codec.ts';
 import { syscall } from '../../gate/row.ts';
 import { awaitBytes, awaitRoom, pipeOf } from '../fs/pipe.ts';
-import { dropBytes, giveSlots, isFull, PAGE, type Pipe, peekBytes, putForeign } from '../fs/pipe-ring.ts';
+import { dropBytes, giveSlots, isFull, type Pipe, peekBytes, putForeign } from '../fs/pipe-ring.ts';
+import { PAGE } from '../mm/layout.ts';
 import type { Task } from '../task/types.ts';
 import { fileAt } from '../vfs/fdtable.ts';
 import { canRead, canWrite } from '../vfs/file.ts';

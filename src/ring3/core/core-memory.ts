@@ -1,20 +1,13 @@
 // Guest memory in the core module: page walks, what fills the TLB, and what handlers and regions call when they miss it.
 
 import { PTE } from '../cpu.ts';
-import { cpu, WASM } from '../emit-base.ts';
+import { cpu, tlbEntry, WASM } from '../emit-base.ts';
 import { FRAME_FLAGS, HOME, MEMO, memoAt, OFF, PAGE, STATUS, TLB } from '../layout.ts';
 import { Code } from '../wasm/code.ts';
 import { callFn, i32, i64, loadAt, type Val, type WasmType } from '../wasm/ir.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
 import type { CoreHost } from './core-module.ts';
 import type { CoreName } from './core-signatures.ts';
-
-/** The entry for an address in the TLB, or in the table of the pages at home, whose entries are of another size. */
-const entryFor = (at: Val, entryShift: number): Val =>
-  i32.add(
-    cpu.i32(OFF.tlb),
-    i32.and(i32.shrU(i32.wrap(at), i32.const(12 - entryShift)), i32.const((TLB.entries - 1) << entryShift)),
-  );
 
 const page = (at: Val): Val => i64.and(at, i64.const(-4096));
 const offset = (at: Val): Val => i32.and(i32.wrap(at), i32.const(4095));
@@ -56,7 +49,7 @@ export const defineMemory = (mb: ModuleBuilder, { js, fn, walk, toWrite }: Memor
   const fill = (c: Code, at: Val, pte: Val, writable: Val): void => {
     /** Writes the tags of the entry for the page in one of the two tables, and gives the entry. */
     const tag = (entryShift: number, readTag: number, writeTag: number): Val => {
-      const entry = c.let(entryFor(at, entryShift));
+      const entry = c.let(tlbEntry(cpu.i32(OFF.tlb), at, entryShift));
       c.store(WASM.i64Store, entry, page(at), readTag);
       c.if(
         writable,
@@ -128,7 +121,7 @@ export const defineMemory = (mb: ModuleBuilder, { js, fn, walk, toWrite }: Memor
     write: boolean,
     then: (entry: Val, found: Val) => void,
   ): void => {
-    const entry = c.let(entryFor(lo, TLB.entryShift));
+    const entry = c.let(tlbEntry(cpu.i32(OFF.tlb), lo, TLB.entryShift));
     const offset = c.let(i64.sub(lo, loadAt('i64', WASM.i64Load, entry, write ? TLB.writeTag : TLB.readTag)));
     const bytes = i64.extendU(i32.and(shape, i32.const(0xffff)));
     c.if(i64.leU(offset, i64.sub(i64.const(PAGE), bytes)), () => {

@@ -14,7 +14,7 @@ import { type BasicBlock, isInlined, type Region, type Stub } from './region.ts'
 import { type RegionOptions, RegionState } from './region-state.ts';
 import { EPILOGUES, RegisterFlow } from './registers.ts';
 import { spread } from './spread.ts';
-import { ROUNDS_BEFORE, type StripLoop, withStrips } from './strip-loops.ts';
+import { ROUNDS_BEFORE, type StripLoop, type Stripped, withStrips } from './strip-loops.ts';
 import { Strip } from './strips.ts';
 import { type Edges, emitStructured, type Graph, type Structure, structure } from './structure.ts';
 import type { Symbols } from './symbols.ts';
@@ -28,6 +28,7 @@ class RegionEmit extends RegionState {
   readonly #options: RegionOptions;
   readonly #structure: Structure;
   readonly #preds: Graph;
+  /** What each block does at most; see `actualEffects`. */
   readonly #effects: readonly Effects[];
   #edges: Edges | null = null;
   readonly #status: Val;
@@ -38,19 +39,12 @@ class RegionEmit extends RegionState {
   /** What is known at the end of each block emitted. */
   readonly #ends = new Map<number, { readonly symbols: Symbols; readonly groups: readonly Group[] }>();
 
-  /** Copies of loops, by the header of the loop and by each block of the copy. */
+  /** Loops that have copies. */
   readonly #stripLoops: readonly StripLoop[];
   readonly #strips = new Map<StripLoop, Strip>();
 
-  /** `effects`: what each block does at most; see `actualEffects`. `loops`: those that have copies. */
-  constructor(
-    region: Region,
-    options: RegionOptions,
-    effects: readonly Effects[],
-    loops: readonly StripLoop[],
-  ) {
+  constructor({ region, structure: s, effects, loops }: Stripped, options: RegionOptions) {
     const graph = region.blocks.map((b) => b.succs);
-    const s = structure(graph);
     const followed = graph.map((list, u) => list.filter((v) => !s.leaves(u, v)));
     const preds: number[][] = graph.map(() => []);
     followed.forEach((list, u) => {
@@ -491,7 +485,7 @@ export const emitRegion = (region: Region, options: RegionOptions): Code => {
   let effects: readonly Effects[] = guessEffects(region);
   for (let attempt = 0; ; attempt++) {
     const stripped = withStrips(region, plain, effects, attempt < STRIP_ATTEMPTS ? without : null);
-    const emit = new RegionEmit(stripped.region, options, stripped.effects, stripped.loops);
+    const emit = new RegionEmit(stripped, options);
     const code = emit.emit();
     const actual = emit.actualEffects();
     const bad = emit.badStrips();

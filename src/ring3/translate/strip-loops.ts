@@ -3,7 +3,7 @@
 import type { Insn } from '../decode/insn.ts';
 import { type Effects, NO_EFFECTS } from './between.ts';
 import type { BasicBlock, Region } from './region.ts';
-import { loopBody, type Structure } from './structure.ts';
+import { loopBody, type Structure, structure } from './structure.ts';
 
 /** Rounds that the original does before pages are looked for. */
 export const ROUNDS_BEFORE = 16;
@@ -124,6 +124,7 @@ const loopsOf = (
 /** A region with its loops' headers and copies behind its blocks, and the effects of all. */
 export interface Stripped {
   readonly region: Region;
+  readonly structure: Structure;
   readonly effects: readonly Effects[];
   readonly loops: readonly StripLoop[];
 }
@@ -171,5 +172,7 @@ export const withStrips = (
     }
     loops.push({ entry, header, copies });
   }
-  return { region: { ...region, blocks }, effects: allEffects, loops };
+  if (loops.length === 0) return { region, structure: s, effects, loops };
+  const stripped = structure(blocks.map((b) => b.succs));
+  return { region: { ...region, blocks }, structure: stripped, effects: allEffects, loops };
 };

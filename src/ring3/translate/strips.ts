@@ -6,7 +6,7 @@
 // That addresses advance so is seen while the copy is emitted, by the symbolic values of its registers; where it is not
 // so after all, the region is emitted again without this copy.
 
-import { WASM } from '../emit-base.ts';
+import { tlbEntry, WASM } from '../emit-base.ts';
 import { PAGE, TLB } from '../layout.ts';
 import type { Code } from '../wasm/code.ts';
 import { i32, i64, loadAt, select, type Val } from '../wasm/ir.ts';
@@ -181,8 +181,7 @@ export class Strip {
         const { lo, bytes, write } = extent(stream);
         const room = PAGE - bytes;
         c.set(at, i64.add(this.#valueOf(stream.root), i64.const(lo)));
-        const index = i32.shrU(i32.wrap(at), i32.const(12 - TLB.entryShift));
-        c.set(entry, i32.add(i32.and(index, i32.const((TLB.entries - 1) << TLB.entryShift)), tlb));
+        c.set(entry, tlbEntry(tlb, at));
         c.set(offset, i64.sub(at, loadAt('i64', WASM.i64Load, entry, write ? TLB.writeTag : TLB.readTag)));
         const physical = i32.add(i32.wrap(offset), loadAt('i32', WASM.i32Load, entry, TLB.frame));
         c.set(stream.toPhysical, i32.sub(physical, i32.wrap(at)));
